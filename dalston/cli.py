@@ -1,0 +1,199 @@
+"""The command line: `dalston serve`, one command for each role, and tools for people."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dalston import __version__
+from dalston.common.errors import ConfigurationError, DalstonError
+from dalston.config import Settings, read_settings
+from dalston.logs import set_up_logs
+from dalston.processes import die_with_parent
+
+_FAILED = 1
+_MISCONFIGURED = 2
+
+
+def main() -> None:
+    """Run the command line; a known error is one line of text and a status."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except DalstonError as error:
+        click.echo(f"dalston: {error.message}", err=True)
+        sys.exit(_MISCONFIGURED if isinstance(error, ConfigurationError) else _FAILED)
+
+
+def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a role to its end; of several errors at once the first is the one to tell."""
+    try:
+        import uvloop
+
+        run = uvloop.run
+    except ImportError:
+        run = asyncio.run
+    try:
+        run(main_coroutine)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
+
+
+def _settings(role: str, **overrides: object) -> Settings:
+    settings = read_settings(overrides)
+    set_up_logs(role, settings.log_level, settings.log_format)
+    return settings
+
+
+_DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the embedded stores (DALSTON_DATA_DIR).",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dalston")
+@click.option("--die-with", type=int, hidden=True)
+def cli(die_with: int | None) -> None:
+    """Dalston turns recordings into transcripts, on your own machine."""
+    if die_with is not None:
+        die_with_parent(die_with)
+
+
+@cli.command()
+@click.option("--host", help="Address to listen at; 127.0.0.1 unless set (DALSTON_HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@_DATA_DIR
+def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
+    """Start everything: gateway, orchestrator, engines and what they stand on."""
+    from dalston.server import Server
+
+    settings = _settings("server", host=host, port=port, data_dir=data_dir)
+    _run(Server(settings, click.echo).run())
+
+
+@cli.command()
+@click.option("--host", help="Address to listen at (DALSTON_HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port (DALSTON_PORT).")
+@click.option("--fd", type=int, hidden=True, help="A bound socket instead of host and port.")
+def gateway(host: str | None, port: int | None, fd: int | None) -> None:
+    """Start the HTTP gateway alone."""
+    from dalston.runtime import run_gateway
+    from dalston.server import bind
+
+    settings = _settings("gateway", host=host, port=port)
+    listener = bind(settings.host, settings.port) if fd is None else socket.socket(fileno=fd)
+    _run(run_gateway(settings, listener))
+
+
+@cli.command()
+@click.option("--take-back", hidden=True, help="Prefix of engine instances known to be dead.")
+def orchestrator(take_back: str | None) -> None:
+    """Start an orchestrator alone; any number may run side by side."""
+    from dalston.runtime import run_orchestrator
+
+    _run(run_orchestrator(_settings("orchestrator"), take_back))
+
+
+@cli.command()
+@_DATA_DIR
+def migrate(data_dir: Path | None) -> None:
+    """Bring the database to the schema of this version."""
+    from dalston.runtime import migrate as migrate_database
+
+    settings = _settings("migrate", data_dir=data_dir)
+    changed = asyncio.run(migrate_database(settings))
+    click.echo("The database has been migrated." if changed else "The database is up to date.")
+
+
+@cli.group()
+def engine() -> None:
+    """Run engines, write new ones, try them on a file."""
+
+
+@engine.command("run")
+@click.argument("engines", nargs=-1, metavar="ID_OR_FOLDER…")
+@click.option("--all", "every", is_flag=True, help="Every engine that is found.")
+@click.option("--instance-prefix", hidden=True)
+@_DATA_DIR
+def engine_run(
+    engines: Sequence[str], *, every: bool, instance_prefix: str | None, data_dir: Path | None
+) -> None:
+    """Serve the queue of an engine, or of several, until told to stop."""
+    from dalston.runtime import all_engines, choose_engines, run_engines
+
+    settings = _settings("engine", data_dir=data_dir)
+    names = all_engines(settings) if every else list(engines)
+    if not names:
+        raise click.UsageError("Name an engine, the folder of one, or --all.")
+    _run(run_engines(settings, choose_engines(settings, names), instance_prefix))
+
+
+@engine.command("list")
+def engine_list() -> None:
+    """List the engines that are found."""
+    from dalston.runtime import open_catalog
+
+    catalog = open_catalog(_settings("engine"))
+    for spec in sorted(catalog.engines.values(), key=lambda spec: (spec.stage, spec.id)):
+        click.echo(f"{spec.stage:<12} {spec.id:<20} {spec.version:<8} {spec.description}")
+
+
+@engine.command("new")
+@click.argument("stage")
+@click.argument("engine_id", metavar="ID")
+@click.option(
+    "--in",
+    "parent",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("engines"),
+    show_default=True,
+    help="Folder in which <stage>/<id> is made.",
+)
+def engine_new(stage: str, engine_id: str, parent: Path) -> None:
+    """Write the folder of a new engine that already passes its own test."""
+    from dalston.engine_sdk.scaffold import create_engine
+
+    folder = create_engine(stage, engine_id, parent)
+    click.echo(
+        f"{folder} is a working engine. Try it:\n\n"
+        f"  dalston engine test {folder} talk.wav\n\n"
+        f"and let a server find it: DALSTON_ENGINES={parent.absolute()} dalston serve"
+    )
+
+
+@engine.command("test")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("audio", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--previous",
+    multiple=True,
+    metavar="STAGE=FILE",
+    help="An earlier stage's output, as JSON; may be repeated.",
+)
+@click.option("--config", multiple=True, metavar="NAME=VALUE", help="Part of its configuration.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the files that the engine keeps.",
+)
+def engine_test(
+    folder: Path, audio: Path, previous: Sequence[str], config: Sequence[str], keep: Path | None
+) -> None:
+    """Run an engine on a file, with no server, and print its output."""
+    from dalston.engine_tool import try_engine
+
+    sys.exit(try_engine(folder, audio, previous, config, keep))

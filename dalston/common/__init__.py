@@ -1,0 +1,1 @@
+"""What every room may use: a closed list, see `docs/decisions/`."""

@@ -1,0 +1,198 @@
+"""Jobs and tasks: what they are, which states they have, and how their ids look."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class JobStatus(StrEnum):
+    """Where a job is."""
+
+    PENDING = "pending"
+    """Accepted and stored; its tasks have not been planned yet."""
+    RUNNING = "running"
+    """Its tasks are planned; at least one has not ended."""
+    COMPLETED = "completed"
+    """Its transcript is there."""
+    FAILED = "failed"
+    """A task failed for good; the job's error says why."""
+    CANCELLED = "cancelled"
+    """Somebody asked for it to stop."""
+
+
+class TaskStatus(StrEnum):
+    """Where a task is."""
+
+    PENDING = "pending"
+    """Waits for the tasks that it depends on."""
+    READY = "ready"
+    """May be handed to an engine."""
+    RUNNING = "running"
+    """An engine works on it; the row names the attempt."""
+    COMPLETED = "completed"
+    """Its output is the one that the row points at."""
+    FAILED = "failed"
+    """It failed for good; the row says why."""
+    SKIPPED = "skipped"
+    """It was not needed."""
+    CANCELLED = "cancelled"
+    """Its job ended before it did."""
+
+
+class Cause(StrEnum):
+    """Why a running task became ready again. Each has a counter and a limit of its own."""
+
+    RETRY = "retry"
+    """The engine reported a failure that a retry may cure."""
+    LOST = "lost"
+    """The lease ended: the engine died, froze or lost its network."""
+    RELEASED = "released"
+    """The engine handed the task back because it was told to stop. Costs nothing."""
+    RESTART = "restart"
+    """A restarted server took back what it had been doing."""
+
+
+JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELLED}),
+    JobStatus.RUNNING: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}),
+    JobStatus.COMPLETED: frozenset(),
+    JobStatus.FAILED: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
+}
+"""Which status may follow which. `docs/states.md` draws it."""
+
+TASK_TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
+    TaskStatus.PENDING: frozenset({TaskStatus.READY, TaskStatus.SKIPPED, TaskStatus.CANCELLED}),
+    TaskStatus.READY: frozenset(
+        {TaskStatus.RUNNING, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+    ),
+    TaskStatus.RUNNING: frozenset(
+        {TaskStatus.READY, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+    ),
+    TaskStatus.COMPLETED: frozenset(),
+    TaskStatus.FAILED: frozenset(),
+    TaskStatus.SKIPPED: frozenset(),
+    TaskStatus.CANCELLED: frozenset(),
+}
+"""Which status may follow which. A completion or failure implies the start that was lost."""
+
+ATTEMPT_LIMITS: dict[Cause, int] = {Cause.RETRY: 3, Cause.LOST: 3, Cause.RESTART: 10}
+"""How often a task may come back for a cause; at the limit it fails for good."""
+
+CODE_LIMITS: dict[str, int] = {"invalid_engine_output": 2}
+"""Failures by code that are given fewer tries than `ATTEMPT_LIMITS` allows."""
+
+JOB_ID = re.compile(r"job_[0-9a-f]{12}")
+TERMINAL_JOB = frozenset(status for status, after in JOB_TRANSITIONS.items() if not after)
+
+
+def new_job_id() -> str:
+    """Mint `job_` and 12 random hexadecimal digits."""
+    return f"job_{secrets.token_hex(6)}"
+
+
+def new_task_id() -> str:
+    """Mint `task_` and 16 random hexadecimal digits."""
+    return f"task_{secrets.token_hex(8)}"
+
+
+def new_attempt_token() -> str:
+    """Mint the token by which one claim of a task is told from every other."""
+    return secrets.token_hex(6)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why something failed.
+
+    Attributes:
+        code: Stable, for programs; listed in `docs/api.md`.
+        message: For people.
+        retryable: Whether the same work may succeed when it is tried again.
+    """
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One recording on its way to a transcript. Times are in UTC.
+
+    Attributes:
+        id: `job_` and 12 hexadecimal digits.
+        status: Where it is.
+        pipeline: Name of the pipeline that it goes through.
+        owner: Whose it is, for fair sharing.
+        parameters: What the client asked for, such as `language`.
+        filename: The client's name of the file: data, never a path.
+        audio_path: The recording's object.
+        audio_bytes: Its size in bytes.
+        transcript_path: The final task's output, once completed.
+        error: Why it failed, if it did.
+    """
+
+    id: str
+    status: JobStatus
+    pipeline: str
+    owner: str
+    parameters: dict[str, Any]
+    filename: str | None
+    audio_path: str
+    audio_bytes: int
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    transcript_path: str | None = None
+    error: Failure | None = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One stage of one job, done by one engine.
+
+    Attributes:
+        hand_out: Counts how often it has been made ready; starts at 1. Shown as `attempt`.
+        token: The attempt that counts, once one has started.
+        instance: The engine instance of that attempt.
+        config: The engine's configuration for it.
+        output_path: The object of the output that counts, once completed.
+    """
+
+    id: str
+    job_id: str
+    stage: str
+    index: int
+    engine_id: str
+    status: TaskStatus
+    hand_out: int
+    config: dict[str, Any]
+    token: str | None = None
+    instance: str | None = None
+    output_path: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error: Failure | None = None
+
+
+class PlannedTask(msgspec.Struct, frozen=True):
+    """A task that the plan of a job asks for.
+
+    Attributes:
+        audio_from: The task whose `audio.wav` it works on; None means the upload itself.
+        after: Ids of the tasks whose outputs it needs.
+        final: Whether its output is the job's transcript.
+    """
+
+    id: str
+    stage: str
+    index: int
+    engine_id: str
+    config: dict[str, Any]
+    after: tuple[str, ...] = ()
+    audio_from: str | None = None
+    final: bool = False

@@ -1,0 +1,63 @@
+"""The Redis client from a URL, and the name of every key and channel."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+EVENTS = "dalston:events"
+"""Stream of events for the orchestrators, and pub/sub channel of the same for listeners."""
+EVENT_GROUP = "orchestrators"
+STEADY = "dalston:steady"
+"""Creation time of this key, by Redis's clock: since when Redis has been undisturbed."""
+
+SOCKET_TIMEOUT_SECONDS = 5.0
+"""A blocking read must ask for less than this."""
+
+
+def connect(url: str) -> Redis:
+    """Return a client; nothing is sent before the first command.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`.
+    """
+    client: Redis = Redis.from_url(
+        url,
+        socket_timeout=SOCKET_TIMEOUT_SECONDS,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+        max_connections=64,
+    )
+    return client
+
+
+def queue_key(engine_id: str) -> str:
+    """List of the entries that wait for an engine."""
+    return f"dalston:queue:{engine_id}"
+
+
+def lease_key(task_id: str) -> str:
+    """Hash of the lease of the task's current attempt."""
+    return f"dalston:lease:{task_id}"
+
+
+def job_tasks_key(job_id: str) -> str:
+    """Set of a running job's tasks, for whoever looks into Redis."""
+    return f"dalston:job:{job_id}:tasks"
+
+
+def job_channel(job_id: str) -> str:
+    """Pub/sub channel of one job."""
+    return f"dalston:job:{job_id}"
+
+
+def engine_key(engine_id: str) -> str:
+    """Set of the names of an engine's live instances."""
+    return f"dalston:engine:{engine_id}"
+
+
+def instance_key(engine_id: str, instance: str) -> str:
+    """JSON of one live engine instance; expires when it stops renewing it."""
+    return f"dalston:engine:{engine_id}:{instance}"

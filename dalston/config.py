@@ -1,0 +1,175 @@
+"""Every setting, and the only place that reads the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from dalston.common.errors import ConfigurationError
+from dalston.common.storage import StoreSettings
+
+_PREFIX = "DALSTON_"
+_PLAIN_NAMES = {
+    "DATABASE_URL": "database_url",
+    "REDIS_URL": "redis_url",
+    "S3_BUCKET": "s3_bucket",
+    "S3_REGION": "s3_region",
+    "S3_ENDPOINT_URL": "s3_endpoint_url",
+    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
+    "ENGINE_ID": "engine_id",
+}
+"""Variables that have a name of their own; every other setting is `DALSTON_` and its name."""
+
+_SECRET_PREFIXES = ("AWS_", "S3_", "POSTGRES_", "DATABASE_URL", "REDIS_URL", _PREFIX)
+_SOCKET_PATH_BYTES = 100
+"""Unix sockets have room for about this many bytes of path."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set; `docs/configuration.md` lists the variables.
+
+    Attributes:
+        data_dir: Folder of the embedded stores.
+        pipeline: The pipeline of a job that names none.
+        engines: More folders with engines.
+        pipelines: More folders with pipelines.
+        transcribe_engine: The engine that `${DALSTON_TRANSCRIBE_ENGINE}` in a pipeline means.
+        model: Model of the speech engine: a name or a folder.
+        max_upload_bytes: A larger upload is refused.
+        body_timeout_seconds: How long a request's body may stand still.
+        engine_slots: Tasks at a time of each engine that is run.
+        grace_seconds: How long a running task may go on after the order to stop.
+        log_format: `text`, `json`, or `auto`: text on a terminal.
+        valkey_server: Path of the server binary for the embedded Redis.
+    """
+
+    data_dir: Path
+    database_url: str | None = None
+    redis_url: str | None = None
+    s3_bucket: str | None = None
+    s3_region: str | None = None
+    s3_endpoint_url: str | None = None
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+    engine_id: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    pipeline: str = "default"
+    engines: str = ""
+    pipelines: str = ""
+    transcribe_engine: str = "faster-whisper"
+    model: str | None = None
+    device: str | None = None
+    max_upload_bytes: int = 4 * 1024**3
+    body_timeout_seconds: float = 20.0
+    engine_slots: int = 1
+    grace_seconds: float = 20.0
+    temporary_dir: Path | None = None
+    log_level: str = "info"
+    log_format: str = "auto"
+    valkey_server: Path | None = None
+
+    @property
+    def database(self) -> str:
+        """The database's URL; a SQLite file in the data folder unless one is set."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'dalston.db'}"
+
+    @property
+    def redis(self) -> str:
+        """The URL of Redis; the embedded server's socket unless one is set."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """The embedded server's socket: in the data folder, unless its path is too long."""
+        path = self.data_dir / "run" / "valkey.sock"
+        if len(os.fsencode(path)) < _SOCKET_PATH_BYTES:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"dalston-{os.getuid()}-{digest}" / "valkey.sock"
+
+    @property
+    def store(self) -> StoreSettings:
+        """Where objects are kept; a folder in the data folder unless a bucket is set."""
+        return StoreSettings(
+            folder=self.data_dir / "objects",
+            bucket=self.s3_bucket,
+            region=self.s3_region,
+            endpoint_url=self.s3_endpoint_url,
+            access_key_id=self.aws_access_key_id,
+            secret_access_key=self.aws_secret_access_key,
+        )
+
+    @property
+    def task_folder(self) -> Path:
+        """Where engines keep what they work on."""
+        return self.temporary_dir or self.data_dir / "tmp"
+
+    def engine_config(self) -> dict[str, Any]:
+        """Return what these settings say to engines that have such a configuration."""
+        asked = {
+            "model": self.model,
+            "device": self.device,
+            "models_folder": str(self.data_dir / "models"),
+        }
+        return {name: value for name, value in asked.items() if value is not None}
+
+
+def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """Read the environment.
+
+    Args:
+        overrides: From the command line, by field; None means not given.
+
+    Raises:
+        ConfigurationError: A variable's value can't be used; names the variable.
+    """
+    fields = set(Settings.__struct_fields__)
+    values: dict[str, object] = {"data_dir": platformdirs.user_data_dir("dalston", appauthor=False)}
+    for variable, value in os.environ.items():
+        name = _PLAIN_NAMES.get(variable)
+        if name is None and variable.startswith(_PREFIX):
+            name = variable.removeprefix(_PREFIX).lower()
+            if name in _PLAIN_NAMES.values():
+                name = None
+        if name in fields and value != "":
+            values[name] = value
+    values |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    values["data_dir"] = str(Path(str(values["data_dir"])).expanduser().absolute())
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_as_path)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(
+            f"A setting can't be used: {error}. See docs/configuration.md."
+        ) from None
+
+
+def _as_path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value)).expanduser().absolute()
+    raise NotImplementedError(kind)
+
+
+def folders(text: str) -> list[Path]:
+    """Return the folders of a list as in `PATH`."""
+    return [Path(part).expanduser() for part in text.split(os.pathsep) if part]
+
+
+def role_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for another role of the same server."""
+    return {**os.environ, "DALSTON_DATA_DIR": str(settings.data_dir)}
+
+
+def engine_environment() -> dict[str, str]:
+    """Return the environment for an engine's child: none of the server's settings or secrets."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)
+    }

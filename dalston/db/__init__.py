@@ -1,0 +1,1 @@
+"""The database: rows, sessions and the only writer of a status."""

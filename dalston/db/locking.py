@@ -1,0 +1,105 @@
+"""Takes the rows that a transition may change, in an order that can't end in a deadlock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dalston.common.messages import Attempt
+from dalston.common.models import Cause, JobStatus, TaskStatus
+from dalston.db.tables import jobs, tasks
+
+
+class LockedTask(msgspec.Struct):
+    """A task's row, held for the length of the transaction and kept up with what it changes."""
+
+    id: str
+    job_id: str
+    stage: str
+    engine_id: str
+    status: TaskStatus
+    hand_out: int
+    token: str | None
+    instance: str | None
+    failures: int
+    losses: int
+    restarts: int
+    final: bool
+
+    def is_attempt(self, attempt: Attempt) -> bool:
+        """Tell whether an attempt is the one that this row is bound to."""
+        return self.hand_out == attempt.hand_out and self.token == attempt.token
+
+    def may_bind(self, attempt: Attempt) -> bool:
+        """Tell whether an attempt is the first one heard of for the current hand-out."""
+        return self.status is TaskStatus.READY and self.hand_out == attempt.hand_out
+
+    def move(self, after: TaskStatus, attempt: Attempt) -> None:
+        """Follow a transition of the row; a return to ready is the next hand-out."""
+        returned = after is TaskStatus.READY
+        self.status = after
+        self.token = None if returned else attempt.token
+        self.instance = None if returned else attempt.instance
+        self.hand_out += int(returned)
+
+    def count(self, cause: Cause) -> int:
+        """Return how often the task has come back for a cause."""
+        counts = {
+            Cause.RETRY: self.failures,
+            Cause.LOST: self.losses,
+            Cause.RESTART: self.restarts,
+        }
+        return counts.get(cause, 0)
+
+
+class Locked(msgspec.Struct):
+    """The rows that a transaction holds, by id."""
+
+    job_status: dict[str, JobStatus]
+    job_owner: dict[str, str]
+    tasks: dict[str, LockedTask]
+
+    def is_live(self, job_id: str) -> bool:
+        """Tell whether a job is there and has not ended."""
+        return self.job_status.get(job_id) in {JobStatus.PENDING, JobStatus.RUNNING}
+
+
+async def lock(
+    connection: AsyncConnection, job_ids: Iterable[str], task_ids: Iterable[str] = ()
+) -> Locked:
+    """Lock jobs, then tasks, each in ascending order, so that no two transactions wait in a ring.
+
+    Args:
+        connection: An open write transaction.
+        job_ids: All jobs that the transaction will touch.
+        task_ids: The tasks that it will hand to a transition of a single task.
+    """
+    job_query = (
+        select(jobs.c.id, jobs.c.status, jobs.c.owner)
+        .where(jobs.c.id.in_(sorted(set(job_ids))))
+        .order_by(jobs.c.id)
+        .with_for_update()
+    )
+    job_rows = (await connection.execute(job_query)).all()
+    wanted = sorted(set(task_ids))
+    columns = [tasks.c[name] for name in LockedTask.__struct_fields__]
+    task_query = (
+        select(*columns).where(tasks.c.id.in_(wanted)).order_by(tasks.c.id).with_for_update()
+    )
+    task_rows = (await connection.execute(task_query)).mappings().all() if wanted else []
+    return Locked(
+        job_status={row.id: JobStatus(row.status) for row in job_rows},
+        job_owner={row.id: row.owner for row in job_rows},
+        tasks={row["id"]: _locked_task(row) for row in task_rows},
+    )
+
+
+def _locked_task(row: Mapping[Any, Any]) -> LockedTask:
+    values = dict(row)
+    values["status"] = TaskStatus(values["status"])
+    values["final"] = bool(values["final"])
+    return LockedTask(**values)

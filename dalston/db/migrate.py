@@ -1,0 +1,36 @@
+"""Brings a database to the newest schema with Alembic, on both kinds of database."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import URL
+
+from dalston.db.revision import SCHEMA_REVISION
+from dalston.db.session import Database
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def alembic_config(url: URL) -> Config:
+    """Return Alembic's configuration for a database."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.attributes["url"] = url
+    return config
+
+
+async def migrate(database: Database) -> bool:
+    """Bring the schema to the revision that this code is written for.
+
+    Returns:
+        Whether anything had to be done.
+    """
+    if await database.revision() == SCHEMA_REVISION:
+        return False
+    # Alembic is synchronous and opens a loop of its own, so it gets a thread of its own.
+    await asyncio.to_thread(command.upgrade, alembic_config(database.url), "head")
+    return True

@@ -1,0 +1,182 @@
+"""The process that an engine's code runs in: `python -m dalston.engine_sdk.child`.
+
+It talks with its supervisor in lines of JSON over two pipes. From the supervisor: one
+`configure`, then `task` after `task`, at last `close`. To the supervisor: `setup` (progress),
+`ready` or `setup_failed`, and for each task `progress`, then `output` or `failed`.
+
+Only the standard library and the SDK's types are imported here, so that an idle engine is
+small and an engine's own environment needs nothing of the server's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import IO, Any
+
+from dalston.engine_sdk.base import Engine
+from dalston.engine_sdk.loading import load_engine_class
+from dalston.engine_sdk.types import TaskFailed, TaskInput, TaskOutput
+
+_PROGRESS_SECONDS = 0.2
+"""Progress is passed on at most this often."""
+_PR_SET_PDEATHSIG = 1
+
+
+class Channel:
+    """The two pipes to the supervisor."""
+
+    def __init__(self, read_end: int, write_end: int) -> None:
+        self._reader: IO[bytes] = os.fdopen(read_end, "rb")
+        self._writer: IO[bytes] = os.fdopen(write_end, "wb")
+        self._messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+
+    def listen(self) -> None:
+        """Read messages in a thread of their own; the supervisor's end ends this process."""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self._reader:
+            self._messages.put(json.loads(line))
+        os._exit(1)
+
+    def receive(self) -> dict[str, Any]:
+        """Return the next message, waiting for it."""
+        return self._messages.get()
+
+    def send(self, kind: str, **fields: object) -> None:
+        """Send a message.
+
+        Raises:
+            ValueError: A field is not JSON, for example a number that is not finite.
+            TypeError: A field is of a type that JSON doesn't have.
+        """
+        line = json.dumps({"kind": kind, **fields}, allow_nan=False).encode() + b"\n"
+        with self._lock:
+            self._writer.write(line)
+            self._writer.flush()
+
+
+def main(arguments: list[str]) -> None:
+    """Serve one engine until the supervisor closes or ends.
+
+    Args:
+        arguments: The engine's folder, the file descriptors to read and to write, and the
+            process id of the supervisor.
+    """
+    folder, read_end, write_end, supervisor = arguments
+    _die_with(int(supervisor))
+    # Ctrl-C reaches every process of the terminal; the supervisor decides what it means here.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What libraries print must not be taken for anything: it joins the log.
+    os.dup2(2, 1)
+    channel = Channel(int(read_end), int(write_end))
+    channel.listen()
+    engine = _set_up(Path(folder), channel)
+    if engine is None:
+        return
+    while (message := channel.receive())["kind"] == "task":
+        _do_task(engine, message, channel)
+    engine.close()
+
+
+def _die_with(supervisor: int) -> None:
+    """Ask Linux to end this process with its supervisor; elsewhere the closed pipe does it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor:
+        os._exit(1)
+
+
+def _set_up(folder: Path, channel: Channel) -> Engine | None:
+    configuration = channel.receive()
+    try:
+        engine = load_engine_class(folder)()
+        engine.id = configuration["id"]
+        engine.version = configuration["version"]
+        engine.config = configuration["config"]
+        engine._setup_sink = _setup_sink(channel)  # noqa: SLF001 - the SDK's own field
+        engine.setup()
+    except TaskFailed as error:
+        channel.send("setup_failed", **_failure(error.code, error.message, error.retryable))
+        return None
+    except Exception as error:  # noqa: BLE001 - whatever an engine raises is reported
+        traceback.print_exc()
+        message = f"The engine could not start ({type(error).__name__}: {error})."
+        channel.send("setup_failed", **_failure("engine_setup_failed", message, True))  # noqa: FBT003 - retryable
+        return None
+    channel.send("ready")
+    return engine
+
+
+def _setup_sink(channel: Channel) -> Any:  # noqa: ANN401 - a function
+    def tell(message: str, done: float | None, total: float | None) -> None:
+        channel.send("setup", message=message, done=done, total=total)
+
+    return tell
+
+
+def _do_task(engine: Engine, message: dict[str, Any], channel: Channel) -> None:
+    task = TaskInput(
+        task_id=message["task_id"],
+        job_id=message["job_id"],
+        audio_path=Path(message["audio_path"]),
+        previous_outputs=message["previous_outputs"],
+        config=message["config"],
+        work_folder=Path(message["work_folder"]),
+        progress_sink=_progress_sink(channel),
+    )
+    try:
+        output = engine.process(task)
+    except TaskFailed as error:
+        channel.send("failed", **_failure(error.code, error.message, error.retryable))
+    except MemoryError:
+        message_text = "The engine ran out of memory. Give it more, or a smaller model."
+        channel.send("failed", **_failure("engine_out_of_memory", message_text, True))  # noqa: FBT003 - retryable
+    except Exception as error:  # noqa: BLE001 - whatever an engine raises is reported
+        traceback.print_exc()
+        text = f"The engine stopped with an error ({type(error).__name__}); its log says where."
+        channel.send("failed", **_failure("engine_error", text, True))  # noqa: FBT003 - retryable
+    else:
+        _send_output(output, channel)
+
+
+def _send_output(output: object, channel: Channel) -> None:
+    try:
+        if not isinstance(output, TaskOutput):
+            raise TypeError(f"process returned {type(output).__name__}, not TaskOutput")  # noqa: TRY301 - one report for all
+        files = {name: str(Path(path).resolve()) for name, path in output.files.items()}
+        channel.send("output", data=output.data, files=files)
+    except (TypeError, ValueError) as error:
+        text = f"The engine's output can't be used: {error}"
+        channel.send("failed", **_failure("invalid_engine_output", text, True))  # noqa: FBT003 - retryable
+
+
+def _progress_sink(channel: Channel) -> Any:  # noqa: ANN401 - a function
+    last = 0.0
+
+    def tell(done: float, total: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PROGRESS_SECONDS:
+            last = now
+            channel.send("progress", done=float(done), total=float(total))
+
+    return tell
+
+
+def _failure(code: str, message: str, retryable: bool) -> dict[str, Any]:  # noqa: FBT001 - as in the message
+    return {"code": code, "message": message, "retryable": retryable}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

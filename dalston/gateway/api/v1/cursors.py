@@ -1,0 +1,38 @@
+"""Cursors of a list: where a page ends, opaque to clients."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+
+import msgspec
+
+from dalston.common.errors import InvalidParameterError
+from dalston.common.models import JOB_ID, Job
+
+
+def encode_cursor(last: Job) -> str:
+    """Return the cursor that continues behind a job."""
+    data = msgspec.json.encode((last.created_at, last.id))
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> tuple[datetime, str]:
+    """Return the creation time and the id that a cursor stands for.
+
+    Raises:
+        InvalidParameterError: It is none of ours.
+    """
+    try:
+        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        moment, job_id = msgspec.json.decode(data, type=tuple[datetime, str])
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        moment, job_id = None, ""
+    if moment is None or moment.tzinfo is None or not JOB_ID.fullmatch(job_id):
+        raise InvalidParameterError(
+            "cursor: this is no cursor of ours. Take next_cursor of the page before, or leave "
+            "it out to begin with the newest.",
+            param="cursor",
+        )
+    return moment, job_id

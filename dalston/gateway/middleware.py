@@ -1,0 +1,107 @@
+"""What happens to every request: an id, a limit on its length, and an answer that arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger(__name__)
+
+LINGER_SECONDS = 3.0
+"""How long the rest of a refused upload is read and thrown away."""
+_ERROR = 400
+
+
+class RequestContext:
+    """Gives each request an id, in its answer (`x-request-id`) and in its log lines."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = f"req_{secrets.token_hex(8)}"
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.monotonic()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_id)
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                milliseconds=round(1000 * (time.monotonic() - started), 1),
+            )
+
+
+class RefusalLinger:
+    """Lets a client that is still sending read why it was refused.
+
+    Closing a connection with unread bytes in it resets it, and the answer is lost on the way.
+    So the answer goes out whole, then some of the rest is read, then the connection is closed.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        complete = False
+        touched = "expect" not in Headers(scope=scope)
+        refused = False
+
+        async def watched_receive() -> Message:
+            nonlocal complete, touched
+            touched = True
+            message = await receive()
+            complete = complete or not message.get("more_body", False)
+            return message
+
+        async def lingering_send(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start":
+                refused = message["status"] >= _ERROR and not complete
+                if refused:
+                    MutableHeaders(scope=message)["connection"] = "close"
+            elif refused and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                # A client that waits for "100 Continue" has sent nothing, and must not be asked to.
+                if touched:
+                    await _throw_away(watched_receive, lambda: complete)
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        await self._app(scope, watched_receive, lingering_send)
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+async def _throw_away(receive: Receive, complete: object) -> None:
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            while callable(complete) and not complete():
+                await receive()
+    except TimeoutError:
+        return

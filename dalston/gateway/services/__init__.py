@@ -1,0 +1,1 @@
+"""What the handlers call: no HTTP in here."""

@@ -1,0 +1,313 @@
+"""Reads a multipart form as it arrives; a file's bytes are passed on and never kept.
+
+Format: RFC 7578 (multipart/form-data) and, for file names, RFC 5987 and the escapes of the
+HTML standard. The parser is `python-multipart`'s, which calls back for each piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from dalston.common.errors import (
+    BodyTimeoutError,
+    DuplicateFieldError,
+    FileTooLargeError,
+    InvalidTextError,
+    MalformedBodyError,
+    RequestError,
+    TooManyFieldsError,
+    UnsupportedContentTypeError,
+)
+
+MAX_FIELDS = 1000
+MAX_TEXT_BYTES = 1024 * 1024
+"""Of all text fields together."""
+MAX_FILENAME_BYTES = 255
+_MAX_HEADER_BYTES = 16 * 1024
+_CHUNK_BYTES = 1024 * 1024
+"""A file's bytes are passed on in pieces of about this size."""
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class TextField:
+    """A field with text."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class FileStart:
+    """A file begins; its bytes follow."""
+
+    name: str
+    filename: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class FileData:
+    """Some bytes of a file."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class FileEnd:
+    """A file is whole."""
+
+
+FormEvent = TextField | FileStart | FileData | FileEnd
+
+
+class ClientGoneError(Exception):
+    """The client went away in the middle of its request; nobody hears an answer."""
+
+
+class FormReader:
+    """The events of one request's form, in the order in which they arrive.
+
+    Args:
+        content_type: The request's header.
+        receive: The ASGI request's messages.
+        max_bytes: Of the whole body.
+        timeout_seconds: How long the body may stand still.
+
+    Raises:
+        UnsupportedContentTypeError: The body is no form.
+        MalformedBodyError: The header names no boundary.
+    """
+
+    def __init__(
+        self, content_type: str | None, receive: Receive, max_bytes: int, timeout_seconds: float
+    ) -> None:
+        kind, options = parse_options_header(content_type)
+        if kind != b"multipart/form-data":
+            raise UnsupportedContentTypeError(
+                "Send the recording as multipart/form-data, in the field 'file': "
+                "curl -F file=@talk.mp3 …"
+            )
+        boundary = options.get(b"boundary")
+        if not boundary:
+            raise MalformedBodyError("The Content-Type header names no boundary.")
+        self._receive = receive
+        self._max_bytes = max_bytes
+        self._timeout = timeout_seconds
+        self._bytes = 0
+        self._complete = False
+        self._form = _Form(boundary)
+
+    async def next_event(self) -> FormEvent | None:
+        """Return the next event, or None at the end of the form.
+
+        Raises:
+            RequestError: The form is broken, too large, or stands still.
+            ClientGoneError: The client has gone away.
+        """
+        while not self._form.events:
+            if self._complete:
+                return None
+            await self._feed()
+        return self._form.events.popleft()
+
+    async def file_data(self) -> AsyncIterator[bytes]:
+        """Yield the bytes of the file that has just begun, until its end."""
+        pieces: list[bytes] = []
+        size = 0
+        while isinstance(event := await self.next_event(), FileData):
+            pieces.append(event.data)
+            size += len(event.data)
+            if size >= _CHUNK_BYTES:
+                yield b"".join(pieces)
+                pieces, size = [], 0
+        if size:
+            yield b"".join(pieces)
+
+    async def _feed(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                message = await self._receive()
+        except TimeoutError:
+            raise BodyTimeoutError(
+                f"Nothing of the body arrived for {self._timeout:.0f} s. Try again, on a "
+                f"connection that doesn't stall."
+            ) from None
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        body: bytes = message.get("body", b"")
+        self._bytes += len(body)
+        if self._bytes > self._max_bytes:
+            raise too_large(self._max_bytes)
+        self._complete = not message.get("more_body", False)
+        self._form.feed(body, last=self._complete)
+
+
+def too_large(max_bytes: int) -> FileTooLargeError:
+    """Return the error for a body over the limit."""
+    return FileTooLargeError(
+        f"The upload is larger than the {max_bytes} bytes that this server accepts. Send less, "
+        f"or have DALSTON_MAX_UPLOAD_BYTES raised.",
+        param="file",
+    )
+
+
+class _Form:
+    """Turns the parser's callbacks into events."""
+
+    def __init__(self, boundary: bytes) -> None:
+        self.events: deque[FormEvent] = deque()
+        self._error: RequestError | None = None
+        self._headers: dict[str, bytes] = {}
+        self._header_name = bytearray()
+        self._header_value = bytearray()
+        self._part: FileStart | str = ""
+        self._text = bytearray()
+        self._seen: set[str] = set()
+        self._fields = 0
+        self._text_bytes = 0
+        self._ended = False
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._on_part_begin,
+                "on_header_field": self._on_header_field,
+                "on_header_value": self._on_header_value,
+                "on_header_end": self._on_header_end,
+                "on_headers_finished": self._on_headers_finished,
+                "on_part_data": self._on_part_data,
+                "on_part_end": self._on_part_end,
+                "on_end": self._on_end,
+            },
+        )
+
+    def feed(self, data: bytes, *, last: bool) -> None:
+        """Parse some bytes of the body.
+
+        Raises:
+            RequestError: The form is broken, or has more than it may have.
+        """
+        try:
+            self._parser.write(data)
+        except MultipartParseError as error:
+            raise MalformedBodyError(f"The form can't be read: {error}") from None
+        if last and not self._ended:
+            raise MalformedBodyError(
+                "The body ends before its closing boundary; the upload was cut off. Send it again."
+            )
+
+    def _on_part_begin(self) -> None:
+        self._headers = {}
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise TooManyFieldsError(f"A form may have at most {MAX_FIELDS} fields.")
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+        self._limit_header()
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+        self._limit_header()
+
+    def _limit_header(self) -> None:
+        if len(self._header_name) + len(self._header_value) > _MAX_HEADER_BYTES:
+            raise TooManyFieldsError("A part of the form has a header that is too long.")
+
+    def _on_header_end(self) -> None:
+        name = self._header_name.decode("latin-1").lower()
+        self._headers[name] = bytes(self._header_value)
+        self._header_name.clear()
+        self._header_value.clear()
+
+    def _on_headers_finished(self) -> None:
+        disposition = self._headers.get("content-disposition", b"")
+        _, options = parse_options_header(disposition)
+        name = decode_text(options.get(b"name", b""), "name of a field")
+        if not name:
+            raise MalformedBodyError("A part of the form has no name.")
+        if name in self._seen:
+            raise DuplicateFieldError(f"The field '{name}' is there twice.", param=name)
+        self._seen.add(name)
+        self._text.clear()
+        filename = options.get(b"filename", _extended_filename(disposition))
+        if filename is not None:
+            kind = self._headers.get("content-type", b"").decode("latin-1")
+            self._part = FileStart(name, clean_filename(filename), kind)
+            self.events.append(self._part)
+        else:
+            self._part = name
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if isinstance(self._part, FileStart):
+            self.events.append(FileData(data[start:end]))
+            return
+        self._text += data[start:end]
+        self._text_bytes += end - start
+        if self._text_bytes > MAX_TEXT_BYTES:
+            raise TooManyFieldsError(
+                f"The text fields of a form may have at most {MAX_TEXT_BYTES} bytes together."
+            )
+
+    def _on_part_end(self) -> None:
+        if isinstance(self._part, FileStart):
+            self.events.append(FileEnd())
+        else:
+            self.events.append(TextField(self._part, decode_text(bytes(self._text), self._part)))
+
+    def _on_end(self) -> None:
+        self._ended = True
+
+
+def _extended_filename(disposition: bytes) -> bytes | None:
+    """Return the value of `filename*`, which RFC 7578 forbids and some clients send."""
+    if b"filename*" not in disposition:
+        return None
+    message = Message()
+    message["Content-Disposition"] = disposition.decode("latin-1")
+    filename = message.get_filename()
+    return None if filename is None else filename.encode("utf-8", errors="replace")
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """Return text that a client sent.
+
+    Args:
+        data: UTF-8.
+        name: The field, for the error.
+
+    Raises:
+        InvalidTextError: It isn't UTF-8, or has control characters.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidTextError(f"The field '{name}' is not UTF-8 text.", param=name) from None
+    if any(unicodedata.category(char) == "Cc" and char not in "\t\n\r" for char in text):
+        raise InvalidTextError(f"The field '{name}' has control characters.", param=name)
+    return text
+
+
+def clean_filename(data: bytes) -> str:
+    """Return a file's name as data: one line, no folders, nothing that changes how it is shown.
+
+    Args:
+        data: What the client sent, in any encoding and of any length.
+    """
+    text = data.decode("utf-8", errors="replace")
+    for escape, char in (("%22", '"'), ("%0D", " "), ("%0A", " ")):
+        text = text.replace(escape, char).replace(escape.lower(), char)
+    name = text.replace("\\", "/").rpartition("/")[2]
+    # Cc: control characters; Cf: also those that turn the direction of text around.
+    shown = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return shown.strip().encode()[:MAX_FILENAME_BYTES].decode("utf-8", errors="ignore")

@@ -1,0 +1,1 @@
+"""Turns events and the state of the database into tasks and results."""

@@ -1,0 +1,143 @@
+"""The orchestrator: one loop over events, and one sweep a second."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+
+import structlog
+from redis.exceptions import RedisError
+
+from dalston.common.errors import UnavailableError
+from dalston.common.messages import Event
+from dalston.db import work
+from dalston.orchestrator.handlers import Batch, Effects, apply, prepare
+from dalston.orchestrator.parts import Parts
+from dalston.orchestrator.scheduler import Scheduler
+from dalston.orchestrator.sweep import Sweep
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 1.0
+_READ_SECONDS = 1.0
+"""How long one read of the stream waits; short, so that a stop is noticed soon."""
+_PAUSE_SECONDS = 0.5
+"""Pause before trying again when a part does not answer."""
+
+
+class Orchestrator:
+    """Turns events into transitions. Any number of them may run side by side."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._queue = parts.queue
+        self._events = parts.events
+        self._scheduler = Scheduler(parts.database, parts.queue)
+        self._stop = asyncio.Event()
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self._sweep = Sweep(parts, self._scheduler, self.process)
+
+    def stop(self) -> None:
+        """Finish what has been read, then end `run`."""
+        self._stop.set()
+
+    async def run(self, take_back: str | None = None) -> None:
+        """Handle events and sweep until `stop` is called.
+
+        Args:
+            take_back: Prefix of engine instances that are known to be dead: what they were
+                doing is made ready first.
+        """
+        if take_back is not None:
+            await self._sweep.take_back(take_back)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read_events())
+            group.create_task(self._sweep_until_stopped())
+        await self._drain()
+
+    async def _sweep_until_stopped(self) -> None:
+        while not self._stop.is_set():
+            await self._sweep.run_once()
+            try:
+                await asyncio.wait_for(self._stop.wait(), SWEEP_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def _read_events(self) -> None:
+        while not self._stop.is_set():
+            try:
+                events = await self._next_events(_READ_SECONDS)
+            except (RedisError, OSError) as error:
+                log.warning("redis_unavailable", reason=repr(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            if events:
+                await self._handle(events)
+
+    async def _next_events(self, wait_seconds: float) -> list[Event]:
+        events, unknown = await self._events.read(self.name, wait_seconds)
+        if unknown:
+            log.warning("unknown_events_dropped", count=unknown)
+        return events
+
+    async def _drain(self) -> None:
+        """Handle what has been sent up to now, so that a restart finds less to repair."""
+        try:
+            while events := await self._next_events(0.05):
+                await self._handle(events)
+            await self._events.leave(self.name)
+        except (RedisError, OSError) as error:
+            log.warning("redis_unavailable", reason=repr(error))
+
+    async def _handle(self, events: Sequence[Event]) -> None:
+        """Handle events together; when that fails, one by one, so that only a bad one is lost.
+
+        An event is a hint: what a dropped one would have said, the sweep finds.
+        """
+        while True:
+            try:
+                await self.process(Batch(events=events))
+            except UnavailableError as error:
+                log.warning("part_unavailable", code=error.code, reason=repr(error.__cause__))
+                if self._stop.is_set():
+                    return
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:
+                if len(events) == 1:
+                    log.exception(
+                        "event_dropped", job_id=events[0].job_id, event_kind=str(events[0])
+                    )
+                    return
+                for event in events:
+                    await self._handle([event])
+                return
+            else:
+                return
+
+    async def process(self, batch: Batch) -> None:
+        """Handle a batch: prepare, one transaction, then tell the others."""
+        await prepare(self._parts, batch)
+        async with self._database.write() as connection:
+            effects = await apply(connection, batch)
+        try:
+            await self._tell(effects)
+        except (RedisError, OSError) as error:
+            log.warning("redis_unavailable", reason=repr(error))
+
+    async def _tell(self, effects: Effects) -> None:
+        await self._queue.close(effects.close)
+        await self._scheduler.fill(effects.fill)
+        await self._events.notify(effects.updates())
+        if effects.withdraw:
+            async with self._database.read() as connection:
+                handed_out = await work.handed_out_tasks(connection, effects.withdraw)
+            for engine_id, task_id in handed_out:
+                await self._queue.withdraw(engine_id, task_id)
+        await self._queue.forget_jobs(list(effects.ended))
+        for job_id in effects.started:
+            log.info("job_started", job_id=job_id)
+        for job_id, status in effects.ended.items():
+            log.info("job_ended", job_id=job_id, status=status.value)

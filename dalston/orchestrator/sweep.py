@@ -1,0 +1,169 @@
+"""Finds by the state, and not by events, what a crash or a wiped Redis left undone.
+
+Every orchestrator sweeps once a second; no leader is needed, because what a sweep finds goes
+through the same guarded transitions as events do. A step that fails doesn't stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+import structlog
+
+from dalston.common.errors import ObjectMissingError
+from dalston.common.messages import Attempt, Event, JobCreated, TaskCompleted, TaskErrored
+from dalston.common.models import Cause, Failure
+from dalston.common.queue import LEASE_SECONDS, Lease, LeaseState
+from dalston.common.storage import failure_path, job_folder, output_path
+from dalston.db import removal, work
+from dalston.orchestrator.handlers import Batch, TaskReturned
+from dalston.orchestrator.parts import Parts
+from dalston.orchestrator.scheduler import Scheduler, as_event, outcome_event
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 200
+"""Jobs that one step of a sweep takes on at most."""
+_SLOW_EVERY = 10
+"""Steps that only look for what can't happen are taken in every tenth sweep."""
+
+Process = Callable[[Batch], Awaitable[None]]
+
+
+class Sweep:
+    """One orchestrator's sweep.
+
+    Args:
+        process: Handles a batch in a transaction, as for events.
+    """
+
+    def __init__(self, parts: Parts, scheduler: Scheduler, process: Process) -> None:
+        self._database = parts.database
+        self._queue = parts.queue
+        self._store = parts.store
+        self._catalog = parts.catalog
+        self._scheduler = scheduler
+        self._process = process
+        self._count = 0
+
+    async def run_once(self) -> None:
+        """Take every step; a failing one is logged and tried again by the next sweep."""
+        steps: list[Callable[[], Awaitable[None]]] = [
+            self._plan_pending_jobs,
+            self._fill_queues,
+            self._end_leases,
+        ]
+        if self._count % _SLOW_EVERY == 0:
+            steps += [self._repair, self._purge]
+        self._count += 1
+        for step in steps:
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - the next sweep tries again, whatever it was
+                log.warning("sweep_step_failed", step=step.__name__, reason=repr(error))
+
+    async def _plan_pending_jobs(self) -> None:
+        async with self._database.read() as connection:
+            job_ids = await work.pending_job_ids(connection, _BATCH)
+        if job_ids:
+            await self._process(Batch(events=[JobCreated(job_id) for job_id in job_ids]))
+
+    async def _fill_queues(self) -> None:
+        overheard = await self._scheduler.fill_and_look(self._catalog.engines)
+        if overheard:
+            await self._process(Batch(events=overheard))
+
+    async def _end_leases(self) -> None:
+        steady = await self._queue.steady_seconds() >= LEASE_SECONDS
+        async with self._database.read() as connection:
+            running = await work.running_tasks(connection)
+        leases = await self._queue.leases([task.attempt.task_id for task in running])
+        events: list[Event] = []
+        ended: list[Attempt] = []
+        for task in running:
+            lease = leases.get(task.attempt.task_id)
+            if _holds(lease, task.attempt):
+                event = None if lease is None else outcome_event(task.attempt, lease)
+                events += [] if event is None else [event]
+            elif steady:
+                ended.append(task.attempt)
+        lost = Failure(
+            "engine_lost",
+            "The engine that worked on this stopped answering. Look at its log and its memory, "
+            "then submit the recording again.",
+        )
+        await self._settle(ended, events, Cause.LOST, lost)
+
+    async def take_back(self, instance_prefix: str) -> None:
+        """Return what the instances of a server were doing that is known to be dead.
+
+        Args:
+            instance_prefix: Begins the names of all its engine instances.
+        """
+        async with self._database.read() as connection:
+            running = await work.running_tasks(connection, instance_prefix=instance_prefix)
+        restarted = Failure(
+            "server_restarted",
+            "The server was restarted again and again while it worked on this recording. Look "
+            "at its log for what ends it, then submit the recording again.",
+        )
+        await self._settle([task.attempt for task in running], [], Cause.RESTART, restarted)
+
+    async def _settle(
+        self, ended: Sequence[Attempt], events: list[Event], cause: Cause, reason: Failure
+    ) -> None:
+        """End attempts: by their outcome if the store has one, otherwise for the cause."""
+        returned: list[TaskReturned] = []
+        for attempt in ended:
+            outcome = await self._stored_outcome(attempt)
+            if outcome is not None:
+                events.append(outcome)
+            else:
+                returned.append(TaskReturned(attempt, cause, reason))
+                log.warning(
+                    "attempt_ended",
+                    cause=cause.value,
+                    job_id=attempt.job_id,
+                    task_id=attempt.task_id,
+                    attempt=attempt.hand_out,
+                    instance=attempt.instance,
+                )
+        if events or returned:
+            await self._process(Batch(events=events, returned=returned))
+
+    async def _stored_outcome(self, attempt: Attempt) -> Event | None:
+        place = (attempt.job_id, attempt.task_id, attempt.folder)
+        if await self._store.exists(output_path(*place)):
+            return as_event(TaskCompleted, attempt)
+        try:
+            stored = await self._store.get(failure_path(*place))
+        except ObjectMissingError:
+            return None
+        return as_event(TaskErrored, attempt, error=msgspec.json.decode(stored, type=Failure))
+
+    async def _repair(self) -> None:
+        async with self._database.read() as connection:
+            job_ids = await work.overlooked_jobs(connection, _BATCH)
+        if job_ids:
+            log.warning("jobs_overlooked", jobs=job_ids)
+            await self._process(Batch(repair=job_ids))
+
+    async def _purge(self) -> None:
+        async with self._database.read() as connection:
+            job_ids = await removal.settled_jobs(connection, _BATCH)
+        for job_id in job_ids:
+            await self._store.delete_below(job_folder(job_id))
+        if job_ids:
+            async with self._database.write() as connection:
+                await removal.purge_jobs(connection, job_ids)
+
+
+def _holds(lease: Lease | None, attempt: Attempt) -> bool:
+    """Tell whether a lease is that of an attempt, and not ended."""
+    return (
+        lease is not None
+        and lease.hand_out == attempt.hand_out
+        and lease.token == attempt.token
+        and lease.state is not LeaseState.CLOSED
+    )

@@ -1,0 +1,41 @@
+"""Child processes of a server: they die with their parent, whatever happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """End this process when its parent ends.
+
+    Linux kills it at once; elsewhere the end of standard input, a pipe from the parent, does.
+
+    Args:
+        parent: Process id of the parent that this process was started by.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    threading.Thread(target=_watch_input, daemon=True).start()
+
+
+def _watch_input() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+def on_stop_signal(stop: Callable[[], None]) -> None:
+    """Call a function on SIGTERM and on Ctrl-C, in the running loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)

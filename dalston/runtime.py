@@ -1,0 +1,245 @@
+"""The composition root: from settings to open parts to running roles.
+
+Which backend serves a part is decided here, by its URL, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from redis.asyncio import Redis
+
+import dalston
+from dalston.common.engine_spec import Catalog, EngineSpec, read_catalog, read_engine
+from dalston.common.errors import ConfigurationError
+from dalston.common.events import EventBus
+from dalston.common.queue import TaskQueue
+from dalston.common.redis import connect
+from dalston.common.storage import ObjectStore
+from dalston.config import Settings, engine_environment, folders
+from dalston.processes import on_stop_signal
+
+log = structlog.get_logger(__name__)
+
+_PACKAGE = Path(dalston.__file__).parent
+FAKE_TEXT_WARNING = (
+    "The default pipeline is '{name}', which returns FAKE TEXT whatever the recording says. "
+    "Set DALSTON_PIPELINE=default for real transcripts."
+)
+
+
+def engine_folders(settings: Settings) -> list[Path]:
+    """Return the folders with engines: those that ship, then the user's own."""
+    checkout, installed = _PACKAGE.parent / "engines", _PACKAGE / "engines"
+    shipped = checkout if checkout.is_dir() else installed
+    return [shipped, *folders(settings.engines)]
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """Read all engines and pipelines.
+
+    Raises:
+        ConfigurationError: One isn't valid, or the default pipeline isn't there.
+    """
+    catalog = read_catalog(
+        engine_folders(settings),
+        [_PACKAGE / "pipelines", *folders(settings.pipelines)],
+        {"DALSTON_TRANSCRIBE_ENGINE": settings.transcribe_engine},
+    )
+    if settings.pipeline not in catalog.pipelines:
+        raise ConfigurationError(
+            f"DALSTON_PIPELINE is '{settings.pipeline}', but the pipelines are: "
+            f"{', '.join(sorted(catalog.pipelines))}."
+        )
+    return catalog
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The parts that every role uses."""
+
+    redis: Redis
+    queue: TaskQueue
+    events: EventBus
+    store: ObjectStore
+
+
+@asynccontextmanager
+async def open_shared(settings: Settings) -> AsyncIterator[Shared]:
+    """Open Redis and the store, and close them at the end."""
+    redis = connect(settings.redis)
+    try:
+        yield Shared(redis, TaskQueue(redis), EventBus(redis), ObjectStore(settings.store))
+    finally:
+        await redis.aclose()
+
+
+async def migrate(settings: Settings) -> bool:
+    """Bring the database to the newest schema; tell whether anything had to be done."""
+    from dalston.db.migrate import migrate as migrate_database
+    from dalston.db.session import Database
+
+    if settings.database_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    try:
+        return await migrate_database(database)
+    finally:
+        await database.close()
+
+
+async def run_gateway(settings: Settings, listener: socket.socket) -> None:
+    """Serve HTTP on a bound socket until told to stop.
+
+    Raises:
+        SchemaVersionError: The database must be migrated first.
+    """
+    import uvicorn
+
+    from dalston.db.session import Database
+    from dalston.gateway.main import create_app
+    from dalston.gateway.parts import Parts
+    from dalston.gateway.protocol import GuardedProtocol
+
+    catalog = open_catalog(settings)
+    database = Database(settings.database)
+    try:
+        await database.require_schema()
+        async with open_shared(settings) as shared:
+            parts = Parts(
+                database=database,
+                queue=shared.queue,
+                events=shared.events,
+                store=shared.store,
+                catalog=catalog,
+                default_pipeline=settings.pipeline,
+                max_upload_bytes=settings.max_upload_bytes,
+                body_timeout_seconds=settings.body_timeout_seconds,
+            )
+            warn_of_fake_text(settings, catalog)
+            config = uvicorn.Config(
+                create_app(parts),
+                http=GuardedProtocol,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                timeout_graceful_shutdown=3,
+                lifespan="off",
+            )
+            await uvicorn.Server(config).serve(sockets=[listener])
+    finally:
+        await database.close()
+
+
+def warn_of_fake_text(settings: Settings, catalog: Catalog) -> None:
+    """Say plainly that the default pipeline does not listen, if it doesn't."""
+    if catalog.pipelines[settings.pipeline].fake_text:
+        log.warning("fake_text", message=FAKE_TEXT_WARNING.format(name=settings.pipeline))
+
+
+async def run_orchestrator(settings: Settings, take_back: str | None = None) -> None:
+    """Run an orchestrator until told to stop.
+
+    Args:
+        settings: Which parts it stands on.
+        take_back: Prefix of engine instances that are known to be dead.
+
+    Raises:
+        SchemaVersionError: The database must be migrated first.
+    """
+    from dalston.db.session import Database
+    from dalston.orchestrator.main import Orchestrator
+    from dalston.orchestrator.parts import Parts
+
+    catalog = open_catalog(settings)
+    database = Database(settings.database)
+    try:
+        await database.require_schema()
+        async with open_shared(settings) as shared:
+            parts = Parts(database, shared.queue, shared.events, shared.store, catalog)
+            orchestrator = Orchestrator(parts)
+            on_stop_signal(orchestrator.stop)
+            log.info("orchestrator_ready", instance=orchestrator.name)
+            await orchestrator.run(take_back)
+    finally:
+        await database.close()
+
+
+def choose_engines(settings: Settings, names: Sequence[str]) -> list[EngineSpec]:
+    """Return the engines that are named by id or by folder.
+
+    Raises:
+        ConfigurationError: One isn't there, or isn't the one that ENGINE_ID says.
+    """
+    catalog = read_catalog(engine_folders(settings), [], {})
+    specs = [_choose_engine(catalog, name) for name in names]
+    if settings.engine_id is not None:
+        for spec in specs:
+            if spec.id != settings.engine_id:
+                raise ConfigurationError(
+                    f"ENGINE_ID is {settings.engine_id}, but this is {spec.id}. Correct one."
+                )
+    return specs
+
+
+def _choose_engine(catalog: Catalog, name: str) -> EngineSpec:
+    if name in catalog.engines:
+        return catalog.engines[name]
+    if (Path(name) / "engine.yaml").exists():
+        return read_engine(Path(name).absolute())
+    raise ConfigurationError(
+        f"There is no engine '{name}'. Known engines: {', '.join(sorted(catalog.engines))}; "
+        f"or name the folder of one."
+    )
+
+
+def all_engines(settings: Settings) -> list[str]:
+    """Return the ids of all engines that are found."""
+    return sorted(read_catalog(engine_folders(settings), [], {}).engines)
+
+
+async def run_engines(
+    settings: Settings, specs: Sequence[EngineSpec], instance_prefix: str | None = None
+) -> None:
+    """Run some engines, each with children of its own, until told to stop.
+
+    Args:
+        settings: Which parts they stand on.
+        specs: The engines.
+        instance_prefix: Begins the names of the engine instances, so that a restarted server
+            knows its own.
+    """
+    from dalston.engine_sdk.runner import EngineRunner, RunnerSettings
+
+    prefix = instance_prefix or f"{socket.gethostname()}-{os.getpid()}-"
+    async with open_shared(settings) as shared, asyncio.TaskGroup() as group:
+        runners = []
+        for spec in specs:
+            asked = settings.engine_config()
+            known = {name: value for name, value in asked.items() if spec.accepts(name)}
+            runner = RunnerSettings(
+                instance=f"{prefix}{spec.id}-{secrets.token_hex(3)}",
+                config=spec.configure(known),
+                slots=settings.engine_slots,
+                grace_seconds=settings.grace_seconds,
+                temporary_folder=settings.task_folder,
+                environment=engine_environment(),
+            )
+            runners.append(EngineRunner(spec, shared.queue, shared.events, shared.store, runner))
+
+        def stop() -> None:
+            for runner in runners:
+                runner.stop()
+
+        on_stop_signal(stop)
+        for runner in runners:
+            group.create_task(runner.run())
