@@ -40,15 +40,20 @@ def main() -> None:
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a role to its end; of several errors at once the first is the one to tell."""
     try:
-        import uvloop
-
-        run = uvloop.run
+        import uvloop  # noqa: PLC0415 - not there on every platform
     except ImportError:
-        run = asyncio.run
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
     try:
-        run(main_coroutine)
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main_coroutine)
     except ExceptionGroup as group:
-        raise group.exceptions[0] from group
+        raise _first(group) from group
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def _settings(role: str, **overrides: object) -> Settings:

@@ -226,7 +226,7 @@ async def run_engines(
         for spec in specs:
             asked = settings.engine_config()
             known = {name: value for name, value in asked.items() if spec.accepts(name)}
-            runner = RunnerSettings(
+            how = RunnerSettings(
                 instance=f"{prefix}{spec.id}-{secrets.token_hex(3)}",
                 config=spec.configure(known),
                 slots=settings.engine_slots,
@@ -234,7 +234,7 @@ async def run_engines(
                 temporary_folder=settings.task_folder,
                 environment=engine_environment(),
             )
-            runners.append(EngineRunner(spec, shared.queue, shared.events, shared.store, runner))
+            runners.append(EngineRunner(spec, shared.queue, shared.events, shared.store, how))
 
         def stop() -> None:
             for runner in runners:

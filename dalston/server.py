@@ -121,12 +121,12 @@ class Role:
         self._environment = environment
         self._inherited = inherited
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def keep_running(self) -> None:
         """Start the process, and again whenever it ends, until `stop`."""
         pause = _FIRST_PAUSE
-        while not self._stopping:
+        while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -142,7 +142,7 @@ class Role:
                 start_new_session=True,
             )
             code = await self._process.wait()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:
                 pause = _FIRST_PAUSE
@@ -152,7 +152,7 @@ class Role:
 
     async def stop(self) -> None:
         """End the process: politely, then not."""
-        self._stopping = True
+        self._stopping.set()
         if self._process is None or self._process.returncode is not None:
             return
         self._process.send_signal(signal.SIGTERM)

@@ -171,8 +171,10 @@ class ChildProcess:
             await self._process.wait()
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
         if self._transport is not None:
             self._transport.close()
+            self._transport = None
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         if self._writer is None:

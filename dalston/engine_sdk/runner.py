@@ -199,6 +199,10 @@ class EngineRunner:
                 continue
             try:
                 await self._do(claim, child, slot)
+            except Exception:
+                # A fault of our own: without renewal the lease ends, and the task is tried again.
+                claim.log.exception("task_abandoned")
+                self.keeper.drop(claim.lease)
             finally:
                 claim.discard()
 

@@ -1,0 +1,80 @@
+"""`dalston engine test`: an engine on a file, with no server, for its author."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from dalston.engine_sdk import TaskFailed
+from dalston.engine_sdk.testing import run_engine
+
+
+def try_engine(
+    folder: Path,
+    audio: Path,
+    previous: Iterable[str],
+    config: Iterable[str],
+    keep: Path | None,
+) -> int:
+    """Run an engine on a file and print its output as JSON.
+
+    Args:
+        folder: The engine's.
+        audio: The file.
+        previous: Earlier stages' outputs, each as `STAGE=FILE`.
+        config: Parts of its configuration, each as `NAME=VALUE`; the value is YAML.
+        keep: Where the files go that it keeps; thrown away if None.
+
+    Returns:
+        The exit status: 0, or 1 if the engine said no.
+    """
+    outputs = {name: _read_json(Path(file)) for name, file in _pairs(previous, "--previous")}
+    asked = {name: yaml.safe_load(value) for name, value in _pairs(config, "--config")}
+    with tempfile.TemporaryDirectory() as thrown_away:
+        try:
+            output = run_engine(
+                folder,
+                audio,
+                previous=outputs,
+                config=asked,
+                keep_files_in=keep or Path(thrown_away),
+                on_progress=_show_progress,
+            )
+        except TaskFailed as error:
+            again = " A retry may help." if error.retryable else ""
+            click.echo(f"{error.code}: {error.message}{again}", err=True)
+            return 1
+    click.echo(json.dumps(output.data, indent=2, ensure_ascii=False))
+    if keep is not None:
+        for name, path in output.files.items():
+            click.echo(f"kept {name}: {path}", err=True)
+    return 0
+
+
+def _pairs(given: Iterable[str], option: str) -> list[tuple[str, str]]:
+    pairs = [text.partition("=") for text in given]
+    if not all(name and separator for name, separator, _ in pairs):
+        raise click.UsageError(f"{option} wants NAME=VALUE.")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    if not isinstance(data, dict):
+        raise click.UsageError(f"{path}: expected a JSON object")
+    return data
+
+
+def _show_progress(done: float, total: float) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{100 * done / total:3.0f} %", nl=False, err=True)

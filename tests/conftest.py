@@ -1,0 +1,59 @@
+"""Fixtures that all tests may use. Each deployment is named by its URLs alone."""
+
+from __future__ import annotations
+
+import tempfile
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.support.deployment import REPOSITORY, Deployment, embedded
+from tests.support.stack import Stack, running
+
+DEPLOYMENTS: dict[str, Callable[[Path], AbstractContextManager[Deployment]]] = {
+    "embedded": embedded
+}
+"""Every pipeline and conformance test runs once on each of these."""
+
+STUBS = ("stub-transcriber", "stub-merger")
+SPEECH = REPOSITORY.parent / "shared" / "speech"
+"""Recordings to measure with; not part of the repository."""
+
+
+@pytest.fixture(params=list(DEPLOYMENTS))
+def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """Fresh and empty parts for one test."""
+    # Not pytest's own folder: its path may be too long for a Unix socket.
+    with tempfile.TemporaryDirectory(prefix="dalston-") as folder:
+        with DEPLOYMENTS[request.param](Path(folder)) as parts:
+            yield parts
+
+
+@pytest.fixture(scope="module", params=list(DEPLOYMENTS))
+def shared_deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """Parts that the tests of a module share."""
+    with tempfile.TemporaryDirectory(prefix="dalston-") as folder:
+        with DEPLOYMENTS[request.param](Path(folder)) as parts:
+            yield parts
+
+
+@pytest.fixture(scope="module")
+def stub_server(shared_deployment: Deployment) -> Iterator[Stack]:
+    """A running server with the stub engines, whose default pipeline is `stub`."""
+    with running(shared_deployment, *STUBS, DALSTON_PIPELINE="stub") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def silence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second of silence: 16 kHz, mono, signed 16-bit."""
+    path = tmp_path_factory.mktemp("audio") / "silence.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(2 * 16000))
+    return path

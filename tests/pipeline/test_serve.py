@@ -1,0 +1,223 @@
+"""`dalston serve`: one command, and what becomes of it when it is stopped, doubled or killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.gate import Gate, is_alive
+from tests.support.stack import TERMINAL, TRANSCRIPTIONS
+from tests.support.waiting import until
+
+
+class Serve:
+    """One `dalston serve` on a data folder."""
+
+    def __init__(self, data_dir: Path, gate: Gate) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir.with_suffix(".log")
+        self.out = data_dir.with_suffix(".out")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("DALSTON_")}
+        settings = gate.settings() | {"DALSTON_TRANSCRIBE_ENGINE": "stub-transcriber"}
+        with self.log.open("ab") as log, self.out.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dalston", "serve", "--port", "0", "--data-dir", data_dir],
+                env=kept | settings,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+            )
+        self.url = ""
+
+    def wait_until_ready(self) -> Serve:
+        file = self.data_dir / "server.json"
+
+        def address() -> str | None:
+            if self.process.poll() is not None:
+                raise AssertionError(self.log.read_text())
+            if not file.exists():
+                return None
+            described: dict[str, Any] = json.loads(file.read_text())
+            return str(described["url"]) if described["pid"] == self.process.pid else None
+
+        self.url = until(address, "the server to be ready")
+        return self
+
+    def processes(self) -> list[int]:
+        """Return all processes that belong to the server, its own included."""
+        return [
+            int(path.name)
+            for path in Path("/proc").iterdir()
+            if path.name.isdecimal() and str(self.data_dir).encode() in environment_of(path)
+        ] + [self.process.pid]
+
+    def submit(self, audio: Path) -> str:
+        with audio.open("rb") as file:
+            answer = httpx.post(f"{self.url}{TRANSCRIPTIONS}", files={"file": file})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def ended(self, job_id: str) -> dict[str, Any]:
+        def ended_job() -> dict[str, Any] | None:
+            answer = httpx.get(f"{self.url}{TRANSCRIPTIONS}/{job_id}?include=history")
+            job: dict[str, Any] = answer.json()
+            return job if job["status"] in TERMINAL else None
+
+        return until(ended_job, "the job to end")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+
+def environment_of(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="these tests find a server's processes in /proc"
+)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="dalston-serve-") as folder:
+        yield Path(folder) / "data"
+
+
+@pytest.fixture
+def serve(data_dir: Path, gate: Gate) -> Iterator[Serve]:
+    server = Serve(data_dir, gate).wait_until_ready()
+    yield server
+    server.process.kill()
+    server.process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops_cleanly_and_keeps_its_data(
+    serve: Serve, gate: Gate, silence: Path, number: signal.Signals
+) -> None:
+    gate.open()
+    assert f"curl -F file=@talk.mp3 {serve.url}{TRANSCRIPTIONS}" in serve.out.read_text()
+    assert serve.url.startswith("http://127.0.0.1:")
+    job_id = serve.submit(silence)
+    assert serve.ended(job_id)["status"] == "completed"
+    family = serve.processes()
+    assert len(family) > 5
+
+    assert serve.stop(number) == 0
+
+    assert [pid for pid in family if is_alive(pid)] == []
+    assert not (serve.data_dir / "server.json").exists()
+    assert list((serve.data_dir / "tmp").iterdir()) == []
+    again = Serve(serve.data_dir, gate).wait_until_ready()
+    assert again.ended(job_id)["text"] == "Through."
+    assert again.stop() == 0
+
+
+def test_second_server_on_the_same_folder_refuses(serve: Serve, gate: Gate) -> None:
+    second = Serve(serve.data_dir, gate)
+
+    assert second.process.wait(20) == 2
+    assert "Another dalston serve uses the data folder" in second.log.read_text()
+    assert httpx.get(f"{serve.url}/health").status_code == 200
+
+
+def test_killed_in_the_middle_of_a_job_and_started_again(
+    serve: Serve, gate: Gate, silence: Path
+) -> None:
+    running, waiting = serve.submit(silence), serve.submit(silence)
+    gate.wait_for_runs(1)
+    family = serve.processes()
+    serve.process.kill()
+    serve.process.wait()
+    until(lambda: not [pid for pid in family if is_alive(pid)], "all its processes to be gone", 3)
+
+    gate.open()
+    again = Serve(serve.data_dir, gate).wait_until_ready()
+    for job_id in (running, waiting):
+        job = again.ended(job_id)
+        assert job["status"] == "completed"
+        completed = [row for row in job["history"] if row["to_status"] == "completed"]
+        assert len(completed) == 3, "one for each task and one for the job"
+    restarts = [row for row in again.ended(running)["history"] if "restart:" in row["why"]]
+    assert [row["to_status"] for row in restarts] == ["ready"]
+    assert len(gate.done()) == 2
+    assert again.stop() == 0
+
+
+def test_finished_work_is_not_done_twice_after_a_kill(
+    serve: Serve, gate: Gate, silence: Path
+) -> None:
+    """The output is in the store and nobody has heard of it: the restart finds it."""
+    job_id = serve.submit(silence)
+    gate.wait_for_runs(1)
+    for pid in serve.processes():
+        if b"orchestrator" in environment_of(Path(f"/proc/{pid}")):
+            os.kill(pid, signal.SIGSTOP)
+    gate.open()
+    tasks = serve.data_dir / "objects" / "jobs" / job_id / "tasks"
+    until(lambda: list(tasks.glob("*/*/output.json")), "the output to be stored")
+    serve.process.kill()
+    serve.process.wait()
+
+    again = Serve(serve.data_dir, gate).wait_until_ready()
+
+    assert again.ended(job_id)["status"] == "completed"
+    assert len(gate.begun()) == 1
+    assert again.stop() == 0
+
+
+def test_part_that_dies_is_started_again(serve: Serve, gate: Gate, silence: Path) -> None:
+    gate.open()
+    own = {pid: environment_of(Path(f"/proc/{pid}")) for pid in serve.processes()}
+    redis = valkey_of(serve)
+    victims = [pid for pid, text in own.items() if b"orchestrator" in text or b"gateway" in text]
+    assert len(victims) == 2
+    for pid in [*victims, redis]:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: valkey_of(serve) not in {0, redis}, "Redis to be started again")
+    until(lambda: answers(serve), "the gateway to be started again")
+
+    assert serve.ended(serve.submit(silence))["status"] == "completed"
+
+
+def valkey_of(serve: Serve) -> int:
+    """Return the process id of the server's Redis, or 0."""
+    for path in Path("/proc").iterdir():
+        if path.name.isdecimal() and parent_of(path) == serve.process.pid:
+            if b"valkey-server" in (path / "cmdline").read_bytes():
+                return int(path.name)
+    return 0
+
+
+def parent_of(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def answers(serve: Serve) -> bool:
+    try:
+        return httpx.get(f"{serve.url}/health/ready").status_code == 200
+    except httpx.HTTPError:
+        return False

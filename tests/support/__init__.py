@@ -1,0 +1,1 @@
+"""What the tests share: parts, processes and ways to wait."""

@@ -1,0 +1,157 @@
+"""Real processes of a server, started and killed by a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.deployment import Deployment
+from tests.support.waiting import until
+
+TRANSCRIPTIONS = "/v1/audio/transcriptions"
+TERMINAL = {"completed", "failed", "cancelled"}
+
+
+class Role:
+    """One process of a server."""
+
+    def __init__(
+        self, arguments: list[str], environment: dict[str, str], log: Path, *, fd: int | None = None
+    ) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "dalston", *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=() if fd is None else (fd,),
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self, seconds: float = 15.0) -> int:
+        """End it as a deploy does; return its exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(seconds)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return its log so far."""
+        texts = self.log.read_text().splitlines()
+        return [json.loads(text) for text in texts if text.startswith("{")]
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Return its log's lines about an event."""
+        return [line for line in self.lines() if line.get("event") == event]
+
+
+class Stack:
+    """A server on a deployment, process by process."""
+
+    def __init__(self, deployment: Deployment, **settings: str) -> None:
+        self.deployment = deployment
+        self._settings = settings
+        self._roles: list[Role] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def migrate(self) -> None:
+        """Bring the database to the newest schema."""
+        environment = self.deployment.environment(**self._settings)
+        subprocess.run([sys.executable, "-m", "dalston", "migrate"], env=environment, check=True)
+
+    def start(self, *arguments: str, fd: int | None = None, **settings: str) -> Role:
+        """Start a role: `orchestrator`, or `engine run stub-transcriber`."""
+        log = self.deployment.folder / f"{len(self._roles)}-{arguments[0]}.log"
+        environment = self.deployment.environment(**(self._settings | settings))
+        role = Role(list(arguments), environment, log, fd=fd)
+        self._roles.append(role)
+        return role
+
+    def gateway(self, **settings: str) -> Role:
+        """Start a gateway and wait until it answers."""
+        descriptor = self._listener.fileno()
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the call's own shape
+        role = self.start("gateway", "--fd", str(descriptor), fd=descriptor, **settings)
+        until(self._alive, "the gateway to answer")
+        return role
+
+    def _alive(self) -> bool:
+        try:
+            return self.client.get("/health", timeout=5).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def everything(self, *engines: str) -> None:
+        """Start one process of each role, with these engines."""
+        self.migrate()
+        self.start("orchestrator")
+        self.start("engine", "run", *engines)
+        self.gateway()
+
+    def submit(self, audio: Path | bytes, **fields: str) -> str:
+        """Submit a recording and return the job's id."""
+        data = audio if isinstance(audio, bytes) else audio.read_bytes()
+        name = "audio.wav" if isinstance(audio, bytes) else audio.name
+        answer = self.client.post(TRANSCRIPTIONS, files={"file": (name, data)}, data=fields)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        return str(answer.json()["id"])
+
+    def read(self, job_id: str, **parameters: str) -> dict[str, Any]:
+        """Return a job as GET shows it."""
+        answer = self.client.get(f"{TRANSCRIPTIONS}/{job_id}", params=parameters)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def ended(self, job_id: str, seconds: float = 30.0) -> dict[str, Any]:
+        """Wait until a job has ended and return it."""
+
+        def ended_job() -> dict[str, Any] | None:
+            job = self.read(job_id)
+            return job if job["status"] in TERMINAL else None
+
+        return until(ended_job, f"{job_id} to end", seconds)
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for role in self._roles:
+            role.kill()
+        self.client.close()
+        self._listener.close()
+
+
+@contextmanager
+def running(deployment: Deployment, *engines: str, **settings: str) -> Iterator[Stack]:
+    """Run a whole server, or an empty stack if no engines are named."""
+    stack = Stack(deployment, **settings)
+    try:
+        if engines:
+            stack.everything(*engines)
+        yield stack
+    finally:
+        stack.close()
