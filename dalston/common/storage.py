@@ -101,12 +101,29 @@ class ObjectStore:
             raise _unavailable(error) from error
 
     async def put_stream(self, path: str, parts: AsyncIterator[bytes]) -> None:
-        """Write an object as its bytes arrive. An error of `parts` leaves nothing behind."""
+        """Write an object as its bytes arrive.
+
+        Raises:
+            Exception: Whatever `parts` raised; nothing is left behind then.
+        """
+        failed: list[Exception] = []
+
+        async def watched() -> AsyncIterator[bytes]:
+            try:
+                async for part in parts:
+                    yield part
+            except Exception as error:
+                # It may be of a kind that the store raises too, and must not pass for one.
+                failed.append(error)
+                raise
+
         try:
             await obstore.put_async(
-                self._store, path, parts, chunk_size=PART_BYTES, max_concurrency=2
+                self._store, path, watched(), chunk_size=PART_BYTES, max_concurrency=2
             )
         except (ObstoreError, OSError) as error:
+            if failed:
+                raise failed[0] from None
             raise _unavailable(error) from error
 
     async def get(self, path: str) -> bytes:

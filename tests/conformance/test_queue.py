@@ -1,0 +1,215 @@
+"""The hand-off through Redis: each rule that must hold between two processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from dalston.common.messages import Attempt, QueueEntry, decode_entry
+from dalston.common.models import Failure, new_attempt_token, new_job_id, new_task_id
+from dalston.common.queue import (
+    LEASE_SECONDS,
+    EngineInstance,
+    LeaseState,
+    LeaseUpdate,
+    Outcome,
+    Published,
+    Renewal,
+    TaskQueue,
+)
+from dalston.common.redis import STEADY, connect, job_tasks_key, lease_key, queue_key
+from tests.support.deployment import Deployment
+
+ENGINE = "some-engine"
+
+
+@pytest.fixture
+async def queue(deployment: Deployment) -> AsyncIterator[TaskQueue]:
+    redis = connect(deployment.redis_url)
+    yield TaskQueue(redis)
+    await redis.aclose()
+
+
+def new_entry(hand_out: int = 1, task_id: str = "") -> QueueEntry:
+    return QueueEntry(
+        task_id=task_id or new_task_id(),
+        hand_out=hand_out,
+        job_id=new_job_id(),
+        engine_id=ENGINE,
+        stage="transcribe",
+        audio="jobs/x/audio/original.wav",
+        audio_bytes=10,
+        inputs={"prepare": "jobs/x/output.json"},
+        config={"beam": 5},
+    )
+
+
+def attempt_at(entry: QueueEntry) -> Attempt:
+    return Attempt(
+        job_id=entry.job_id,
+        task_id=entry.task_id,
+        hand_out=entry.hand_out,
+        token=new_attempt_token(),
+        instance="engine-1",
+    )
+
+
+async def test_entries_are_popped_in_the_order_in_which_they_were_published(
+    queue: TaskQueue,
+) -> None:
+    entries = [new_entry() for _ in range(3)]
+    answers = await queue.publish(ENGINE, 5, entries)
+
+    assert answers == [Published.PUSHED] * 3
+    popped = [await queue.pop(ENGINE, 1) for _ in entries]
+    assert [decode_entry(raw or b"") for raw in popped] == entries
+    assert await queue.pop(ENGINE, 0.01) is None
+    assert await queue.redis.smembers(job_tasks_key(entries[0].job_id)) == {
+        entries[0].task_id.encode()
+    }
+
+
+async def test_a_queue_takes_no_more_than_its_window_and_nothing_twice(queue: TaskQueue) -> None:
+    entries = [new_entry() for _ in range(3)]
+
+    assert await queue.publish(ENGINE, 2, entries) == [
+        Published.PUSHED,
+        Published.PUSHED,
+        Published.FULL,
+    ]
+    assert await queue.publish(ENGINE, 9, entries) == [
+        Published.QUEUED,
+        Published.QUEUED,
+        Published.PUSHED,
+    ]
+    assert await queue.redis.llen(queue_key(ENGINE)) == 3
+
+
+async def test_a_claimed_task_is_not_published_until_its_next_hand_out(queue: TaskQueue) -> None:
+    entry = new_entry(hand_out=1)
+    assert await queue.claim(attempt_at(entry), LeaseState.RUNNING)
+
+    assert await queue.publish(ENGINE, 9, [entry]) == [Published.LEASED]
+    again = new_entry(hand_out=2, task_id=entry.task_id)
+    assert await queue.publish(ENGINE, 9, [again]) == [Published.PUSHED]
+
+
+async def test_a_hand_out_is_claimed_once_and_a_stale_entry_never(queue: TaskQueue) -> None:
+    first, second = new_entry(hand_out=1), new_entry(hand_out=2)
+    second = new_entry(hand_out=2, task_id=first.task_id)
+
+    assert await queue.claim(attempt_at(first), LeaseState.RUNNING)
+    assert not await queue.claim(attempt_at(first), LeaseState.RUNNING)
+    assert await queue.claim(attempt_at(second), LeaseState.RUNNING)
+    assert not await queue.claim(attempt_at(first), LeaseState.RUNNING)
+
+
+async def test_a_lease_says_how_far_its_attempt_is_and_expires(queue: TaskQueue) -> None:
+    attempt = attempt_at(new_entry())
+    await queue.claim(attempt, LeaseState.RUNNING)
+    update = LeaseUpdate(
+        attempt, LeaseState.DONE, progress=(3.0, 4.0), outcome=Outcome(Failure("code", "text"))
+    )
+
+    assert await queue.renew([update]) == [Renewal.KEPT]
+
+    lease = (await queue.leases([attempt.task_id]))[attempt.task_id]
+    assert (lease.hand_out, lease.token, lease.instance) == (1, attempt.token, "engine-1")
+    assert (lease.state, lease.progress) == (LeaseState.DONE, (3.0, 4.0))
+    assert lease.outcome == Outcome(Failure("code", "text"))
+    remaining = await queue.redis.pttl(lease_key(attempt.task_id))
+    assert 0 < remaining <= 1000 * LEASE_SECONDS
+
+
+async def test_a_lease_that_redis_forgot_is_recreated_by_its_holder(queue: TaskQueue) -> None:
+    attempt = attempt_at(new_entry())
+    await queue.claim(attempt, LeaseState.RUNNING)
+    await queue.redis.flushall()
+
+    assert await queue.renew([LeaseUpdate(attempt, LeaseState.RUNNING)]) == [Renewal.RECREATED]
+    assert await queue.renew([LeaseUpdate(attempt, LeaseState.RUNNING)]) == [Renewal.KEPT]
+
+
+async def test_holders_of_a_closed_or_foreign_lease_are_told_to_stop(queue: TaskQueue) -> None:
+    entry = new_entry(hand_out=1)
+    ours, closed = attempt_at(entry), attempt_at(new_entry())
+    await queue.claim(ours, LeaseState.RUNNING)
+    await queue.claim(closed, LeaseState.RUNNING)
+    await queue.claim(attempt_at(new_entry(2, entry.task_id)), LeaseState.RUNNING)
+    await queue.close([(closed.task_id, closed.hand_out, closed.token)])
+
+    updates = [LeaseUpdate(ours, LeaseState.RUNNING), LeaseUpdate(closed, LeaseState.RUNNING)]
+    assert await queue.renew(updates) == [Renewal.CLOSED, Renewal.CLOSED]
+
+
+async def test_closing_spares_another_attempt_but_not_an_older_hand_out(queue: TaskQueue) -> None:
+    entry = new_entry(hand_out=2)
+    attempt = attempt_at(entry)
+    await queue.claim(attempt, LeaseState.RUNNING)
+    running = [LeaseUpdate(attempt, LeaseState.RUNNING)]
+
+    await queue.close([(entry.task_id, 2, "f" * 12), (entry.task_id, 1, attempt.token)])
+    assert await queue.renew(running) == [Renewal.KEPT]
+    await queue.close([(entry.task_id, 3, "f" * 12)])
+    assert await queue.renew(running) == [Renewal.CLOSED]
+
+
+async def test_closing_what_is_not_there_makes_nothing(queue: TaskQueue) -> None:
+    await queue.close([(new_task_id(), 1, "f" * 12)])
+    assert await queue.redis.keys("*") == []
+
+
+async def test_a_withdrawn_task_is_neither_queued_nor_held(queue: TaskQueue) -> None:
+    waiting, held = new_entry(), new_entry()
+    attempt = attempt_at(held)
+    await queue.publish(ENGINE, 9, [waiting])
+    await queue.claim(attempt, LeaseState.RUNNING)
+
+    await queue.withdraw(ENGINE, waiting.task_id)
+    await queue.withdraw(ENGINE, held.task_id)
+
+    assert await queue.redis.llen(queue_key(ENGINE)) == 0
+    assert await queue.renew([LeaseUpdate(attempt, LeaseState.RUNNING)]) == [Renewal.CLOSED]
+
+
+async def test_a_prefetched_task_that_is_handed_back_is_the_next_to_be_popped(
+    queue: TaskQueue,
+) -> None:
+    entries = [new_entry(), new_entry()]
+    await queue.publish(ENGINE, 9, entries)
+    raw = await queue.pop(ENGINE, 1)
+    assert raw is not None
+    attempt = attempt_at(entries[0])
+    await queue.claim(attempt, LeaseState.PREFETCH)
+
+    await queue.hand_back(attempt, raw, ENGINE)
+
+    assert await queue.pop(ENGINE, 1) == raw
+    assert await queue.claim(attempt_at(entries[0]), LeaseState.RUNNING)
+
+
+async def test_redis_is_steady_only_since_it_was_last_wiped(
+    queue: TaskQueue, deployment: Deployment
+) -> None:
+    assert await queue.steady_seconds() == 0
+    now = int((await queue.redis.time())[0])
+    await queue.redis.set(STEADY, now - 100, px=5000)
+    assert await queue.steady_seconds() >= 100
+    assert 0 < await queue.redis.pttl(STEADY) <= 5000
+    deployment.redis().flushall()
+    assert await queue.steady_seconds() == 0
+
+
+async def test_live_instances_are_those_that_said_so_lately(queue: TaskQueue) -> None:
+    one, two = (
+        EngineInstance(instance=name, engine_id=ENGINE, slots=2, state="ready")
+        for name in ("one", "two")
+    )
+    await queue.announce(one)
+    await queue.announce(two)
+    await queue.redis.delete(f"dalston:engine:{ENGINE}:two")
+
+    assert await queue.instances([ENGINE, "other"]) == {ENGINE: [one], "other": []}
+    await queue.leave(ENGINE, "one")
+    assert await queue.instances([ENGINE]) == {ENGINE: []}

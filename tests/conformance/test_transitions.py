@@ -1,0 +1,297 @@
+"""The transitions of `db/jobs.py` on every database: what they let through and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from dalston.common.messages import Attempt
+from dalston.common.models import (
+    Cause,
+    Failure,
+    Job,
+    JobStatus,
+    PlannedTask,
+    TaskStatus,
+    new_job_id,
+    new_task_id,
+)
+from dalston.common.storage import output_path
+from dalston.db import jobs as transitions
+from dalston.db import reading, work
+from dalston.db.locking import lock
+from dalston.db.migrate import migrate
+from dalston.db.session import Database
+from dalston.db.verdict import Verdict
+from tests.support.deployment import Deployment
+
+FAILURE = Failure("engine_error", "it broke", retryable=True)
+
+
+class Board:
+    """A database with one job of two tasks, the second of which waits for the first."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.job_id = new_job_id()
+        self.first, self.second = new_task_id(), new_task_id()
+
+    async def set_up(self) -> None:
+        plan = [
+            PlannedTask(self.first, "transcribe", 0, "one", {"beam": 5}),
+            PlannedTask(self.second, "merge", 0, "two", {}, after=(self.first,), final=True),
+        ]
+        async with self.database.write() as connection:
+            await transitions.create_job(connection, new_job(self.job_id))
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id])
+            started = await transitions.start_jobs(connection, locked, {self.job_id: plan})
+        assert started == [self.job_id]
+
+    def attempt(self, token: str = "a" * 12, hand_out: int = 1, task_id: str = "") -> Attempt:
+        return Attempt(
+            job_id=self.job_id,
+            task_id=task_id or self.first,
+            hand_out=hand_out,
+            token=token,
+            instance=f"engine-{token[0]}",
+        )
+
+    async def start(self, *attempts: Attempt) -> list[Verdict]:
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id], [a.task_id for a in attempts])
+            return await transitions.start_attempts(connection, locked, attempts)
+
+    async def complete(self, *attempts: Attempt) -> list[Verdict]:
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id], [a.task_id for a in attempts])
+            return await transitions.complete_tasks(connection, locked, attempts)
+
+    async def give_back(self, attempt: Attempt, cause: Cause) -> Verdict:
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id], [attempt.task_id])
+            pairs = [(attempt, FAILURE)]
+            return (await transitions.return_tasks(connection, locked, pairs, cause))[0]
+
+    async def fail(self, attempt: Attempt) -> Verdict:
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id], [attempt.task_id])
+            verdicts = await transitions.fail_tasks(connection, locked, [(attempt, FAILURE)])
+            if verdicts[0] is Verdict.APPLIED:
+                await transitions.fail_jobs(connection, locked, {self.job_id: FAILURE})
+            return verdicts[0]
+
+    async def move_on(self, *task_ids: str) -> tuple[set[str], list[str]]:
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id], task_ids)
+            engines = await transitions.ready_dependents(connection, locked, task_ids)
+            done = await transitions.complete_jobs(connection, locked, [self.job_id])
+            return engines, done
+
+    async def cancel(self) -> list[str]:
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id])
+            return await transitions.cancel_jobs(connection, locked, [self.job_id])
+
+    async def job(self) -> Job:
+        async with self.database.read() as connection:
+            job = await reading.find_job(connection, self.job_id)
+        assert job is not None
+        return job
+
+    async def statuses(self) -> list[str]:
+        async with self.database.read() as connection:
+            tasks = (await reading.tasks_of(connection, [self.job_id]))[self.job_id]
+        assert [task.id for task in tasks] == [self.first, self.second]
+        return [task.status.value for task in tasks]
+
+    async def story(self) -> list[tuple[str | None, str | None, str]]:
+        async with self.database.read() as connection:
+            rows = await reading.history_of(connection, self.job_id)
+        return [(row.task_id, row.from_status, row.to_status) for row in rows]
+
+
+def new_job(job_id: str, owner: str = "local") -> Job:
+    return Job(
+        id=job_id,
+        status=JobStatus.PENDING,
+        pipeline="stub",
+        owner=owner,
+        parameters={"language": "en"},
+        filename="talk.wav",
+        audio_path=f"jobs/{job_id}/audio/original.wav",
+        audio_bytes=32044,
+        created_at=datetime.now(UTC),
+    )
+
+
+@pytest.fixture
+async def board(deployment: Deployment) -> AsyncIterator[Board]:
+    database = Database(deployment.database_url)
+    await migrate(database)
+    board = Board(database)
+    await board.set_up()
+    yield board
+    await database.close()
+
+
+async def test_a_job_from_beginning_to_end(board: Board) -> None:
+    assert (await board.job()).status is JobStatus.RUNNING
+    assert await board.statuses() == ["ready", "pending"]
+
+    assert await board.start(board.attempt()) == [Verdict.APPLIED]
+    assert await board.complete(board.attempt()) == [Verdict.APPLIED]
+    assert await board.move_on(board.first) == ({"two"}, [])
+    last = board.attempt(task_id=board.second)
+    assert await board.complete(last) == [Verdict.APPLIED]
+    assert await board.move_on(board.second) == (set(), [board.job_id])
+
+    job = await board.job()
+    assert job.status is JobStatus.COMPLETED
+    assert job.transcript_path == output_path(board.job_id, board.second, last.folder)
+    assert job.started_at is not None
+    assert job.completed_at is not None
+    assert job.created_at <= job.started_at <= job.completed_at
+    assert await board.story() == [
+        (None, None, "pending"),
+        (None, "pending", "running"),
+        (board.first, None, "ready"),
+        (board.second, None, "pending"),
+        (board.first, "ready", "running"),
+        (board.first, "running", "completed"),
+        (board.second, "pending", "ready"),
+        (board.second, "ready", "completed"),
+        (None, "running", "completed"),
+    ]
+
+
+async def test_a_job_is_planned_once(board: Board) -> None:
+    async with board.database.write() as connection:
+        locked = await lock(connection, [board.job_id])
+        again = {board.job_id: [PlannedTask(new_task_id(), "transcribe", 0, "one", {})]}
+        assert await transitions.start_jobs(connection, locked, again) == []
+    assert await board.statuses() == ["ready", "pending"]
+
+
+async def test_the_first_attempt_that_is_heard_of_is_the_one_that_counts(board: Board) -> None:
+    ours, other = board.attempt("a" * 12), board.attempt("b" * 12)
+
+    assert await board.start(ours, other, ours) == [
+        Verdict.APPLIED,
+        Verdict.REFUSED,
+        Verdict.REPEATED,
+    ]
+    assert await board.complete(other) == [Verdict.REFUSED]
+    assert await board.fail(other) is Verdict.REFUSED
+    assert await board.give_back(other, Cause.LOST) is Verdict.REFUSED
+    assert await board.complete(ours, ours) == [Verdict.APPLIED, Verdict.REPEATED]
+
+
+async def test_a_completion_implies_the_start_that_was_lost(board: Board) -> None:
+    assert await board.complete(board.attempt()) == [Verdict.APPLIED]
+    assert await board.start(board.attempt()) == [Verdict.REFUSED]
+    assert await board.complete(board.attempt("b" * 12)) == [Verdict.REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("cause", "counters"),
+    [
+        (Cause.RETRY, (1, 0, 0)),
+        (Cause.LOST, (0, 1, 0)),
+        (Cause.RESTART, (0, 0, 1)),
+        (Cause.RELEASED, (0, 0, 0)),
+    ],
+)
+async def test_a_task_that_comes_back_is_the_next_hand_out(
+    board: Board, cause: Cause, counters: tuple[int, int, int]
+) -> None:
+    old = board.attempt("a" * 12, hand_out=1)
+    await board.start(old)
+    assert await board.give_back(old, cause) is Verdict.APPLIED
+    assert await board.give_back(old, cause) is Verdict.REFUSED
+
+    async with board.database.write() as connection:
+        row = (await lock(connection, [board.job_id], [board.first])).tasks[board.first]
+    assert (row.status, row.hand_out, row.token) == (TaskStatus.READY, 2, None)
+    assert (row.failures, row.losses, row.restarts) == counters
+    assert await board.start(old) == [Verdict.REFUSED]
+    assert await board.complete(old) == [Verdict.REFUSED]
+    assert await board.complete(board.attempt("c" * 12, hand_out=2)) == [Verdict.APPLIED]
+
+
+async def test_only_a_running_task_is_lost(board: Board) -> None:
+    assert await board.give_back(board.attempt(), Cause.LOST) is Verdict.REFUSED
+    assert await board.give_back(board.attempt(), Cause.RELEASED) is Verdict.REFUSED
+    assert await board.give_back(board.attempt(), Cause.RETRY) is Verdict.APPLIED
+
+
+async def test_a_failed_task_fails_its_job_and_cancels_the_others(board: Board) -> None:
+    await board.start(board.attempt())
+    assert await board.fail(board.attempt()) is Verdict.APPLIED
+
+    job = await board.job()
+    assert job.status is JobStatus.FAILED
+    assert job.error == Failure(FAILURE.code, FAILURE.message)
+    assert await board.statuses() == ["failed", "cancelled"]
+    assert await board.cancel() == []
+    assert await board.complete(board.attempt()) == [Verdict.REFUSED]
+
+
+async def test_cancelling_ends_a_job_and_its_tasks_once(board: Board) -> None:
+    await board.start(board.attempt())
+
+    assert await board.cancel() == [board.job_id]
+    assert await board.cancel() == []
+
+    assert (await board.job()).status is JobStatus.CANCELLED
+    assert await board.statuses() == ["cancelled", "cancelled"]
+    assert await board.complete(board.attempt()) == [Verdict.REFUSED]
+    assert await board.move_on(board.first) == (set(), [])
+
+
+async def test_completion_before_cancel_leaves_nothing_to_cancel(board: Board) -> None:
+    await board.complete(board.attempt())
+    await board.move_on(board.first)
+    await board.complete(board.attempt(task_id=board.second))
+    await board.move_on(board.second)
+
+    assert await board.cancel() == []
+    assert (await board.job()).status is JobStatus.COMPLETED
+
+
+async def test_ready_tasks_carry_what_an_engine_needs(board: Board) -> None:
+    await board.complete(board.attempt())
+    await board.move_on(board.first)
+
+    async with board.database.read() as connection:
+        assert await work.ready_entries(connection, "one", 10) == []
+        [entry] = await work.ready_entries(connection, "two", 10)
+
+    assert (entry.task_id, entry.hand_out, entry.stage) == (board.second, 1, "merge")
+    assert entry.audio == f"jobs/{board.job_id}/audio/original.wav"
+    expected = output_path(board.job_id, board.first, board.attempt().folder)
+    assert entry.inputs == {"transcribe": expected}
+
+
+async def test_nobody_waits_behind_the_many_jobs_of_another(board: Board) -> None:
+    many = [new_job_id() for _ in range(20)]
+    await submit_and_plan(board, many, owner="busy")
+    late = new_job_id()
+    await submit_and_plan(board, [late], owner="late")
+
+    async with board.database.read() as connection:
+        order = [entry.job_id for entry in await work.ready_entries(connection, "shared", 100)]
+
+    assert order.index(late) < 3
+    assert [job_id for job_id in order if job_id != late] == many
+
+
+async def submit_and_plan(board: Board, job_ids: Sequence[str], owner: str) -> None:
+    for job_id in job_ids:
+        async with board.database.write() as connection:
+            await transitions.create_job(connection, new_job(job_id, owner))
+            locked = await lock(connection, [job_id])
+            plan = [PlannedTask(new_task_id(), "transcribe", 0, "shared", {}, final=True)]
+            await transitions.start_jobs(connection, locked, {job_id: plan})
