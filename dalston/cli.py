@@ -40,7 +40,7 @@ def main() -> None:
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a role to its end; of several errors at once the first is the one to tell."""
     try:
-        import uvloop  # noqa: PLC0415 - not there on every platform
+        import uvloop
     except ImportError:
         factory = None
     else:

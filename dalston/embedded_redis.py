@@ -134,7 +134,7 @@ class EmbeddedRedis:
         if await self.answers():
             client = connect(f"unix://{self._socket}")
             try:
-                await client.execute_command("SHUTDOWN", "NOSAVE")
+                await client.shutdown(nosave=True)
             except (RedisError, OSError):
                 pass
             finally:

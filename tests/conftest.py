@@ -27,17 +27,21 @@ SPEECH = REPOSITORY.parent / "shared" / "speech"
 def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """Fresh and empty parts for one test."""
     # Not pytest's own folder: its path may be too long for a Unix socket.
-    with tempfile.TemporaryDirectory(prefix="dalston-") as folder:
-        with DEPLOYMENTS[request.param](Path(folder)) as parts:
-            yield parts
+    with (
+        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
+        DEPLOYMENTS[request.param](Path(folder)) as parts,
+    ):
+        yield parts
 
 
 @pytest.fixture(scope="module", params=list(DEPLOYMENTS))
 def shared_deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """Parts that the tests of a module share."""
-    with tempfile.TemporaryDirectory(prefix="dalston-") as folder:
-        with DEPLOYMENTS[request.param](Path(folder)) as parts:
-            yield parts
+    with (
+        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
+        DEPLOYMENTS[request.param](Path(folder)) as parts,
+    ):
+        yield parts
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ transition leaves a row in the job's history, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Select, Update, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,11 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dalston.common.messages import Attempt
 from dalston.common.models import Cause, Failure, Job, JobStatus, PlannedTask, TaskStatus
 from dalston.common.storage import output_path
-from dalston.db.journal import Entry, attempt_entry, insert_many, job_entry, record, task_entry
-from dalston.db.locking import Locked, LockedTask
+from dalston.db.journal import job_entry, record, task_entry
+from dalston.db.locking import Locked
 from dalston.db.rank import Waiting, ranks
+from dalston.db.statements import binding, insert_many, naming, reason, update_many
 from dalston.db.tables import DatabaseNow, edges, jobs, tasks
-from dalston.db.verdict import Verdict, on_completion, on_failure, on_return, on_start
+from dalston.db.verdict import Verdict, judge, on_completion, on_failure, on_return, on_start
 
 _LIVE_TASK = (TaskStatus.PENDING, TaskStatus.READY, TaskStatus.RUNNING)
 _LIVE_JOB = (JobStatus.PENDING, JobStatus.RUNNING)
@@ -122,11 +123,11 @@ async def start_attempts(
 ) -> list[Verdict]:
     """Ready → running; the first attempt that is heard of is bound to the row."""
     messages = [(attempt, "started") for attempt in attempts]
-    verdicts, changed = _judge(locked, messages, on_start, TaskStatus.RUNNING)
+    verdicts, changed = judge(locked, messages, on_start, TaskStatus.RUNNING)
     statement = _task_update(TaskStatus.RUNNING, TaskStatus.READY).values(
         **_BIND, started_at=DatabaseNow()
     )
-    await _write(connection, statement, [_bound(attempt) for attempt in changed.attempts])
+    await update_many(connection, statement, [binding(attempt) for attempt in changed.attempts])
     await record(connection, changed.entries)
     return verdicts
 
@@ -136,7 +137,7 @@ async def complete_tasks(
 ) -> list[Verdict]:
     """Running (or ready, if its start was lost) → completed; the row points at the output."""
     messages = [(attempt, "completed") for attempt in attempts]
-    verdicts, changed = _judge(locked, messages, on_completion, TaskStatus.COMPLETED)
+    verdicts, changed = judge(locked, messages, on_completion, TaskStatus.COMPLETED)
     statement = _task_update(TaskStatus.COMPLETED, *_HANDED_OUT).values(
         **_BIND,
         output_path=bindparam("by_output"),
@@ -146,10 +147,10 @@ async def complete_tasks(
         completed_at=DatabaseNow(),
     )
     rows = [
-        _bound(a) | {"by_output": output_path(a.job_id, a.task_id, a.folder)}
+        binding(a) | {"by_output": output_path(a.job_id, a.task_id, a.folder)}
         for a in changed.attempts
     ]
-    await _write(connection, statement, rows)
+    await update_many(connection, statement, rows)
     await record(connection, changed.entries)
     return verdicts
 
@@ -159,13 +160,13 @@ async def fail_tasks(
 ) -> list[Verdict]:
     """Running (or ready, if its start was lost) → failed, for good."""
     messages = [(attempt, f"{failure.code}: {failure.message}") for attempt, failure in failed]
-    verdicts, changed = _judge(locked, messages, on_failure, TaskStatus.FAILED)
+    verdicts, changed = judge(locked, messages, on_failure, TaskStatus.FAILED)
     statement = _task_update(TaskStatus.FAILED, *_HANDED_OUT).values(
         **_BIND, **_ERROR, completed_at=DatabaseNow()
     )
     reasons = {attempt.task_id: failure for attempt, failure in failed}
-    rows = [_bound(attempt) | _reason(reasons[attempt.task_id]) for attempt in changed.attempts]
-    await _write(connection, statement, rows)
+    rows = [binding(attempt) | reason(reasons[attempt.task_id]) for attempt in changed.attempts]
+    await update_many(connection, statement, rows)
     await record(connection, changed.entries)
     return verdicts
 
@@ -178,7 +179,7 @@ async def return_tasks(
 ) -> list[Verdict]:
     """Running → ready, as the next hand-out, for one cause, whose counter rises."""
     messages = [(attempt, f"{cause.value}: {failure.message}") for attempt, failure in returned]
-    verdicts, changed = _judge(locked, messages, partial(on_return, cause), TaskStatus.READY)
+    verdicts, changed = judge(locked, messages, partial(on_return, cause), TaskStatus.READY)
     counter = _COUNTERS.get(cause)
     statement = _task_update(TaskStatus.READY, *_HANDED_OUT).values(
         **_ERROR,
@@ -189,35 +190,10 @@ async def return_tasks(
         **({} if counter is None else {counter: tasks.c[counter] + 1}),
     )
     reasons = {attempt.task_id: failure for attempt, failure in returned}
-    rows = [_named(attempt) | _reason(reasons[attempt.task_id]) for attempt in changed.attempts]
-    await _write(connection, statement, rows)
+    rows = [naming(attempt) | reason(reasons[attempt.task_id]) for attempt in changed.attempts]
+    await update_many(connection, statement, rows)
     await record(connection, changed.entries)
     return verdicts
-
-
-class _Changed(NamedTuple):
-    attempts: list[Attempt]
-    entries: list[Entry]
-
-
-def _judge(
-    locked: Locked,
-    messages: Sequence[tuple[Attempt, str]],
-    judge: Callable[[LockedTask | None, Attempt], Verdict],
-    after: TaskStatus,
-) -> tuple[list[Verdict], _Changed]:
-    """Judge messages one by one, each on what those in front of it made of the locked rows."""
-    verdicts: list[Verdict] = []
-    changed = _Changed([], [])
-    for attempt, why in messages:
-        task = locked.tasks.get(attempt.task_id)
-        verdict = judge(task, attempt)
-        verdicts.append(verdict)
-        if task is not None and verdict is Verdict.APPLIED:
-            changed.attempts.append(attempt)
-            changed.entries.append(attempt_entry(attempt, task.status, after, why))
-            task.move(after, attempt)
-    return verdicts, changed
 
 
 async def ready_dependents(
@@ -267,7 +243,7 @@ async def _ready(
         connection,
         [Waiting(row.id, row.engine_id, row.job_id, locked.job_owner[row.job_id]) for row in rows],
     )
-    await _write(
+    await update_many(
         connection,
         update(tasks)
         .where(tasks.c.id == bindparam("by_id"), tasks.c.status == TaskStatus.PENDING.value)
@@ -308,7 +284,7 @@ async def complete_jobs(
         for row in (await connection.execute(query)).all()
         if locked.job_status.get(row.job_id) is JobStatus.RUNNING
     ]
-    await _write(
+    await update_many(
         connection,
         _end_job(JobStatus.COMPLETED, JobStatus.RUNNING).values(
             transcript_path=bindparam("by_transcript")
@@ -328,10 +304,10 @@ async def fail_jobs(
         The jobs that were failed.
     """
     failing = [job_id for job_id in failures if locked.is_live(job_id)]
-    await _write(
+    await update_many(
         connection,
         _end_job(JobStatus.FAILED, *_LIVE_JOB).values(**_ERROR),
-        [{"by_id": job_id} | _reason(failures[job_id]) for job_id in failing],
+        [{"by_id": job_id} | reason(failures[job_id]) for job_id in failing],
     )
     await _cancel_tasks(connection, failing, "another task of the job failed")
     for job_id in failing:
@@ -348,7 +324,7 @@ async def cancel_jobs(
         The jobs that were cancelled; one that had ended already is not among them.
     """
     live = [job_id for job_id in job_ids if locked.is_live(job_id)]
-    await _write(
+    await update_many(
         connection,
         _end_job(JobStatus.CANCELLED, *_LIVE_JOB),
         [{"by_id": job_id} for job_id in live],
@@ -415,22 +391,3 @@ def _task_update(after: TaskStatus, *before: TaskStatus) -> Update:
         )
         .values(status=after.value)
     )
-
-
-def _named(attempt: Attempt) -> dict[str, Any]:
-    return {"by_id": attempt.task_id, "by_hand_out": attempt.hand_out}
-
-
-def _bound(attempt: Attempt) -> dict[str, Any]:
-    return _named(attempt) | {"by_token": attempt.token, "by_instance": attempt.instance}
-
-
-def _reason(failure: Failure) -> dict[str, Any]:
-    return {"by_code": failure.code, "by_message": failure.message}
-
-
-async def _write(
-    connection: AsyncConnection, statement: Update, rows: Sequence[dict[str, Any]]
-) -> None:
-    if rows:
-        await connection.execute(statement, list(rows))

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt
 from dalston.common.models import JobStatus, TaskStatus
+from dalston.db.statements import insert_many
 from dalston.db.tables import DatabaseNow, history
-
-_INSERT_ROWS = 2000
-"""Rows that one statement carries at most."""
 
 Entry = dict[str, Any]
 
@@ -57,19 +54,3 @@ def _entry(
 async def record(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
     """Append entries to the history."""
     await insert_many(connection, history, entries, at=DatabaseNow())
-
-
-async def insert_many(
-    connection: AsyncConnection, table: Table, rows: Sequence[Entry], **shared: object
-) -> None:
-    """Insert rows in statements of a bounded size.
-
-    Args:
-        connection: An open write transaction.
-        table: Where to.
-        rows: Column values, the same columns in each.
-        shared: Column values that are the same for all rows.
-    """
-    statement = insert(table).values(**shared) if shared else insert(table)
-    for start in range(0, len(rows), _INSERT_ROWS):
-        await connection.execute(statement, list(rows[start : start + _INSERT_ROWS]))

@@ -10,7 +10,7 @@ stands far behind the first of anybody else. Ranks are stored: handing out reads
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import func, select
@@ -35,14 +35,32 @@ class Waiting(msgspec.Struct, frozen=True):
 async def ranks(connection: AsyncConnection, waiting: Sequence[Waiting]) -> dict[str, float]:
     """Return the rank of each task that becomes ready, by its id."""
     now = await _virtual_times(connection, {task.engine_id for task in waiting})
-    weights = await _running_jobs(connection, {task.owner for task in waiting})
+    running = await _running_jobs(connection, {task.owner for task in waiting})
     places: Counter[tuple[str, str]] = Counter()
+    weights = _weights(waiting, running)
     result: dict[str, float] = {}
     for task in waiting:
         places[task.job_id, task.engine_id] += 1
         place = places[task.job_id, task.engine_id]
-        result[task.task_id] = now[task.engine_id] + place * weights[task.owner]
+        result[task.task_id] = now[task.engine_id] + place * weights[task.job_id]
     return result
+
+
+def _weights(waiting: Sequence[Waiting], running: Mapping[str, int]) -> dict[str, int]:
+    """Return how many jobs of its owner each job stands behind, itself included.
+
+    Jobs that become ready together keep their order.
+    """
+    by_owner: dict[str, list[str]] = {}
+    for task in waiting:
+        jobs_of_owner = by_owner.setdefault(task.owner, [])
+        if task.job_id not in jobs_of_owner:
+            jobs_of_owner.append(task.job_id)
+    return {
+        job_id: max(1, running[owner] - len(own) + number)
+        for owner, own in by_owner.items()
+        for number, job_id in enumerate(own, start=1)
+    }
 
 
 async def _virtual_times(

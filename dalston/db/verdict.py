@@ -7,11 +7,14 @@ start whose message was lost.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 from dalston.common.messages import Attempt
 from dalston.common.models import Cause, TaskStatus
-from dalston.db.locking import LockedTask
+from dalston.db.journal import Entry, attempt_entry
+from dalston.db.locking import Locked, LockedTask
 
 
 class Verdict(StrEnum):
@@ -65,3 +68,37 @@ def on_return(cause: Cause, task: LockedTask | None, attempt: Attempt) -> Verdic
     # A hand-back of a task that was never seen to start changes nothing: it is ready as it is.
     unseen_failure = cause is Cause.RETRY and task.may_bind(attempt)
     return Verdict.APPLIED if running or unseen_failure else Verdict.REFUSED
+
+
+class Changed(NamedTuple):
+    """The attempts whose transition applies, and what the history says about each."""
+
+    attempts: list[Attempt]
+    entries: list[Entry]
+
+
+def judge(
+    locked: Locked,
+    messages: Sequence[tuple[Attempt, str]],
+    rule: Callable[[LockedTask | None, Attempt], Verdict],
+    after: TaskStatus,
+) -> tuple[list[Verdict], Changed]:
+    """Judge messages one by one, each on what those in front of it made of the locked rows.
+
+    Args:
+        locked: The rows; those whose transition applies follow it.
+        messages: Each attempt and why its task changes.
+        rule: One of the functions above.
+        after: The status that the messages lead to.
+    """
+    verdicts: list[Verdict] = []
+    changed = Changed([], [])
+    for attempt, why in messages:
+        task = locked.tasks.get(attempt.task_id)
+        verdict = rule(task, attempt)
+        verdicts.append(verdict)
+        if task is not None and verdict is Verdict.APPLIED:
+            changed.attempts.append(attempt)
+            changed.entries.append(attempt_entry(attempt, task.status, after, why))
+            task.move(after, attempt)
+    return verdicts, changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,7 @@ def stack(deployment: Deployment, gate: Gate) -> Iterator[Stack]:
 
 
 def start_engine(stack: Stack, **settings: str) -> Role:
-    return stack.start("engine", "run", *ENGINES, **settings)
+    return stack.start("engine", "run", *ENGINES, fd=None, **settings)
 
 
 def outputs(stack: Stack, job_id: str, stage: int = 0) -> list[str]:
@@ -152,8 +153,6 @@ def test_recording_that_kills_every_child_fails_with_a_reason(
 
 def signal_process(process_id: int, number: signal.Signals) -> None:
     if is_alive(process_id):
-        import os  # noqa: PLC0415 - the one place that signals a process that isn't ours
-
         os.kill(process_id, number)
 
 

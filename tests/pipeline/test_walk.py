@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 from dalston.common.redis import EVENTS, job_tasks_key, queue_key
 from tests.support.deployment import Deployment
@@ -56,7 +57,7 @@ def the_gateway_stores_the_audio_and_the_job(stack: Stack, silence: Path) -> str
     assert stored == silence.read_bytes()
     job = stack.read(job_id)
     assert (job["status"], job["tasks"], job["filename"]) == ("pending", [], "talk.wav")
-    events = stack.deployment.redis().xrange(EVENTS)
+    events: Any = stack.deployment.redis().xrange(EVENTS)
     assert [json.loads(fields[b"data"]) for _, fields in events] == [
         {"type": "job.created", "job_id": job_id, "v": 1}
     ]

@@ -1,0 +1,78 @@
+"""Settings from the environment and the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dalston.common.errors import ConfigurationError
+from dalston.config import engine_environment, read_settings, role_environment
+from dalston.db.session import driver_url
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL", "S3_BUCKET", "DALSTON_PORT", "DALSTON_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DALSTON_DATA_DIR", str(tmp_path))
+
+
+def test_nothing_set_means_embedded_parts_on_loopback(tmp_path: Path) -> None:
+    settings = read_settings()
+
+    assert settings.database == f"sqlite:///{tmp_path}/dalston.db"
+    assert settings.redis == f"unix://{settings.redis_socket}"
+    assert settings.store.bucket is None
+    assert settings.store.folder == tmp_path / "objects"
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+
+
+def test_urls_choose_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@db:5432/name")
+    monkeypatch.setenv("REDIS_URL", "redis://queue:6379/0")
+    monkeypatch.setenv("S3_BUCKET", "recordings")
+    settings = read_settings()
+
+    assert str(driver_url(settings.database)).startswith("postgresql+asyncpg://user:***@db:5432")
+    assert settings.redis == "redis://queue:6379/0"
+    assert settings.store.bucket == "recordings"
+
+
+def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DALSTON_PORT", "9000")
+    assert read_settings().port == 9000
+    assert read_settings({"port": 9001, "host": None}).port == 9001
+
+
+def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DALSTON_PORT", "many")
+    with pytest.raises(ConfigurationError, match="port"):
+        read_settings()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "nothing", "redis://host"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL"):
+        driver_url(url)
+
+
+def test_a_long_data_folder_gets_a_short_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DALSTON_DATA_DIR", "/tmp/" + "long" * 40)
+    assert len(str(read_settings().redis_socket)) < 100
+    monkeypatch.setenv("DALSTON_DATA_DIR", "/tmp/" + "long" * 41)
+    other = read_settings().redis_socket
+    monkeypatch.setenv("DALSTON_DATA_DIR", "/tmp/" + "long" * 40)
+    assert other != read_settings().redis_socket
+
+
+def test_an_engine_sees_none_of_the_servers_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:hush@db/name")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    monkeypatch.setenv("HF_ENDPOINT", "http://mirror")
+
+    environment = engine_environment()
+
+    assert not [name for name, value in environment.items() if "hush" in value]
+    assert environment["HF_ENDPOINT"] == "http://mirror"
+    assert role_environment(read_settings())["DATABASE_URL"].endswith("@db/name")

@@ -1,0 +1,57 @@
+"""What a stage may return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dalston.common.transcript import check_stage_output
+
+GOOD: dict[str, Any] = {
+    "text": "One two.",
+    "language": "en",
+    "segments": [
+        {
+            "start": 0.0,
+            "end": 1.5,
+            "text": "One two.",
+            "words": [{"text": "One", "start": 0.0, "end": 0.7, "confidence": 0.9}],
+        },
+        {"start": 1.5, "end": 2.0, "text": "Three."},
+    ],
+}
+
+
+def test_what_is_right_passes() -> None:
+    check_stage_output("transcribe", GOOD)
+    check_stage_output("merge", {**GOOD, "duration": 2.0, "speakers": [], "metadata": {}})
+    check_stage_output("transcribe", {"text": "", "segments": []})
+    check_stage_output("prepare", {"duration": 0.0, "channels": 2, "sample_rate": 8000})
+    check_stage_output("summarise", {"anything": [1, None]})
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "said"),
+    [
+        ("transcribe", {"text": None}, "text"),
+        ("transcribe", {"segments": None}, "segments"),
+        ("transcribe", {"segments": [{"start": -1, "end": 0, "text": ""}]}, "start"),
+        ("transcribe", {"segments": [{"start": 2, "end": 1, "text": ""}]}, "ends before"),
+        ("transcribe", {"segments": [{"start": float("nan"), "end": 1, "text": ""}]}, "start"),
+        ("transcribe", {"segments": [{"start": 0, "end": float("inf"), "text": ""}]}, "number"),
+        ("transcribe", {"segments": list(reversed(GOOD["segments"]))}, "starts before"),
+        ("transcribe", {"language_confidence": 2.0}, "language_confidence"),
+        ("merge", {"duration": 1.0}, "after the recording"),
+        ("merge", {"speakers": [{"id": 1}]}, "speakers"),
+    ],
+)
+def test_what_is_wrong_is_named(stage: str, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_stage_output(stage, {**GOOD, **change})
+
+
+@pytest.mark.parametrize("channels", [0, -1, "2"])
+def test_prepared_audio_has_channels(channels: object) -> None:
+    with pytest.raises(ValueError, match="channels"):
+        check_stage_output("prepare", {"duration": 1.0, "channels": channels, "sample_rate": 8000})
