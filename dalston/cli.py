@@ -138,10 +138,10 @@ def engine_run(
     engines: Sequence[str], *, every: bool, instance_prefix: str | None, data_dir: Path | None
 ) -> None:
     """Serve the queue of an engine, or of several, until told to stop."""
-    from dalston.runtime import all_engines, choose_engines, run_engines
+    from dalston.runtime import choose_engines, find_engines, run_engines
 
     settings = _settings("engine", data_dir=data_dir)
-    names = all_engines(settings) if every else list(engines)
+    names = sorted(find_engines(settings)) if every else list(engines)
     if not names:
         raise click.UsageError("Name an engine, the folder of one, or --all.")
     _run(run_engines(settings, choose_engines(settings, names), instance_prefix))
@@ -150,10 +150,10 @@ def engine_run(
 @engine.command("list")
 def engine_list() -> None:
     """List the engines that are found."""
-    from dalston.runtime import open_catalog
+    from dalston.runtime import find_engines
 
-    catalog = open_catalog(_settings("engine"))
-    for spec in sorted(catalog.engines.values(), key=lambda spec: (spec.stage, spec.id)):
+    found = find_engines(_settings("engine"))
+    for spec in sorted(found.values(), key=lambda spec: (spec.stage, spec.id)):
         click.echo(f"{spec.stage:<12} {spec.id:<20} {spec.version:<8} {spec.description}")
 
 

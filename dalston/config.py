@@ -115,10 +115,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def engine_config(self) -> dict[str, Any]:
         """Return what these settings say to engines that have such a configuration."""
+        models = self.data_dir / "models"
         asked = {
             "model": self.model,
             "device": self.device,
-            "models_folder": str(self.data_dir / "models"),
+            "models_folder": str(models) if models.is_dir() else None,
         }
         return {name: value for name, value in asked.items() if value is not None}
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,8 +180,8 @@ def choose_engines(settings: Settings, names: Sequence[str]) -> list[EngineSpec]
     Raises:
         ConfigurationError: One isn't there, or isn't the one that ENGINE_ID says.
     """
-    catalog = read_catalog(engine_folders(settings), [], {})
-    specs = [_choose_engine(catalog, name) for name in names]
+    known = find_engines(settings)
+    specs = [_choose_engine(known, name) for name in names]
     if settings.engine_id is not None:
         for spec in specs:
             if spec.id != settings.engine_id:
@@ -191,20 +191,20 @@ def choose_engines(settings: Settings, names: Sequence[str]) -> list[EngineSpec]
     return specs
 
 
-def _choose_engine(catalog: Catalog, name: str) -> EngineSpec:
-    if name in catalog.engines:
-        return catalog.engines[name]
+def _choose_engine(known: Mapping[str, EngineSpec], name: str) -> EngineSpec:
+    if name in known:
+        return known[name]
     if (Path(name) / "engine.yaml").exists():
         return read_engine(Path(name).absolute())
     raise ConfigurationError(
-        f"There is no engine '{name}'. Known engines: {', '.join(sorted(catalog.engines))}; "
+        f"There is no engine '{name}'. Known engines: {', '.join(sorted(known))}; "
         f"or name the folder of one."
     )
 
 
-def all_engines(settings: Settings) -> list[str]:
-    """Return the ids of all engines that are found."""
-    return sorted(read_catalog(engine_folders(settings), [], {}).engines)
+def find_engines(settings: Settings) -> dict[str, EngineSpec]:
+    """Return all engines that are found, by id."""
+    return read_catalog(engine_folders(settings), [], {}).engines
 
 
 async def run_engines(

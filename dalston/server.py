@@ -187,6 +187,7 @@ class Server:
         listener = bind(self._settings.host, self._settings.port)
         url = _url(self._settings.host, listener.getsockname()[1])
         shutil.rmtree(self._settings.task_folder, ignore_errors=True)
+        (self._settings.data_dir / "models").mkdir(exist_ok=True)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(listener.close)
             if self._settings.redis_url is None:

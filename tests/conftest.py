@@ -11,16 +11,25 @@ from pathlib import Path
 import pytest
 
 from tests.support.deployment import REPOSITORY, Deployment, embedded
+from tests.support.distributed import distributed, stop_shared_servers
 from tests.support.stack import Stack, running
 
 DEPLOYMENTS: dict[str, Callable[[Path], AbstractContextManager[Deployment]]] = {
-    "embedded": embedded
+    "embedded": embedded,
+    "distributed": distributed,
 }
 """Every pipeline and conformance test runs once on each of these."""
 
 STUBS = ("stub-transcriber", "stub-merger")
 SPEECH = REPOSITORY.parent / "shared" / "speech"
 """Recordings to measure with; not part of the repository."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_servers() -> Iterator[None]:
+    """Stop, at the end of the run, the servers that all tests shared."""
+    yield
+    stop_shared_servers()
 
 
 @pytest.fixture(params=list(DEPLOYMENTS))

@@ -42,7 +42,6 @@ class Deployment:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "DALSTON_LOG_FORMAT": "json",
-            "DALSTON_TRANSCRIBE_ENGINE": "stub-transcriber",
             **self.store_environment,
             **more,
         }
