@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt
 from dalston.common.models import JobStatus, TaskStatus
 from dalston.db.statements import insert_many
-from dalston.db.tables import DatabaseNow, history
+from dalston.db.tables import DatabaseNow, history, jobs
 
 Entry = dict[str, Any]
 
@@ -49,6 +50,15 @@ def _entry(
         "attempt": None,
         "instance": None,
     }
+
+
+async def note(connection: AsyncConnection, job_id: str, task_id: str | None, why: str) -> None:
+    """Say what happened to a job that changed no status; nothing, if the job isn't there."""
+    query = select(jobs.c.status).where(jobs.c.id == job_id)
+    status = (await connection.execute(query)).scalar_one_or_none()
+    if status is not None:
+        now = JobStatus(status)
+        await record(connection, [_entry(job_id, task_id, now, now, why)])
 
 
 async def record(connection: AsyncConnection, entries: Sequence[Entry]) -> None:

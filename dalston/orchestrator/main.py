@@ -11,8 +11,9 @@ import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.errors import UnavailableError
-from dalston.common.messages import Event
+from dalston.common.messages import Attempt, Event
 from dalston.db import work
+from dalston.db.journal import note
 from dalston.orchestrator.handlers import Batch, Effects, apply, prepare
 from dalston.orchestrator.parts import Parts
 from dalston.orchestrator.scheduler import Scheduler
@@ -105,17 +106,27 @@ class Orchestrator:
                 if self._stop.is_set():
                     return
                 await asyncio.sleep(_PAUSE_SECONDS)
-            except Exception:
+            except Exception as error:
                 if len(events) == 1:
-                    log.exception(
-                        "event_dropped", job_id=events[0].job_id, event_kind=str(events[0])
-                    )
+                    await self._drop(events[0], error)
                     return
                 for event in events:
                     await self._handle([event])
                 return
             else:
                 return
+
+    async def _drop(self, event: Event, error: Exception) -> None:
+        """Give up an event that can't be handled, and leave a trace of it."""
+        task_id = event.task_id if isinstance(event, Attempt) else None
+        kind = type(event).__name__
+        log.error("event_dropped", job_id=event.job_id, task_id=task_id, kind=kind, exc_info=error)
+        try:
+            async with self._database.write() as connection:
+                why = f"the message {kind} was dropped: {type(error).__name__}"
+                await note(connection, event.job_id, task_id, why)
+        except Exception as second:  # noqa: BLE001 - the log has it already
+            log.warning("history_not_written", job_id=event.job_id, reason=repr(second))
 
     async def process(self, batch: Batch) -> None:
         """Handle a batch: prepare, one transaction, then tell the others."""

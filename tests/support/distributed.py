@@ -115,7 +115,7 @@ def _postgresql_server() -> tuple[subprocess.Popen[bytes], int, str]:
         os.chown(secret, owner.pw_uid, owner.pw_gid)
     cluster = data / "cluster"
     subprocess.run(
-        [programs / "initdb", "-D", cluster, "-U", "dalston", f"--pwfile={secret}"]
+        [str(programs / "initdb"), "-D", str(cluster), "-U", "dalston", f"--pwfile={secret}"]
         + ["--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C"],
         user=user,
         check=True,
@@ -124,7 +124,7 @@ def _postgresql_server() -> tuple[subprocess.Popen[bytes], int, str]:
     )
     port = _free_port()
     process = subprocess.Popen(
-        [programs / "postgres", "-D", cluster, "-h", "127.0.0.1", "-p", str(port)]
+        [str(programs / "postgres"), "-D", str(cluster), "-h", "127.0.0.1", "-p", str(port)]
         + ["-k", "", "-c", "fsync=off", "-c", "max_connections=200"],
         user=user,
         stdout=subprocess.DEVNULL,
