@@ -12,7 +12,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    Select,
+    Update,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt
@@ -21,18 +30,68 @@ from dalston.common.storage import output_path
 from dalston.db.journal import job_entry, record, task_entry
 from dalston.db.locking import Locked
 from dalston.db.rank import Waiting, ranks
-from dalston.db.statements import binding, insert_many, naming, reason, update_many
+from dalston.db.statements import binding, insert_many, naming, one_of, reason, update_many
 from dalston.db.tables import DatabaseNow, edges, jobs, tasks
 from dalston.db.verdict import Verdict, judge, on_completion, on_failure, on_return, on_start
 
 _LIVE_TASK = (TaskStatus.PENDING, TaskStatus.READY, TaskStatus.RUNNING)
 _LIVE_JOB = (JobStatus.PENDING, JobStatus.RUNNING)
 _HANDED_OUT = (TaskStatus.READY, TaskStatus.RUNNING)
-_COUNTERS = {Cause.RETRY: "failures", Cause.LOST: "losses", Cause.RESTART: "restarts"}
+_COUNTERS = {Cause.RETRY: ["failures"], Cause.LOST: ["losses"], Cause.RESTART: ["restarts"]}
 _BIND: dict[str, Any] = {"token": bindparam("by_token"), "instance": bindparam("by_instance")}
 _ERROR: dict[str, Any] = {
     "error_code": bindparam("by_code"),
     "error_message": bindparam("by_message"),
+}
+
+
+def _task_update(after: TaskStatus, *before: TaskStatus) -> Update:
+    return (
+        update(tasks)
+        .where(
+            tasks.c.id == bindparam("by_id"),
+            tasks.c.hand_out == bindparam("by_hand_out"),
+            one_of(tasks.c.status, before),
+        )
+        .values(status=after.value)
+    )
+
+
+def _end_job(after: JobStatus, *before: JobStatus) -> Update:
+    return (
+        update(jobs)
+        .where(
+            jobs.c.id == bindparam("by_id"),
+            one_of(jobs.c.status, before),
+        )
+        .values(status=after.value, completed_at=DatabaseNow())
+    )
+
+
+_START = _task_update(TaskStatus.RUNNING, TaskStatus.READY).values(
+    **_BIND, started_at=DatabaseNow()
+)
+_COMPLETE = _task_update(TaskStatus.COMPLETED, *_HANDED_OUT).values(
+    **_BIND,
+    output_path=bindparam("by_output"),
+    error_code=None,
+    error_message=None,
+    started_at=func.coalesce(tasks.c.started_at, DatabaseNow()),
+    completed_at=DatabaseNow(),
+)
+_FAIL = _task_update(TaskStatus.FAILED, *_HANDED_OUT).values(
+    **_BIND, **_ERROR, completed_at=DatabaseNow()
+)
+_RETURN = {
+    cause: _task_update(TaskStatus.READY, *_HANDED_OUT).values(
+        **_ERROR,
+        hand_out=tasks.c.hand_out + 1,
+        token=None,
+        instance=None,
+        started_at=None,
+        **{name: tasks.c[name] + 1 for name in _COUNTERS.get(cause, ())},
+    )
+    for cause in Cause
 }
 
 
@@ -124,10 +183,7 @@ async def start_attempts(
     """Ready → running; the first attempt that is heard of is bound to the row."""
     messages = [(attempt, "started") for attempt in attempts]
     verdicts, changed = judge(locked, messages, on_start, TaskStatus.RUNNING)
-    statement = _task_update(TaskStatus.RUNNING, TaskStatus.READY).values(
-        **_BIND, started_at=DatabaseNow()
-    )
-    await update_many(connection, statement, [binding(attempt) for attempt in changed.attempts])
+    await update_many(connection, _START, [binding(attempt) for attempt in changed.attempts])
     await record(connection, changed.entries)
     return verdicts
 
@@ -138,19 +194,11 @@ async def complete_tasks(
     """Running (or ready, if its start was lost) → completed; the row points at the output."""
     messages = [(attempt, "completed") for attempt in attempts]
     verdicts, changed = judge(locked, messages, on_completion, TaskStatus.COMPLETED)
-    statement = _task_update(TaskStatus.COMPLETED, *_HANDED_OUT).values(
-        **_BIND,
-        output_path=bindparam("by_output"),
-        error_code=None,
-        error_message=None,
-        started_at=func.coalesce(tasks.c.started_at, DatabaseNow()),
-        completed_at=DatabaseNow(),
-    )
     rows = [
         binding(a) | {"by_output": output_path(a.job_id, a.task_id, a.folder)}
         for a in changed.attempts
     ]
-    await update_many(connection, statement, rows)
+    await update_many(connection, _COMPLETE, rows)
     await record(connection, changed.entries)
     return verdicts
 
@@ -161,12 +209,9 @@ async def fail_tasks(
     """Running (or ready, if its start was lost) → failed, for good."""
     messages = [(attempt, f"{failure.code}: {failure.message}") for attempt, failure in failed]
     verdicts, changed = judge(locked, messages, on_failure, TaskStatus.FAILED)
-    statement = _task_update(TaskStatus.FAILED, *_HANDED_OUT).values(
-        **_BIND, **_ERROR, completed_at=DatabaseNow()
-    )
     reasons = {attempt.task_id: failure for attempt, failure in failed}
     rows = [binding(attempt) | reason(reasons[attempt.task_id]) for attempt in changed.attempts]
-    await update_many(connection, statement, rows)
+    await update_many(connection, _FAIL, rows)
     await record(connection, changed.entries)
     return verdicts
 
@@ -180,18 +225,9 @@ async def return_tasks(
     """Running → ready, as the next hand-out, for one cause, whose counter rises."""
     messages = [(attempt, f"{cause.value}: {failure.message}") for attempt, failure in returned]
     verdicts, changed = judge(locked, messages, partial(on_return, cause), TaskStatus.READY)
-    counter = _COUNTERS.get(cause)
-    statement = _task_update(TaskStatus.READY, *_HANDED_OUT).values(
-        **_ERROR,
-        hand_out=tasks.c.hand_out + 1,
-        token=None,
-        instance=None,
-        started_at=None,
-        **({} if counter is None else {counter: tasks.c[counter] + 1}),
-    )
     reasons = {attempt.task_id: failure for attempt, failure in returned}
     rows = [naming(attempt) | reason(reasons[attempt.task_id]) for attempt in changed.attempts]
-    await update_many(connection, statement, rows)
+    await update_many(connection, _RETURN[cause], rows)
     await record(connection, changed.entries)
     return verdicts
 
@@ -333,17 +369,6 @@ async def cancel_jobs(
     return await _ended(connection, locked, live, JobStatus.CANCELLED, "asked for")
 
 
-def _end_job(after: JobStatus, *before: JobStatus) -> Update:
-    return (
-        update(jobs)
-        .where(
-            jobs.c.id == bindparam("by_id"),
-            jobs.c.status.in_([status.value for status in before]),
-        )
-        .values(status=after.value, completed_at=DatabaseNow())
-    )
-
-
 async def _ended(
     connection: AsyncConnection,
     locked: Locked,
@@ -378,16 +403,4 @@ async def _cancel_tasks(connection: AsyncConnection, job_ids: Sequence[str], why
             task_entry(row.job_id, row.id, TaskStatus(row.status), TaskStatus.CANCELLED, why)
             for row in rows
         ],
-    )
-
-
-def _task_update(after: TaskStatus, *before: TaskStatus) -> Update:
-    return (
-        update(tasks)
-        .where(
-            tasks.c.id == bindparam("by_id"),
-            tasks.c.hand_out == bindparam("by_hand_out"),
-            tasks.c.status.in_([status.value for status in before]),
-        )
-        .values(status=after.value)
     )

@@ -35,9 +35,18 @@ class HistoryRow(msgspec.Struct, frozen=True):
 
 async def find_job(connection: AsyncConnection, job_id: str) -> Job | None:
     """Return a job, or None if there is none or it was deleted."""
-    query = select(*_JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.deleted_at.is_(None))
-    row = (await connection.execute(query)).mappings().first()
-    return None if row is None else _job(row)
+    found = await find_jobs(connection, [job_id])
+    return found[0] if found else None
+
+
+async def find_jobs(connection: AsyncConnection, job_ids: Sequence[str]) -> list[Job]:
+    """Return those of some jobs that are there, oldest first."""
+    query = (
+        select(*_JOB_COLUMNS)
+        .where(jobs.c.id.in_(job_ids), jobs.c.deleted_at.is_(None))
+        .order_by(jobs.c.created_at, jobs.c.id)
+    )
+    return [_job(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def job_id_taken(connection: AsyncConnection, job_id: str) -> bool:

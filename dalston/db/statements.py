@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Table, Update, insert
+from sqlalchemy import ColumnElement, Table, Update, insert, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt
@@ -54,3 +55,9 @@ def binding(attempt: Attempt) -> Parameters:
 def reason(failure: Failure) -> Parameters:
     """Return the parameters that say why something failed."""
     return {"by_code": failure.code, "by_message": failure.message}
+
+
+def one_of(column: ColumnElement[str], states: Sequence[StrEnum]) -> ColumnElement[bool]:
+    """Return the condition that a status is one of some."""
+    # Not `IN`: SQLAlchemy can't expand its list in a statement for many rows at once.
+    return or_(*(column == state.value for state in states))

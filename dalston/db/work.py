@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dalston.common.messages import Attempt, QueueEntry
 from dalston.common.models import Job, JobStatus, TaskStatus
 from dalston.common.storage import audio_beside
-from dalston.db.reading import find_job
+from dalston.db.reading import find_jobs
 from dalston.db.tables import edges, jobs, tasks
 
 _DONE = (TaskStatus.COMPLETED.value, TaskStatus.SKIPPED.value)
@@ -29,8 +29,7 @@ class RunningTask(msgspec.Struct, frozen=True):
 
 async def pending_jobs(connection: AsyncConnection, job_ids: Sequence[str]) -> list[Job]:
     """Return those of the jobs that have not been planned yet."""
-    found = [await find_job(connection, job_id) for job_id in job_ids]
-    return [job for job in found if job is not None and job.status is JobStatus.PENDING]
+    return [job for job in await find_jobs(connection, job_ids) if job.status is JobStatus.PENDING]
 
 
 async def pending_job_ids(connection: AsyncConnection, limit: int) -> list[str]:

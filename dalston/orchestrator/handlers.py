@@ -104,6 +104,8 @@ async def prepare(parts: Parts, batch: Batch) -> None:
     """Read and write what a batch needs outside of its transaction."""
     created = [event.job_id for event in batch.of(JobCreated)]
     completed = batch.of(TaskCompleted)
+    if not created and not completed:
+        return
     async with parts.database.read() as connection:
         pending = await work.pending_jobs(connection, created) if created else []
         ids = [event.task_id for event in completed]
@@ -214,7 +216,7 @@ async def handle_tasks_returned(
         for event in batch.of(TaskReleased)
     ]
     items = [*released, *batch.returned]
-    for cause in (Cause.RELEASED, Cause.LOST, Cause.RESTART):
+    for cause in {item.cause for item in items}:
         of_cause = [item for item in items if item.cause is cause]
         again = [item for item in of_cause if _tries_left(locked, item.attempt, cause)]
         pairs = [(item.attempt, item.error) for item in again]

@@ -110,6 +110,7 @@ class Orchestrator:
                 if len(events) == 1:
                     await self._drop(events[0], error)
                     return
+                log.warning("batch_replayed_one_by_one", events=len(events), exc_info=error)
                 for event in events:
                     await self._handle([event])
                 return

@@ -295,3 +295,39 @@ async def submit_and_plan(board: Board, job_ids: Sequence[str], owner: str) -> N
             locked = await lock(connection, [job_id])
             plan = [PlannedTask(new_task_id(), "transcribe", 0, "shared", {}, final=True)]
             await transitions.start_jobs(connection, locked, {job_id: plan})
+
+
+async def test_a_batch_moves_many_tasks_at_once(board: Board) -> None:
+    """As events are handled: many rows in one statement, and each judged by itself."""
+    others = [Board(board.database) for _ in range(3)]
+    for other in others:
+        await other.set_up()
+    boards = [board, *others]
+    attempts = [each.attempt() for each in boards]
+    job_ids, task_ids = [each.job_id for each in boards], [each.first for each in boards]
+
+    async with board.database.write() as connection:
+        locked = await lock(connection, job_ids, task_ids)
+        started = await transitions.start_attempts(connection, locked, attempts)
+        back = [(attempt, FAILURE) for attempt in attempts[:2]]
+        returned = await transitions.return_tasks(connection, locked, back, Cause.RETRY)
+        completed = await transitions.complete_tasks(connection, locked, attempts[1:3])
+        failed = await transitions.fail_tasks(connection, locked, [(attempts[3], FAILURE)])
+        await transitions.ready_dependents(connection, locked, task_ids)
+        reasons = {boards[3].job_id: FAILURE, boards[0].job_id: FAILURE}
+        ended = await transitions.fail_jobs(connection, locked, reasons)
+
+    assert started == [Verdict.APPLIED] * 4
+    assert returned == [Verdict.APPLIED] * 2
+    assert completed == [Verdict.REFUSED, Verdict.APPLIED]
+    assert failed == [Verdict.APPLIED]
+    assert sorted(ended) == sorted(reasons)
+    assert [await each.statuses() for each in boards] == [
+        ["cancelled", "cancelled"],
+        ["ready", "pending"],
+        ["completed", "ready"],
+        ["failed", "cancelled"],
+    ]
+    async with board.database.write() as connection:
+        locked = await lock(connection, job_ids)
+        assert len(await transitions.cancel_jobs(connection, locked, job_ids)) == 2
