@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 
 from dalston import __version__
+from dalston.client.command import transcribe
 from dalston.common.errors import ConfigurationError, DalstonError
-from dalston.config import Settings, read_settings
+from dalston.config import Settings, read_settings, unknown_variables
 from dalston.logs import set_up_logs
 from dalston.processes import die_with_parent
 
@@ -59,6 +61,8 @@ def _first(error: Exception) -> Exception:
 def _settings(role: str, **overrides: object) -> Settings:
     settings = read_settings(overrides)
     set_up_logs(role, settings.log_level, settings.log_format)
+    for variable in unknown_variables():
+        structlog.get_logger(__name__).warning("unknown_setting", variable=variable)
     return settings
 
 
@@ -122,6 +126,9 @@ def migrate(data_dir: Path | None) -> None:
     settings = _settings("migrate", data_dir=data_dir)
     changed = asyncio.run(migrate_database(settings))
     click.echo("The database has been migrated." if changed else "The database is up to date.")
+
+
+cli.add_command(transcribe)
 
 
 @cli.group()

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import platformdirs
@@ -31,6 +31,9 @@ _PLAIN_NAMES = {
 _SECRET_PREFIXES = ("AWS_", "S3_", "POSTGRES_", "DATABASE_URL", "REDIS_URL", _PREFIX)
 _SOCKET_PATH_BYTES = 100
 """Unix sockets have room for about this many bytes of path."""
+
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,17 +64,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     aws_secret_access_key: str | None = None
     engine_id: str | None = None
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Port = 8000
     pipeline: str = "default"
     engines: str = ""
     pipelines: str = ""
     transcribe_engine: str = "faster-whisper"
     model: str | None = None
     device: str | None = None
-    max_upload_bytes: int = 4 * 1024**3
-    body_timeout_seconds: float = 20.0
-    engine_slots: int = 1
-    grace_seconds: float = 20.0
+    max_upload_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 * 1024**3
+    body_timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+    engine_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20.0
     temporary_dir: Path | None = None
     log_level: str = "info"
     log_format: str = "auto"
@@ -93,8 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         path = self.data_dir / "run" / "valkey.sock"
         if len(os.fsencode(path)) < _SOCKET_PATH_BYTES:
             return path
-        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"dalston-{os.getuid()}-{digest}" / "valkey.sock"
+        name = f"dalston-{os.getuid()}-{_digest(self.data_dir)}"
+        return Path(tempfile.gettempdir()) / name / "valkey.sock"
 
     @property
     def store(self) -> StoreSettings:
@@ -110,8 +113,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def task_folder(self) -> Path:
-        """Where engines keep what they work on."""
-        return self.temporary_dir or self.data_dir / "tmp"
+        """Where engines keep what they work on: a folder of this server's own."""
+        if self.temporary_dir is None:
+            return self.data_dir / "tmp"
+        return self.temporary_dir / f"dalston-{_digest(self.data_dir)}"
 
     def engine_config(self) -> dict[str, Any]:
         """Return what these settings say to engines that have such a configuration."""
@@ -133,30 +138,32 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     Raises:
         ConfigurationError: A variable's value can't be used; names the variable.
     """
-    fields = set(Settings.__struct_fields__)
     values: dict[str, object] = {"data_dir": platformdirs.user_data_dir("dalston", appauthor=False)}
-    for variable, value in os.environ.items():
-        name = _PLAIN_NAMES.get(variable)
-        if name is None and variable.startswith(_PREFIX):
-            name = variable.removeprefix(_PREFIX).lower()
-            if name in _PLAIN_NAMES.values():
-                name = None
-        if name in fields and value != "":
-            values[name] = value
+    for field, variable in _variables().items():
+        if os.environ.get(variable):
+            values[field] = os.environ[variable]
     values |= {name: value for name, value in (overrides or {}).items() if value is not None}
     values["data_dir"] = str(Path(str(values["data_dir"])).expanduser().absolute())
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=_as_path)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(
-            f"A setting can't be used: {error}. See docs/configuration.md."
-        ) from None
+        text, _, path = str(error).partition(" - at `$.")
+        variable = _variables().get(path.removesuffix("`"), "a setting")
+        raise ConfigurationError(f"{variable}: {text}. See docs/configuration.md.") from None
 
 
-def _as_path(kind: type, value: object) -> object:
-    if kind is Path:
-        return Path(str(value)).expanduser().absolute()
-    raise NotImplementedError(kind)
+def _variables() -> dict[str, str]:
+    """Return the name of each field's variable."""
+    plain = {field: variable for variable, field in _PLAIN_NAMES.items()}
+    return {
+        field: plain.get(field, f"{_PREFIX}{field.upper()}") for field in Settings.__struct_fields__
+    }
+
+
+def unknown_variables() -> list[str]:
+    """Return variables that look like settings and are none: misspelt, most likely."""
+    known = set(_variables().values())
+    return sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
 
 
 def folders(text: str) -> list[Path]:
@@ -174,3 +181,13 @@ def engine_environment() -> dict[str, str]:
     return {
         name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)
     }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+
+
+def _as_path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value)).expanduser().absolute()
+    raise NotImplementedError(kind)

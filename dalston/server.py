@@ -107,7 +107,12 @@ def _is_alive(process_id: int) -> bool:
 
 
 class Role:
-    """One process of the server; restarted when it dies."""
+    """One process of the server; restarted when it dies.
+
+    Args:
+        inherited: File descriptors that it shares.
+        only_first: Arguments for its first start alone.
+    """
 
     def __init__(
         self,
@@ -115,9 +120,11 @@ class Role:
         arguments: list[str],
         environment: dict[str, str],
         inherited: tuple[int, ...] = (),
+        only_first: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self._arguments = arguments
+        self._only_first = only_first
         self._environment = environment
         self._inherited = inherited
         self._process: asyncio.subprocess.Process | None = None
@@ -135,12 +142,14 @@ class Role:
                 "--die-with",
                 str(os.getpid()),
                 *self._arguments,
+                *self._only_first,
                 stdin=asyncio.subprocess.PIPE,
                 pass_fds=self._inherited,
                 env=self._environment,
                 # Ctrl-C goes to the server alone, which stops its roles in the right order.
                 start_new_session=True,
             )
+            self._only_first = ()
             code = await self._process.wait()
             if self._stopping.is_set():
                 return
@@ -234,7 +243,8 @@ class Server:
         }
         descriptor = listener.fileno()
         self._roles = [
-            Role("orchestrator", ["orchestrator", "--take-back", prefix], environment),
+            # Only once: after that the engines are alive, and what they do is theirs.
+            Role("orchestrator", ["orchestrator"], environment, only_first=("--take-back", prefix)),
             Role("gateway", ["gateway", "--fd", str(descriptor)], environment, (descriptor,)),
             Role(
                 "engines",
@@ -272,7 +282,10 @@ class Server:
                 return
             log.error("process_ended", process="redis", exit_status=code)
             await asyncio.sleep(_FIRST_PAUSE)
-            await redis.start()
+            try:
+                await redis.start()
+            except (ConfigurationError, OSError) as error:
+                log.error("redis_not_started", reason=str(error))  # noqa: TRY400 - the text says it
 
     async def _stop_roles(self) -> None:
         """Stop in the order in which work flows, so that each hears what the one before said."""

@@ -261,7 +261,10 @@ def _check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: 
                 f"{path}: stage {stage.stage} comes after {', '.join(missing)}, which is not "
                 f"listed above it"
             )
-        spec.configure(stage.config)
+        try:
+            spec.configure(stage.config)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {error.message}") from None
         seen.add(stage.stage)
     needed = {name for stage in stages for name in stage.after}
     finals = [stage.stage for stage in stages if stage.stage not in needed]

@@ -70,7 +70,13 @@ JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
 TASK_TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.PENDING: frozenset({TaskStatus.READY, TaskStatus.SKIPPED, TaskStatus.CANCELLED}),
     TaskStatus.READY: frozenset(
-        {TaskStatus.RUNNING, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+        {
+            TaskStatus.READY,
+            TaskStatus.RUNNING,
+            TaskStatus.COMPLETED,
+            TaskStatus.FAILED,
+            TaskStatus.CANCELLED,
+        }
     ),
     TaskStatus.RUNNING: frozenset(
         {TaskStatus.READY, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
@@ -80,7 +86,8 @@ TASK_TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.SKIPPED: frozenset(),
     TaskStatus.CANCELLED: frozenset(),
 }
-"""Which status may follow which. A completion or failure implies the start that was lost."""
+"""Which status may follow which. What an engine says implies the start whose message was lost:
+ready follows ready when it failed or was handed back, as the next hand-out."""
 
 ATTEMPT_LIMITS: dict[Cause, int] = {Cause.RETRY: 3, Cause.LOST: 3, Cause.RESTART: 10}
 """How often a task may come back for a cause; at the limit it fails for good."""

@@ -164,10 +164,13 @@ class TaskQueue:
         """Return an entry that this version can't read, behind all others."""
         await self.redis.lpush(queue_key(engine_id), entry)
 
-    async def claim(self, attempt: Attempt, state: LeaseState) -> bool:
-        """Take the lease; False means that the entry is stale and must be dropped."""
+    async def claim(self, attempt: Attempt) -> bool:
+        """Take the lease; False means that the entry is stale and must be dropped.
+
+        The lease begins as `prefetch`: what has not been started can't be lost.
+        """
         arguments: list[Any] = [attempt.hand_out, attempt.token, attempt.instance]
-        arguments += [state.value, _LEASE_MS]
+        arguments += [LeaseState.PREFETCH.value, _LEASE_MS]
         return bool(await self._claim([lease_key(attempt.task_id)], arguments))
 
     async def renew(self, updates: Sequence[LeaseUpdate]) -> list[Renewal]:

@@ -28,7 +28,6 @@ def connect(url: str) -> Redis:
         socket_connect_timeout=2.0,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
-        max_connections=64,
     )
     return client
 

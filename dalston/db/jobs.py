@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     Update,
     bindparam,
-    exists,
     func,
     insert,
     select,
@@ -27,10 +26,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dalston.common.messages import Attempt
 from dalston.common.models import Cause, Failure, Job, JobStatus, PlannedTask, TaskStatus
 from dalston.common.storage import output_path
+from dalston.db import work
 from dalston.db.journal import job_entry, record, task_entry
 from dalston.db.locking import Locked
 from dalston.db.rank import Waiting, ranks
-from dalston.db.statements import binding, insert_many, naming, one_of, reason, update_many
+from dalston.db.statements import (
+    BIND,
+    ERROR,
+    NO_ERROR,
+    binding,
+    insert_many,
+    naming,
+    one_of,
+    reason,
+    update_many,
+)
 from dalston.db.tables import DatabaseNow, edges, jobs, tasks
 from dalston.db.verdict import Verdict, judge, on_completion, on_failure, on_return, on_start
 
@@ -38,11 +48,6 @@ _LIVE_TASK = (TaskStatus.PENDING, TaskStatus.READY, TaskStatus.RUNNING)
 _LIVE_JOB = (JobStatus.PENDING, JobStatus.RUNNING)
 _HANDED_OUT = (TaskStatus.READY, TaskStatus.RUNNING)
 _COUNTERS = {Cause.RETRY: ["failures"], Cause.LOST: ["losses"], Cause.RESTART: ["restarts"]}
-_BIND: dict[str, Any] = {"token": bindparam("by_token"), "instance": bindparam("by_instance")}
-_ERROR: dict[str, Any] = {
-    "error_code": bindparam("by_code"),
-    "error_message": bindparam("by_message"),
-}
 
 
 def _task_update(after: TaskStatus, *before: TaskStatus) -> Update:
@@ -69,22 +74,21 @@ def _end_job(after: JobStatus, *before: JobStatus) -> Update:
 
 
 _START = _task_update(TaskStatus.RUNNING, TaskStatus.READY).values(
-    **_BIND, started_at=DatabaseNow()
+    **BIND, **NO_ERROR, started_at=DatabaseNow()
 )
 _COMPLETE = _task_update(TaskStatus.COMPLETED, *_HANDED_OUT).values(
-    **_BIND,
+    **BIND,
     output_path=bindparam("by_output"),
-    error_code=None,
-    error_message=None,
+    **NO_ERROR,
     started_at=func.coalesce(tasks.c.started_at, DatabaseNow()),
     completed_at=DatabaseNow(),
 )
 _FAIL = _task_update(TaskStatus.FAILED, *_HANDED_OUT).values(
-    **_BIND, **_ERROR, completed_at=DatabaseNow()
+    **BIND, **ERROR, completed_at=DatabaseNow()
 )
 _RETURN = {
     cause: _task_update(TaskStatus.READY, *_HANDED_OUT).values(
-        **_ERROR,
+        **(NO_ERROR if cause is Cause.RELEASED else ERROR),
         hand_out=tasks.c.hand_out + 1,
         token=None,
         instance=None,
@@ -209,8 +213,8 @@ async def fail_tasks(
     """Running (or ready, if its start was lost) → failed, for good."""
     messages = [(attempt, f"{failure.code}: {failure.message}") for attempt, failure in failed]
     verdicts, changed = judge(locked, messages, on_failure, TaskStatus.FAILED)
-    reasons = {attempt.task_id: failure for attempt, failure in failed}
-    rows = [binding(attempt) | reason(reasons[attempt.task_id]) for attempt in changed.attempts]
+    reasons = dict(reversed(failed))
+    rows = [binding(attempt) | reason(reasons[attempt]) for attempt in changed.attempts]
     await update_many(connection, _FAIL, rows)
     await record(connection, changed.entries)
     return verdicts
@@ -225,8 +229,9 @@ async def return_tasks(
     """Running → ready, as the next hand-out, for one cause, whose counter rises."""
     messages = [(attempt, f"{cause.value}: {failure.message}") for attempt, failure in returned]
     verdicts, changed = judge(locked, messages, partial(on_return, cause), TaskStatus.READY)
-    reasons = {attempt.task_id: failure for attempt, failure in returned}
-    rows = [naming(attempt) | reason(reasons[attempt.task_id]) for attempt in changed.attempts]
+    # Who hands a task back found nothing wrong with it.
+    reasons = {} if cause is Cause.RELEASED else dict(reversed(returned))
+    rows = [naming(a) | (reason(reasons[a]) if reasons else {}) for a in changed.attempts]
     await update_many(connection, _RETURN[cause], rows)
     await record(connection, changed.entries)
     return verdicts
@@ -260,19 +265,9 @@ async def ready_tasks_of(
 async def _ready(
     connection: AsyncConnection, locked: Locked, among: Select[tuple[str]]
 ) -> set[str]:
-    before = tasks.alias("before")
-    done = (TaskStatus.COMPLETED.value, TaskStatus.SKIPPED.value)
-    unfinished = (
-        select(edges.c.task_id)
-        .join(before, before.c.id == edges.c.after_id)
-        .where(edges.c.task_id == tasks.c.id, before.c.status.not_in(done))
-    )
-    query = select(tasks.c.id, tasks.c.engine_id, tasks.c.job_id).where(
-        tasks.c.id.in_(among), tasks.c.status == TaskStatus.PENDING.value, ~exists(unfinished)
-    )
     rows = [
         row
-        for row in (await connection.execute(query)).all()
+        for row in await work.waiting_for_nothing(connection, among)
         if locked.job_status.get(row.job_id) is JobStatus.RUNNING
     ]
     rank = await ranks(
@@ -304,20 +299,9 @@ async def complete_jobs(
     Returns:
         The jobs that were completed.
     """
-    sibling = tasks.alias("sibling")
-    done = (TaskStatus.COMPLETED.value, TaskStatus.SKIPPED.value)
-    unfinished = select(sibling.c.id).where(
-        sibling.c.job_id == tasks.c.job_id, sibling.c.status.not_in(done)
-    )
-    query = select(tasks.c.job_id, tasks.c.output_path).where(
-        tasks.c.job_id.in_(job_ids),
-        tasks.c.final == 1,
-        tasks.c.status == TaskStatus.COMPLETED.value,
-        ~exists(unfinished),
-    )
     rows = [
         row
-        for row in (await connection.execute(query)).all()
+        for row in await work.finished_jobs(connection, job_ids)
         if locked.job_status.get(row.job_id) is JobStatus.RUNNING
     ]
     await update_many(
@@ -342,10 +326,10 @@ async def fail_jobs(
     failing = [job_id for job_id in failures if locked.is_live(job_id)]
     await update_many(
         connection,
-        _end_job(JobStatus.FAILED, *_LIVE_JOB).values(**_ERROR),
+        _end_job(JobStatus.FAILED, *_LIVE_JOB).values(**ERROR),
         [{"by_id": job_id} | reason(failures[job_id]) for job_id in failing],
     )
-    await _cancel_tasks(connection, failing, "another task of the job failed")
+    await _cancel_tasks(connection, locked, failing, "another task of the job failed")
     for job_id in failing:
         await _ended(connection, locked, [job_id], JobStatus.FAILED, failures[job_id].code)
     return failing
@@ -365,7 +349,7 @@ async def cancel_jobs(
         _end_job(JobStatus.CANCELLED, *_LIVE_JOB),
         [{"by_id": job_id} for job_id in live],
     )
-    await _cancel_tasks(connection, live, "the job was cancelled")
+    await _cancel_tasks(connection, locked, live, "the job was cancelled")
     return await _ended(connection, locked, live, JobStatus.CANCELLED, "asked for")
 
 
@@ -385,7 +369,9 @@ async def _ended(
     return job_ids
 
 
-async def _cancel_tasks(connection: AsyncConnection, job_ids: Sequence[str], why: str) -> None:
+async def _cancel_tasks(
+    connection: AsyncConnection, locked: Locked, job_ids: Sequence[str], why: str
+) -> None:
     if not job_ids:
         return
     live = [status.value for status in _LIVE_TASK]
@@ -404,3 +390,6 @@ async def _cancel_tasks(connection: AsyncConnection, job_ids: Sequence[str], why
             for row in rows
         ],
     )
+    for row in rows:
+        if row.id in locked.tasks:
+            locked.tasks[row.id].status = TaskStatus.CANCELLED

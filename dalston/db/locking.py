@@ -32,11 +32,19 @@ class LockedTask(msgspec.Struct):
 
     def is_attempt(self, attempt: Attempt) -> bool:
         """Tell whether an attempt is the one that this row is bound to."""
-        return self.hand_out == attempt.hand_out and self.token == attempt.token
+        return (
+            self.job_id == attempt.job_id
+            and self.hand_out == attempt.hand_out
+            and self.token == attempt.token
+        )
 
     def may_bind(self, attempt: Attempt) -> bool:
         """Tell whether an attempt is the first one heard of for the current hand-out."""
-        return self.status is TaskStatus.READY and self.hand_out == attempt.hand_out
+        return (
+            self.status is TaskStatus.READY
+            and self.job_id == attempt.job_id
+            and self.hand_out == attempt.hand_out
+        )
 
     def move(self, after: TaskStatus, attempt: Attempt) -> None:
         """Follow a transition of the row; a return to ready is the next hand-out."""

@@ -10,7 +10,7 @@ from alembic.config import Config
 from sqlalchemy.engine import URL
 
 from dalston.db.revision import SCHEMA_REVISION
-from dalston.db.session import Database
+from dalston.db.session import Database, schema_error
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -28,9 +28,15 @@ async def migrate(database: Database) -> bool:
 
     Returns:
         Whether anything had to be done.
+
+    Raises:
+        SchemaVersionError: The schema is of a newer version.
     """
-    if await database.revision() == SCHEMA_REVISION:
+    found = await database.revision()
+    if found == SCHEMA_REVISION:
         return False
+    if found is not None and found > SCHEMA_REVISION:
+        raise schema_error(found)
     # Alembic is synchronous and opens a loop of its own, so it gets a thread of its own.
     await asyncio.to_thread(command.upgrade, alembic_config(database.url), "head")
     return True

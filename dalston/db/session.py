@@ -25,6 +25,8 @@ _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
 }
 _WRITES = "dalston_writes"
+_PASSING_CLASSES = ("08", "40", "53", "57")
+"""Of PostgreSQL's SQLSTATEs: connection, rollback, lack of resources, operator's intervention."""
 
 
 def driver_url(url: str) -> URL:
@@ -107,14 +109,24 @@ class Database:
         """
         found = await self.revision()
         if found != SCHEMA_REVISION:
-            raise SchemaVersionError(
-                f"The database's schema is {found or 'empty'}, this version needs "
-                f"{SCHEMA_REVISION}. Run: dalston migrate"
-            )
+            raise schema_error(found)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
+
+
+def schema_error(found: str | None) -> SchemaVersionError:
+    """Return the error for a schema that this code is not written for."""
+    if found is not None and found > SCHEMA_REVISION:
+        return SchemaVersionError(
+            f"The database's schema is {found}, from a newer version; this one knows "
+            f"{SCHEMA_REVISION}. Install the newer version again."
+        )
+    return SchemaVersionError(
+        f"The database's schema is {found or 'empty'}, this version needs {SCHEMA_REVISION}. "
+        f"Run: dalston migrate"
+    )
 
 
 def _has_revision_table(connection: Connection) -> bool:
@@ -129,12 +141,20 @@ class _translated:  # noqa: N801 - reads as a verb in `with _translated():`
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         gone = isinstance(error, OSError | PoolTimeoutError | InterfaceError | OperationalError)
-        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        lost = isinstance(error, DBAPIError) and (
+            error.connection_invalidated or _is_passing(error)
+        )
         if gone or lost:
             raise DatabaseUnavailableError(
                 "The database can't be used now. Try again later; /health/ready says which "
                 "part is down."
             ) from error
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """Tell by its SQLSTATE whether an error is of the moment: the same statement may work later."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state.startswith(_PASSING_CLASSES)
 
 
 def _create(url: URL, *, is_sqlite: bool) -> AsyncEngine:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Update, insert, or_
+from sqlalchemy import ColumnElement, Table, Update, bindparam, insert, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt
@@ -16,6 +16,13 @@ _INSERT_ROWS = 2000
 """Rows that one statement carries at most."""
 
 Parameters = dict[str, Any]
+
+BIND: Parameters = {"token": bindparam("by_token"), "instance": bindparam("by_instance")}
+ERROR: Parameters = {
+    "error_code": bindparam("by_code"),
+    "error_message": bindparam("by_message"),
+}
+NO_ERROR: Parameters = {"error_code": None, "error_message": None}
 
 
 async def insert_many(

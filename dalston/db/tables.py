@@ -113,7 +113,7 @@ tasks = Table(
     Column("completed_at", UTCDateTime),
     UniqueConstraint("job_id", "stage", "index", name="uq_tasks_job_stage_index"),
     Index("ix_tasks_engine_status_rank", "engine_id", "status", "rank", "id"),
-    Index("ix_tasks_status", "status"),
+    Index("ix_tasks_status_completed", "status", "completed_at"),
 )
 
 edges = Table(

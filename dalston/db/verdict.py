@@ -65,9 +65,10 @@ def on_return(cause: Cause, task: LockedTask | None, attempt: Attempt) -> Verdic
     if task is None:
         return Verdict.REFUSED
     running = task.status is TaskStatus.RUNNING and task.is_attempt(attempt)
-    # A hand-back of a task that was never seen to start changes nothing: it is ready as it is.
-    unseen_failure = cause is Cause.RETRY and task.may_bind(attempt)
-    return Verdict.APPLIED if running or unseen_failure else Verdict.REFUSED
+    # What the engine itself says implies the start whose message was lost or comes later: the
+    # next hand-out begins, so that this attempt can't be bound any more.
+    said_by_engine = cause in {Cause.RETRY, Cause.RELEASED} and task.may_bind(attempt)
+    return Verdict.APPLIED if running or said_by_engine else Verdict.REFUSED
 
 
 class Changed(NamedTuple):

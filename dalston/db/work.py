@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import exists, select
+from sqlalchemy import Row, Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt, QueueEntry
 from dalston.common.models import Job, JobStatus, TaskStatus
 from dalston.common.storage import audio_beside
 from dalston.db.reading import find_jobs
-from dalston.db.tables import edges, jobs, tasks
+from dalston.db.tables import DatabaseNow, edges, jobs, tasks
 
 _DONE = (TaskStatus.COMPLETED.value, TaskStatus.SKIPPED.value)
 
@@ -161,24 +161,76 @@ async def handed_out_tasks(
     return [(row.engine_id, row.id) for row in (await connection.execute(query)).all()]
 
 
+async def recently_cancelled(
+    connection: AsyncConnection, within: timedelta
+) -> list[tuple[str, str]]:
+    """Return engine id and task id of tasks that were cancelled while an engine had them."""
+    now = (await connection.execute(select(DatabaseNow()))).scalar_one()
+    query = select(tasks.c.engine_id, tasks.c.id).where(
+        tasks.c.status == TaskStatus.CANCELLED.value,
+        tasks.c.completed_at > now - within,
+        tasks.c.instance.is_not(None),
+    )
+    return [(row.engine_id, row.id) for row in (await connection.execute(query)).all()]
+
+
+async def engines_with_ready_tasks(connection: AsyncConnection) -> set[str]:
+    """Return the engines that have work waiting, known here or not."""
+    query = select(tasks.c.engine_id).where(tasks.c.status == TaskStatus.READY.value).distinct()
+    return {row.engine_id for row in (await connection.execute(query)).all()}
+
+
+async def waiting_for_nothing(
+    connection: AsyncConnection, among: Select[tuple[str]]
+) -> Sequence[Row[tuple[str, str, str]]]:
+    """Return id, engine and job of the pending tasks among some whose predecessors are done."""
+    query = select(tasks.c.id, tasks.c.engine_id, tasks.c.job_id).where(
+        tasks.c.id.in_(among),
+        tasks.c.status == TaskStatus.PENDING.value,
+        ~exists(_unfinished_before()),
+    )
+    return (await connection.execute(query)).all()
+
+
+async def finished_jobs(
+    connection: AsyncConnection, job_ids: Sequence[str]
+) -> Sequence[Row[tuple[str, str]]]:
+    """Return id and final output of those of some jobs whose tasks are all done."""
+    sibling = tasks.alias("sibling")
+    unfinished = select(sibling.c.id).where(
+        sibling.c.job_id == tasks.c.job_id, sibling.c.status.not_in(_DONE)
+    )
+    query = select(tasks.c.job_id, tasks.c.output_path).where(
+        tasks.c.job_id.in_(job_ids),
+        tasks.c.final == 1,
+        tasks.c.status == TaskStatus.COMPLETED.value,
+        ~exists(unfinished),
+    )
+    return (await connection.execute(query)).all()
+
+
+def _unfinished_before() -> Select[tuple[str]]:
+    """Return the edges from a task to those before it that are not done."""
+    before = tasks.alias("before")
+    return (
+        select(edges.c.task_id)
+        .join(before, before.c.id == edges.c.after_id)
+        .where(edges.c.task_id == tasks.c.id, before.c.status.not_in(_DONE))
+    )
+
+
 async def overlooked_jobs(connection: AsyncConnection, limit: int) -> list[str]:
     """Return running jobs with a pending task that waits for nothing, or with nothing left to do.
 
     No transition leaves one behind; this is asked in case that something else did.
     """
-    before = tasks.alias("before")
-    unfinished = (
-        select(edges.c.task_id)
-        .join(before, before.c.id == edges.c.after_id)
-        .where(edges.c.task_id == tasks.c.id, before.c.status.not_in(_DONE))
-    )
     waits_for_nothing = (
         select(tasks.c.job_id)
         .join(jobs, jobs.c.id == tasks.c.job_id)
         .where(
             jobs.c.status == JobStatus.RUNNING.value,
             tasks.c.status == TaskStatus.PENDING.value,
-            ~exists(unfinished),
+            ~exists(_unfinished_before()),
         )
         .limit(limit)
     )

@@ -133,35 +133,39 @@ def _do_task(engine: Engine, message: dict[str, Any], channel: Channel) -> None:
         previous_outputs=message["previous_outputs"],
         config=message["config"],
         work_folder=Path(message["work_folder"]),
-        progress_sink=_progress_sink(channel),
+        progress_sink=_progress_sink(channel, message["task_id"]),
     )
+
+    def fail(code: str, text: str, *, retryable: bool) -> None:
+        channel.send("failed", task_id=task.task_id, **_failure(code, text, retryable))
+
     try:
         output = engine.process(task)
     except TaskFailed as error:
-        channel.send("failed", **_failure(error.code, error.message, error.retryable))
+        fail(error.code, error.message, retryable=error.retryable)
     except MemoryError:
-        message_text = "The engine ran out of memory. Give it more, or a smaller model."
-        channel.send("failed", **_failure("engine_out_of_memory", message_text, True))  # noqa: FBT003 - retryable
+        text = "The engine ran out of memory. Give it more, or a smaller model."
+        fail("engine_out_of_memory", text, retryable=True)
     except Exception as error:  # noqa: BLE001 - whatever an engine raises is reported
         traceback.print_exc()
         text = f"The engine stopped with an error ({type(error).__name__}); its log says where."
-        channel.send("failed", **_failure("engine_error", text, True))  # noqa: FBT003 - retryable
+        fail("engine_error", text, retryable=True)
     else:
-        _send_output(output, channel)
+        try:
+            _send_output(task.task_id, output, channel)
+        except (TypeError, ValueError) as error:
+            text = f"The engine's output can't be used: {error}"
+            fail("invalid_engine_output", text, retryable=True)
 
 
-def _send_output(output: object, channel: Channel) -> None:
-    try:
-        if not isinstance(output, TaskOutput):
-            raise TypeError(f"process returned {type(output).__name__}, not TaskOutput")  # noqa: TRY301 - one report for all
-        files = {name: str(Path(path).resolve()) for name, path in output.files.items()}
-        channel.send("output", data=output.data, files=files)
-    except (TypeError, ValueError) as error:
-        text = f"The engine's output can't be used: {error}"
-        channel.send("failed", **_failure("invalid_engine_output", text, True))  # noqa: FBT003 - retryable
+def _send_output(task_id: str, output: object, channel: Channel) -> None:
+    if not isinstance(output, TaskOutput):
+        raise TypeError(f"process returned {type(output).__name__}, not TaskOutput")
+    files = {name: str(Path(path).resolve()) for name, path in output.files.items()}
+    channel.send("output", task_id=task_id, data=output.data, files=files)
 
 
-def _progress_sink(channel: Channel) -> Any:  # noqa: ANN401 - a function
+def _progress_sink(channel: Channel, task_id: str) -> Any:  # noqa: ANN401 - a function
     last = 0.0
 
     def tell(done: float, total: float) -> None:
@@ -169,7 +173,7 @@ def _progress_sink(channel: Channel) -> Any:  # noqa: ANN401 - a function
         now = time.monotonic()
         if now - last >= _PROGRESS_SECONDS:
             last = now
-            channel.send("progress", done=float(done), total=float(total))
+            channel.send("progress", task_id=task_id, done=float(done), total=float(total))
 
     return tell
 

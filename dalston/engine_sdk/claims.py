@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from dalston.common.engine_spec import EngineSpec
 from dalston.common.errors import ObjectMissingError, StoreUnavailableError
 from dalston.common.messages import Attempt, QueueEntry, decode_entry
 from dalston.common.models import new_attempt_token
-from dalston.common.queue import LeaseState, TaskQueue
+from dalston.common.queue import TaskQueue
 from dalston.common.storage import ObjectStore
 from dalston.engine_sdk.io import fetch_inputs
 from dalston.engine_sdk.leases import HeldLease, LeaseKeeper
@@ -33,17 +34,15 @@ class Claim:
     """A task that this runner holds the lease of.
 
     Attributes:
-        folder: Temporary; removed by `discard`.
+        folder: Temporary, once there are inputs; removed by `discard`.
         inputs: What the child will be given, once fetched.
     """
 
-    def __init__(self, entry: QueueEntry, raw: bytes, lease: HeldLease, root: Path) -> None:
+    def __init__(self, entry: QueueEntry, raw: bytes, lease: HeldLease) -> None:
         self.entry = entry
         self.raw = raw
         self.lease = lease
-        self.folder = tempfile.TemporaryDirectory(
-            prefix=f"{entry.task_id}-", dir=root, ignore_cleanup_errors=True
-        )
+        self.folder: Path | None = None
         self.inputs: ChildTask | None = None
         self.log = log.bind(
             job_id=entry.job_id,
@@ -59,7 +58,8 @@ class Claim:
 
     def discard(self) -> None:
         """Remove the temporary folder."""
-        self.folder.cleanup()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Claimer:
@@ -86,17 +86,17 @@ class Claimer:
         self._keeper = keeper
         self._root = root
 
-    async def claim(self, state: LeaseState) -> Claim | None:
+    async def claim(self) -> Claim | None:
         """Wait a moment for a task and take its lease; None if there was none to take."""
         try:
             raw = await self._queue.pop(self._spec.id, POP_SECONDS)
-            return None if raw is None else await self._take(raw, state)
+            return None if raw is None else await self._take(raw)
         except (RedisError, OSError) as error:
             log.warning("redis_unavailable", reason=repr(error))
             await asyncio.sleep(_PAUSE_SECONDS)
             return None
 
-    async def _take(self, raw: bytes, state: LeaseState) -> Claim | None:
+    async def _take(self, raw: bytes) -> Claim | None:
         entry = decode_entry(raw)
         if entry is None:
             # A newer version's entry, perhaps: whoever knows it shall have it.
@@ -110,10 +110,10 @@ class Claimer:
             token=new_attempt_token(),
             instance=self._keeper.announcement.instance,
         )
-        if not await self._queue.claim(attempt, state):
+        if not await self._queue.claim(attempt):
             log.debug("stale_entry_dropped", job_id=entry.job_id, task_id=entry.task_id)
             return None
-        return Claim(entry, raw, self._keeper.hold(attempt, state), self._root)
+        return Claim(entry, raw, self._keeper.hold(attempt))
 
     async def fetch(self, claim: Claim) -> None:
         """Bring a claimed task's inputs into its folder.
@@ -121,18 +121,21 @@ class Claimer:
         Raises:
             ObjectMissingError: An input isn't there any more.
             StoreUnavailableError: The store did not answer for a minute.
+            OSError: There is no room for them.
         """
         if claim.inputs is None:
             config = {**self._config, **claim.entry.config}
-            folder = Path(claim.folder.name)
-            claim.inputs = await fetch_inputs(self._store, claim.entry, folder, config)
+            claim.folder = Path(tempfile.mkdtemp(prefix=f"{claim.entry.task_id}-", dir=self._root))
+            claim.inputs = await fetch_inputs(self._store, claim.entry, claim.folder, config)
 
     async def hand_back(self, claim: Claim) -> None:
         """Give up a claim that nothing was started for."""
-        self._keeper.drop(claim.lease)
         claim.discard()
         try:
-            await self._queue.hand_back(claim.attempt, claim.raw, self._spec.id)
+            # No renewal may be under way: it would make the lease again that is given up.
+            async with self._keeper.renewing:
+                self._keeper.drop(claim.lease)
+                await self._queue.hand_back(claim.attempt, claim.raw, self._spec.id)
         except (RedisError, OSError) as error:
             # Its lease ends by itself, and the row has been ready all the time.
             claim.log.warning("redis_unavailable", reason=repr(error))
@@ -173,14 +176,14 @@ class Prefetch:
     async def _fetch_next(self) -> Claim | None:
         claim = None
         while claim is None and not self._turn.is_set():
-            claim = await self._claimer.claim(LeaseState.PREFETCH)
+            claim = await self._claimer.claim()
         if claim is None:
             return None
         try:
             await self._claimer.fetch(claim)
             async with asyncio.timeout(PREFETCH_SECONDS):
                 await self._turn.wait()
-        except (TimeoutError, ObjectMissingError, StoreUnavailableError) as error:
+        except (OSError, ObjectMissingError, StoreUnavailableError) as error:
             claim.log.debug("prefetch_handed_back", reason=repr(error))
             await self._claimer.hand_back(claim)
             return None

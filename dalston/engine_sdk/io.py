@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from dalston.common.errors import StoreUnavailableError
 from dalston.common.messages import Attempt, QueueEntry
 from dalston.common.models import Failure
 from dalston.common.storage import (
+    AUDIO_NAME,
     FAILURE_NAME,
     OUTPUT_NAME,
     ObjectStore,
@@ -81,13 +82,21 @@ async def store_failure(store: ObjectStore, attempt: Attempt, failure: Failure) 
     await _patiently(lambda: store.put(target, msgspec.json.encode(failure)))
 
 
-def check_file_names(output: ChildOutput, work_folder: Path) -> None:
-    """Refuse files that an engine may not keep.
+def check_files(output: ChildOutput, folder: Path | None, produces: Sequence[str]) -> None:
+    """Refuse files that an engine may not keep, and the lack of one that it promises.
+
+    Args:
+        output: What the engine returned.
+        folder: The task's temporary folder.
+        produces: What its `engine.yaml` says that it makes.
 
     Raises:
-        ValueError: A name is not a plain file name, or the file isn't in the work folder.
+        ValueError: A name is not a plain file name, the file isn't in the work folder, or an
+            engine that produces audio kept none.
     """
-    root = work_folder.resolve()
+    if "audio" in produces and AUDIO_NAME not in output.files:
+        raise ValueError(f"it produces audio, but kept no file '{AUDIO_NAME}'")
+    root = (folder or Path()).resolve() / "work"
     for name, path in output.files.items():
         if PurePosixPath(name).name != name or name in {OUTPUT_NAME, FAILURE_NAME, ".", ".."}:
             raise ValueError(f"'{name}' is no name for a file to keep")

@@ -33,9 +33,9 @@ REPORT_SECONDS = 60.0
 class HeldLease:
     """One attempt that this runner is responsible for."""
 
-    def __init__(self, attempt: Attempt, state: LeaseState) -> None:
+    def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
-        self.state = state
+        self.state = LeaseState.PREFETCH
         self.progress: tuple[float, float] | None = None
         self.outcome: Outcome | None = None
         self.said: Event | None = None
@@ -61,10 +61,12 @@ class LeaseKeeper:
         self._events = events
         self._held: dict[str, HeldLease] = {}
         self.announcement = announcement
+        self.renewing = asyncio.Lock()
+        """Held during a renewal, so that nobody gives up a lease that is being renewed."""
 
-    def hold(self, attempt: Attempt, state: LeaseState) -> HeldLease:
+    def hold(self, attempt: Attempt) -> HeldLease:
         """Begin to renew the lease of an attempt that has just been claimed."""
-        lease = HeldLease(attempt, state)
+        lease = HeldLease(attempt)
         self._held[attempt.token] = lease
         return lease
 
@@ -92,9 +94,13 @@ class LeaseKeeper:
         while True:
             try:
                 await self._queue.announce(self.announcement)
-                await self._renew()
+                async with self.renewing:
+                    await self._renew()
             except (RedisError, OSError) as error:
                 log.warning("redis_unavailable", reason=repr(error))
+            except Exception:
+                # Without this loop every lease ends: nothing may end it.
+                log.exception("renewal_failed")
             await asyncio.sleep(RENEW_SECONDS)
 
     async def _renew(self) -> None:

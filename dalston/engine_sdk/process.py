@@ -142,6 +142,10 @@ class ChildProcess:
             message = await self._receive()
             if message is None:
                 return await self._death()
+            if message.get("task_id") != task.task_id:
+                # Never take one recording's result for another's, whatever went wrong before.
+                await self.kill()
+                return await self._death()
             if message["kind"] == "output":
                 files = {name: Path(path) for name, path in message["files"].items()}
                 return ChildOutput(message["data"], files)

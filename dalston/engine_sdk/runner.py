@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from dalston.common.engine_spec import EngineSpec
-from dalston.common.errors import DalstonError
+from dalston.common.errors import DalstonError, StoreUnavailableError
 from dalston.common.events import EventBus
 from dalston.common.messages import (
     Attempt,
@@ -32,7 +32,7 @@ from dalston.common.storage import ObjectStore
 from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.claims import Claim, Claimer, Prefetch
 from dalston.engine_sdk.deadline import Pace, deadline_seconds
-from dalston.engine_sdk.io import check_file_names, store_failure, store_output
+from dalston.engine_sdk.io import check_files, store_failure, store_output
 from dalston.engine_sdk.leases import LeaseKeeper
 from dalston.engine_sdk.process import ChildOutput, ChildProcess, ChildTask, SetupFailedError
 
@@ -194,7 +194,7 @@ class EngineRunner:
     async def _serve_with(self, child: ChildProcess, slot: _Slot) -> None:
         """Do tasks as long as the child lives."""
         while child.alive and not self._stopping.is_set():
-            claim = await slot.prefetch.take() or await self._claimer.claim(LeaseState.RUNNING)
+            claim = await slot.prefetch.take() or await self._claimer.claim()
             if claim is None:
                 continue
             try:
@@ -203,6 +203,8 @@ class EngineRunner:
                 # A fault of our own: without renewal the lease ends, and the task is tried again.
                 claim.log.exception("task_abandoned")
                 self.keeper.drop(claim.lease)
+                # The child may still be at it, and must not answer to the next task.
+                await child.kill()
             finally:
                 claim.discard()
 
@@ -217,10 +219,14 @@ class EngineRunner:
         started = time.monotonic()
         try:
             await self._claimer.fetch(claim)
-        except DalstonError as error:
-            await self._report_failure(claim, Failure(error.code, error.message, retryable=True))
+        except StoreUnavailableError:
+            # Not the task's fault: whoever reaches the store shall do it, uncharged.
+            await self._release(claim)
             return
-        if claim.inputs is None:
+        except (DalstonError, OSError) as error:
+            await self._report_failure(claim, _input_failure(error))
+            return
+        if claim.inputs is None or claim.lease.closed.is_set():
             return
         result = await self._compute(claim, claim.inputs, child, slot)
         slot.pace.add(time.monotonic() - started)
@@ -277,7 +283,7 @@ class EngineRunner:
     async def _report_output(self, claim: Claim, output: ChildOutput) -> None:
         try:
             check_stage_output(claim.entry.stage, output.data)
-            check_file_names(output, Path(claim.folder.name) / "work")
+            check_files(output, claim.folder, self.spec.produces)
         except ValueError as error:
             text = f"The engine {self.spec.id} returned what its stage must not: {error}."
             await self._report_failure(
@@ -309,6 +315,13 @@ class _Slot:
     def __init__(self, claimer: Claimer) -> None:
         self.prefetch = Prefetch(claimer)
         self.pace = Pace()
+
+
+def _input_failure(error: DalstonError | OSError) -> Failure:
+    if isinstance(error, DalstonError):
+        return Failure(error.code, error.message, retryable=True)
+    text = f"There is no room for the engine's temporary files ({error.strerror}). Free some."
+    return Failure("no_temporary_space", text, retryable=True)
 
 
 def _event(kind: type[Any], attempt: Attempt, **more: object) -> Any:  # noqa: ANN401 - of that kind

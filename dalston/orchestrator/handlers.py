@@ -6,6 +6,7 @@ transaction (`prepare`), and what has to be said is collected in `Effects` and s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.engine_spec import Catalog
-from dalston.common.errors import DalstonError, ObjectMissingError
+from dalston.common.errors import DalstonError, ObjectMissingError, StoreUnavailableError
 from dalston.common.messages import (
     Attempt,
     Event,
@@ -44,6 +45,8 @@ from dalston.orchestrator.parts import Parts
 
 _Kind = TypeVar("_Kind", bound=Event)
 log = structlog.get_logger(__name__)
+_COPY_PAUSES = (0.1, 0.5, 1.0)
+"""Seconds after each failed copy of a transcript."""
 
 
 class TaskReturned(msgspec.Struct, frozen=True):
@@ -62,6 +65,14 @@ class Batch(msgspec.Struct):
     repair: Sequence[str] = ()
     plans: dict[str, list[PlannedTask]] = {}
     unplannable: dict[str, Failure] = {}
+
+    def split(self) -> list[Batch]:
+        """Return one batch for each thing that this one is about."""
+        return [
+            *(Batch(events=[event]) for event in self.events),
+            *(Batch(returned=[item]) for item in self.returned),
+            *(Batch(repair=[job_id]) for job_id in self.repair),
+        ]
 
     def of(self, kind: type[_Kind]) -> list[_Kind]:
         """Return the events of a kind, each once, in the order in which they came."""
@@ -112,9 +123,12 @@ async def prepare(parts: Parts, batch: Batch) -> None:
         final = await work.final_tasks(connection, ids) if ids else set()
     for job in pending:
         _plan(job, parts.catalog, batch)
-    for event in completed:
-        if event.task_id in final:
-            await _copy_transcript(parts.store, event)
+    missing = [
+        event
+        for event in completed
+        if event.task_id in final and not await _copy_transcript(parts.store, event)
+    ]
+    batch.events = [event for event in batch.events if event not in missing]
 
 
 def _plan(job: Job, catalog: Catalog, batch: Batch) -> None:
@@ -124,14 +138,27 @@ def _plan(job: Job, catalog: Catalog, batch: Batch) -> None:
         batch.unplannable[job.id] = Failure(error.code, error.message)
 
 
-async def _copy_transcript(store: ObjectStore, event: TaskCompleted) -> None:
-    """Put the transcript where people look for it; what counts is the row's pointer."""
+async def _copy_transcript(store: ObjectStore, event: TaskCompleted) -> bool:
+    """Put the transcript where people look for it; what counts is the row's pointer.
+
+    Returns:
+        False if there is no output to copy: the job was deleted, or the message is forged.
+    """
+    about = {"job_id": event.job_id, "task_id": event.task_id, "attempt": event.hand_out}
     source = output_path(event.job_id, event.task_id, event.folder)
-    try:
-        await store.copy(source, transcript_path(event.job_id))
-    except ObjectMissingError:
-        # The job was deleted meanwhile, or the message is forged: the guards decide.
-        log.warning("output_missing", job_id=event.job_id, task_id=event.task_id)
+    for pause in _COPY_PAUSES:
+        try:
+            await store.copy(source, transcript_path(event.job_id))
+        except ObjectMissingError:
+            log.warning("output_missing", **about)
+            return False
+        except StoreUnavailableError as error:
+            log.warning("transcript_not_copied", **about, reason=repr(error.__cause__))
+            await asyncio.sleep(pause)
+        else:
+            return True
+    # A store in trouble must not hold up the events of other jobs for the sake of a copy.
+    return True
 
 
 async def apply(connection: AsyncConnection, batch: Batch) -> Effects:

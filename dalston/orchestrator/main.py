@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
 
 import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.errors import UnavailableError
-from dalston.common.messages import Attempt, Event
+from dalston.common.messages import Event
 from dalston.db import work
 from dalston.db.journal import note
 from dalston.orchestrator.handlers import Batch, Effects, apply, prepare
@@ -24,6 +23,8 @@ log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 1.0
 _READ_SECONDS = 1.0
 """How long one read of the stream waits; short, so that a stop is noticed soon."""
+_DRAIN_SECONDS = 2.0
+"""How long a stopping orchestrator goes on reading: others read what is left."""
 _PAUSE_SECONDS = 0.5
 """Pause before trying again when a part does not answer."""
 
@@ -57,11 +58,24 @@ class Orchestrator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read_events())
             group.create_task(self._sweep_until_stopped())
+            group.create_task(self._keep_steady())
         await self._drain()
 
     async def _sweep_until_stopped(self) -> None:
         while not self._stop.is_set():
             await self._sweep.run_once()
+            try:
+                await asyncio.wait_for(self._stop.wait(), SWEEP_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def _keep_steady(self) -> None:
+        """Keep the mark of a steady Redis alive, however long a sweep takes."""
+        while not self._stop.is_set():
+            try:
+                await self._queue.steady_seconds()
+            except (RedisError, OSError) as error:
+                log.warning("redis_unavailable", reason=repr(error))
             try:
                 await asyncio.wait_for(self._stop.wait(), SWEEP_SECONDS)
             except TimeoutError:
@@ -76,7 +90,7 @@ class Orchestrator:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             if events:
-                await self._handle(events)
+                await self._handle(Batch(events=events))
 
     async def _next_events(self, wait_seconds: float) -> list[Event]:
         events, unknown = await self._events.read(self.name, wait_seconds)
@@ -86,58 +100,71 @@ class Orchestrator:
 
     async def _drain(self) -> None:
         """Handle what has been sent up to now, so that a restart finds less to repair."""
+        loop = asyncio.get_running_loop()
+        stop_at = loop.time() + _DRAIN_SECONDS
         try:
-            while events := await self._next_events(0.05):
-                await self._handle(events)
+            while loop.time() < stop_at and (events := await self._next_events(0.05)):
+                await self._handle(Batch(events=events))
             await self._events.leave(self.name)
         except (RedisError, OSError) as error:
             log.warning("redis_unavailable", reason=repr(error))
 
-    async def _handle(self, events: Sequence[Event]) -> None:
-        """Handle events together; when that fails, one by one, so that only a bad one is lost.
-
-        An event is a hint: what a dropped one would have said, the sweep finds.
-        """
+    async def _handle(self, batch: Batch) -> None:
+        """Handle a batch; wait for a part that does not answer, unless told to stop."""
         while True:
             try:
-                await self.process(Batch(events=events))
+                await self.process(batch)
             except UnavailableError as error:
                 log.warning("part_unavailable", code=error.code, reason=repr(error.__cause__))
                 if self._stop.is_set():
                     return
                 await asyncio.sleep(_PAUSE_SECONDS)
-            except Exception as error:
-                if len(events) == 1:
-                    await self._drop(events[0], error)
-                    return
-                log.warning("batch_replayed_one_by_one", events=len(events), exc_info=error)
-                for event in events:
-                    await self._handle([event])
-                return
             else:
                 return
 
-    async def _drop(self, event: Event, error: Exception) -> None:
-        """Give up an event that can't be handled, and leave a trace of it."""
-        task_id = event.task_id if isinstance(event, Attempt) else None
-        kind = type(event).__name__
-        log.error("event_dropped", job_id=event.job_id, task_id=task_id, kind=kind, exc_info=error)
+    async def process(self, batch: Batch) -> None:
+        """Handle a batch together; when that fails, one by one, so that only a bad one is lost.
+
+        An event is a hint: what a dropped one would have said, the sweep finds.
+
+        Raises:
+            UnavailableError: A part does not answer; nothing is lost if it is tried again.
+        """
+        try:
+            await self._process_together(batch)
+        except UnavailableError:
+            raise
+        except Exception as error:
+            parts = batch.split()
+            if len(parts) == 1:
+                await self._drop(batch, error)
+                return
+            log.warning("batch_replayed_one_by_one", size=len(parts), exc_info=error)
+            for part in parts:
+                await self.process(part)
+
+    async def _drop(self, batch: Batch, error: Exception) -> None:
+        """Give up what can't be handled, and leave a trace of it."""
+        [job_id] = batch.job_ids()
+        task_id = next(iter(batch.task_ids()), None)
+        log.error("event_dropped", job_id=job_id, task_id=task_id, exc_info=error)
         try:
             async with self._database.write() as connection:
-                why = f"the message {kind} was dropped: {type(error).__name__}"
-                await note(connection, event.job_id, task_id, why)
+                why = f"a message could not be handled: {type(error).__name__}"
+                await note(connection, job_id, task_id, why)
         except Exception as second:  # noqa: BLE001 - the log has it already
-            log.warning("history_not_written", job_id=event.job_id, reason=repr(second))
+            log.warning("history_not_written", job_id=job_id, reason=repr(second))
 
-    async def process(self, batch: Batch) -> None:
-        """Handle a batch: prepare, one transaction, then tell the others."""
+    async def _process_together(self, batch: Batch) -> None:
+        """Prepare, one transaction, then tell the others."""
         await prepare(self._parts, batch)
         async with self._database.write() as connection:
             effects = await apply(connection, batch)
         try:
             await self._tell(effects)
-        except (RedisError, OSError) as error:
-            log.warning("redis_unavailable", reason=repr(error))
+        except (RedisError, OSError, UnavailableError) as error:
+            # Committed already: what could not be told, the sweep finds.
+            log.warning("effects_not_told", reason=repr(error))
 
     async def _tell(self, effects: Effects) -> None:
         await self._queue.close(effects.close)

@@ -7,6 +7,7 @@ through the same guarded transitions as events do. A step that fails doesn't sto
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 import msgspec
 import structlog
@@ -27,6 +28,9 @@ _BATCH = 200
 """Jobs that one step of a sweep takes on at most."""
 _SLOW_EVERY = 10
 """Steps that only look for what can't happen are taken in every tenth sweep."""
+
+_CANCELLED_WITHIN = timedelta(seconds=100)
+"""For how long after a cancellation its engines are looked at; less than `SETTLE_SECONDS`."""
 
 Process = Callable[[Batch], Awaitable[None]]
 
@@ -53,9 +57,10 @@ class Sweep:
             self._plan_pending_jobs,
             self._fill_queues,
             self._end_leases,
+            self._stop_cancelled,
         ]
         if self._count % _SLOW_EVERY == 0:
-            steps += [self._repair, self._purge]
+            steps += [self._fill_unknown_engines, self._repair, self._purge]
         self._count += 1
         for step in steps:
             try:
@@ -75,10 +80,11 @@ class Sweep:
             await self._process(Batch(events=overheard))
 
     async def _end_leases(self) -> None:
-        steady = await self._queue.steady_seconds() >= LEASE_SECONDS
         async with self._database.read() as connection:
             running = await work.running_tasks(connection)
         leases = await self._queue.leases([task.attempt.task_id for task in running])
+        # Asked after the leases were read: a wipe in between would make them all look ended.
+        steady = await self._queue.steady_seconds() >= LEASE_SECONDS
         events: list[Event] = []
         ended: list[Attempt] = []
         for task in running:
@@ -94,6 +100,25 @@ class Sweep:
             "then submit the recording again.",
         )
         await self._settle(ended, events, Cause.LOST, lost)
+
+    async def _stop_cancelled(self) -> None:
+        """Stop engines that still work on what was cancelled, should nobody have told them."""
+        async with self._database.read() as connection:
+            cancelled = await work.recently_cancelled(connection, _CANCELLED_WITHIN)
+        leases = await self._queue.leases([task_id for _, task_id in cancelled])
+        for engine_id, task_id in cancelled:
+            lease = leases.get(task_id)
+            if lease is not None and lease.state is not LeaseState.CLOSED:
+                await self._queue.withdraw(engine_id, task_id)
+
+    async def _fill_unknown_engines(self) -> None:
+        """Publish also for engines that this orchestrator's catalog doesn't have."""
+        async with self._database.read() as connection:
+            waiting = await work.engines_with_ready_tasks(connection)
+        unknown = waiting - set(self._catalog.engines)
+        if unknown:
+            log.warning("unknown_engines_wanted", engines=sorted(unknown))
+            await self._scheduler.fill(unknown)
 
     async def take_back(self, instance_prefix: str) -> None:
         """Return what the instances of a server were doing that is known to be dead.

@@ -88,7 +88,7 @@ async def test_a_queue_takes_no_more_than_its_window_and_nothing_twice(queue: Ta
 
 async def test_a_claimed_task_is_not_published_until_its_next_hand_out(queue: TaskQueue) -> None:
     entry = new_entry(hand_out=1)
-    assert await queue.claim(attempt_at(entry), LeaseState.RUNNING)
+    assert await queue.claim(attempt_at(entry))
 
     assert await queue.publish(ENGINE, 9, [entry]) == [Published.LEASED]
     again = new_entry(hand_out=2, task_id=entry.task_id)
@@ -99,15 +99,15 @@ async def test_a_hand_out_is_claimed_once_and_a_stale_entry_never(queue: TaskQue
     first, second = new_entry(hand_out=1), new_entry(hand_out=2)
     second = new_entry(hand_out=2, task_id=first.task_id)
 
-    assert await queue.claim(attempt_at(first), LeaseState.RUNNING)
-    assert not await queue.claim(attempt_at(first), LeaseState.RUNNING)
-    assert await queue.claim(attempt_at(second), LeaseState.RUNNING)
-    assert not await queue.claim(attempt_at(first), LeaseState.RUNNING)
+    assert await queue.claim(attempt_at(first))
+    assert not await queue.claim(attempt_at(first))
+    assert await queue.claim(attempt_at(second))
+    assert not await queue.claim(attempt_at(first))
 
 
 async def test_a_lease_says_how_far_its_attempt_is_and_expires(queue: TaskQueue) -> None:
     attempt = attempt_at(new_entry())
-    await queue.claim(attempt, LeaseState.RUNNING)
+    await queue.claim(attempt)
     update = LeaseUpdate(
         attempt, LeaseState.DONE, progress=(3.0, 4.0), outcome=Outcome(Failure("code", "text"))
     )
@@ -124,7 +124,7 @@ async def test_a_lease_says_how_far_its_attempt_is_and_expires(queue: TaskQueue)
 
 async def test_a_lease_that_redis_forgot_is_recreated_by_its_holder(queue: TaskQueue) -> None:
     attempt = attempt_at(new_entry())
-    await queue.claim(attempt, LeaseState.RUNNING)
+    await queue.claim(attempt)
     await queue.redis.flushall()
 
     assert await queue.renew([LeaseUpdate(attempt, LeaseState.RUNNING)]) == [Renewal.RECREATED]
@@ -134,9 +134,9 @@ async def test_a_lease_that_redis_forgot_is_recreated_by_its_holder(queue: TaskQ
 async def test_holders_of_a_closed_or_foreign_lease_are_told_to_stop(queue: TaskQueue) -> None:
     entry = new_entry(hand_out=1)
     ours, closed = attempt_at(entry), attempt_at(new_entry())
-    await queue.claim(ours, LeaseState.RUNNING)
-    await queue.claim(closed, LeaseState.RUNNING)
-    await queue.claim(attempt_at(new_entry(2, entry.task_id)), LeaseState.RUNNING)
+    await queue.claim(ours)
+    await queue.claim(closed)
+    await queue.claim(attempt_at(new_entry(2, entry.task_id)))
     await queue.close([(closed.task_id, closed.hand_out, closed.token)])
 
     updates = [LeaseUpdate(ours, LeaseState.RUNNING), LeaseUpdate(closed, LeaseState.RUNNING)]
@@ -146,7 +146,7 @@ async def test_holders_of_a_closed_or_foreign_lease_are_told_to_stop(queue: Task
 async def test_closing_spares_another_attempt_but_not_an_older_hand_out(queue: TaskQueue) -> None:
     entry = new_entry(hand_out=2)
     attempt = attempt_at(entry)
-    await queue.claim(attempt, LeaseState.RUNNING)
+    await queue.claim(attempt)
     running = [LeaseUpdate(attempt, LeaseState.RUNNING)]
 
     await queue.close([(entry.task_id, 2, "f" * 12), (entry.task_id, 1, attempt.token)])
@@ -164,7 +164,7 @@ async def test_a_withdrawn_task_is_neither_queued_nor_held(queue: TaskQueue) -> 
     waiting, held = new_entry(), new_entry()
     attempt = attempt_at(held)
     await queue.publish(ENGINE, 9, [waiting])
-    await queue.claim(attempt, LeaseState.RUNNING)
+    await queue.claim(attempt)
 
     await queue.withdraw(ENGINE, waiting.task_id)
     await queue.withdraw(ENGINE, held.task_id)
@@ -181,12 +181,12 @@ async def test_a_prefetched_task_that_is_handed_back_is_the_next_to_be_popped(
     raw = await queue.pop(ENGINE, 1)
     assert raw is not None
     attempt = attempt_at(entries[0])
-    await queue.claim(attempt, LeaseState.PREFETCH)
+    await queue.claim(attempt)
 
     await queue.hand_back(attempt, raw, ENGINE)
 
     assert await queue.pop(ENGINE, 1) == raw
-    assert await queue.claim(attempt_at(entries[0]), LeaseState.RUNNING)
+    assert await queue.claim(attempt_at(entries[0]))
 
 
 async def test_redis_is_steady_only_since_it_was_last_wiped(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from dalston.common.messages import Attempt
@@ -221,10 +222,27 @@ async def test_a_task_that_comes_back_is_the_next_hand_out(
     assert await board.complete(board.attempt("c" * 12, hand_out=2)) == [Verdict.APPLIED]
 
 
-async def test_only_a_running_task_is_lost(board: Board) -> None:
-    assert await board.give_back(board.attempt(), Cause.LOST) is Verdict.REFUSED
-    assert await board.give_back(board.attempt(), Cause.RELEASED) is Verdict.REFUSED
-    assert await board.give_back(board.attempt(), Cause.RETRY) is Verdict.APPLIED
+@pytest.mark.parametrize("cause", [Cause.LOST, Cause.RESTART])
+async def test_only_a_running_task_is_lost(board: Board, cause: Cause) -> None:
+    assert await board.give_back(board.attempt(), cause) is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("cause", [Cause.RETRY, Cause.RELEASED])
+async def test_what_an_engine_says_implies_the_start_that_comes_later(
+    board: Board, cause: Cause
+) -> None:
+    assert await board.give_back(board.attempt(), cause) is Verdict.APPLIED
+
+    assert await board.start(board.attempt()) == [Verdict.REFUSED]
+    assert await board.start(board.attempt("b" * 12, hand_out=2)) == [Verdict.APPLIED]
+
+
+async def test_a_message_about_another_job_does_not_count(board: Board) -> None:
+    forged = msgspec.structs.replace(board.attempt(), job_id=new_job_id())
+
+    assert await board.start(forged) == [Verdict.REFUSED]
+    await board.start(board.attempt())
+    assert await board.complete(forged) == [Verdict.REFUSED]
 
 
 async def test_a_failed_task_fails_its_job_and_cancels_the_others(board: Board) -> None:

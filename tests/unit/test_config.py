@@ -47,7 +47,7 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DALSTON_PORT", "many")
-    with pytest.raises(ConfigurationError, match="port"):
+    with pytest.raises(ConfigurationError, match="DALSTON_PORT"):
         read_settings()
 
 

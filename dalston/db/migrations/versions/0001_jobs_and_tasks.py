@@ -93,7 +93,7 @@ def _create_tasks() -> None:
         sa.UniqueConstraint("job_id", "stage", "index", name="uq_tasks_job_stage_index"),
     )
     op.create_index("ix_tasks_engine_status_rank", "tasks", ["engine_id", "status", "rank", "id"])
-    op.create_index("ix_tasks_status", "tasks", ["status"])
+    op.create_index("ix_tasks_status_completed", "tasks", ["status", "completed_at"])
 
 
 def _job_reference() -> sa.ForeignKey:

@@ -1,0 +1,39 @@
+"""Celery 5 with Redis as its broker: `chain(a, b)`, acknowledged late, prefork workers."""
+
+from __future__ import annotations
+
+from bench.peers.chain import Chain, PeerResult, measure_chain
+
+
+def measure_celery(
+    database_url: str,
+    redis_url: str,
+    *,
+    jobs: int,
+    submitters: int = 32,
+    idle_jobs: int = 60,
+    concurrency: int = 2,
+) -> PeerResult:
+    """Measure a two-step Celery chain; see `bench.peers.chain` for how, and for the arguments.
+
+    Raises:
+        PeerError: A process did not start or a job did not complete.
+    """
+    chain = Chain(
+        name="celery",
+        worker=(
+            *("celery", "-A", "bench.peers.celery_app", "worker", "--loglevel", "WARNING"),
+            *("--pool", "prefork", "--concurrency", str(concurrency)),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ),
+        submitter="bench.peers.celery_submitter",
+    )
+    return measure_chain(
+        chain,
+        database_url,
+        redis_url,
+        jobs=jobs,
+        submitters=submitters,
+        idle_jobs=idle_jobs,
+        concurrency=concurrency,
+    )

@@ -1,0 +1,288 @@
+"""Measures a chain of two steps: its worker and its submitter are real processes.
+
+How, the same for every peer, and possible on any table `jobs` with `id` and `status`:
+
+- idle latency: jobs one by one on an idle system, from just before the submitting process inserts
+  the rows until the watching process sees the job's row completed. It asks for that row over one
+  kept connection, with a millisecond between two questions; the answer is late by half of that on
+  average. `watch_job` is what asks, and can watch another server's job as well.
+- throughput: all submitters at once, from the first insert until the last job's row is completed;
+  the rows are counted every ten milliseconds.
+- processor time: of the workers and of the submitter, during the throughput phase; of PostgreSQL,
+  Redis and the watching process nothing.
+- memory: resident, of each process after the throughput phase; shared pages count in each.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from bench.peers.commands import PeerError, request, wait_ready
+from bench.peers.rows import (
+    COUNT_COMPLETED,
+    IS_COMPLETED,
+    BlockingConnection,
+    connection_prefix,
+    new_job_id,
+    tables,
+)
+from bench.processes import descendants, processor_seconds, resident_megabytes
+
+_REPOSITORY = Path(__file__).parent.parent.parent
+_START_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+_JOBS_SECONDS = 120.0
+_JOB_PAUSE, _COUNT_PAUSE = 0.001, 0.01
+_WARM_UP = 40
+_WORKERS = "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name ^@ $1"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A way to run two steps one after the other.
+
+    Attributes:
+        name: As it stands in tables.
+        worker: What starts its workers, to follow `python -m`.
+        submitter: The module that submits its jobs.
+    """
+
+    name: str
+    worker: tuple[str, ...]
+    submitter: str
+
+
+@dataclass(frozen=True)
+class PeerResult:
+    """What was measured of a peer.
+
+    Attributes:
+        name: As it stands in tables.
+        jobs_per_second: With all submitters, until the last job was completed.
+        idle_latency_p50_ms: Milliseconds from a submission to the completed row, median.
+        idle_latency_p95_ms: Likewise, of 95 in a hundred.
+        cpu_ms_by_role: Processor milliseconds per job of `workers` and `submitter`.
+        memory_mb: Resident megabytes (10^6 bytes) by process, such as `worker 1`.
+    """
+
+    name: str
+    jobs_per_second: float
+    idle_latency_p50_ms: float
+    idle_latency_p95_ms: float
+    cpu_ms_by_role: Mapping[str, float]
+    memory_mb: Mapping[str, float]
+
+    @property
+    def cpu_ms_per_job(self) -> float:
+        """Processor milliseconds per job, of workers and submitter together."""
+        return sum(self.cpu_ms_by_role.values())
+
+
+@dataclass(frozen=True)
+class Running:
+    """The processes of a chain, and the connection that watches its rows."""
+
+    submitter: subprocess.Popen[str]
+    worker: subprocess.Popen[str]
+    connection: BlockingConnection
+
+
+def measure_chain(
+    chain: Chain,
+    database_url: str,
+    redis_url: str,
+    *,
+    jobs: int,
+    submitters: int,
+    idle_jobs: int,
+    concurrency: int,
+) -> PeerResult:
+    """Start a chain's processes, measure them, and leave nothing behind.
+
+    It blocks: in a program with an event loop, call it by `asyncio.to_thread`.
+
+    Args:
+        chain: What to measure.
+        database_url: PostgreSQL.
+        redis_url: Redis or Valkey.
+        jobs: Jobs of the throughput phase.
+        submitters: Threads or coroutines that submit them.
+        idle_jobs: Jobs that are submitted one by one, at least 2.
+        concurrency: Worker processes.
+
+    Raises:
+        PeerError: A process did not start or a job did not complete.
+    """
+    environment = {
+        **os.environ,
+        "BENCH_DATABASE_URL": database_url,
+        "BENCH_REDIS_URL": redis_url,
+        "BENCH_SUBMITTERS": str(submitters),
+    }
+    with ExitStack() as stack:
+        stack.enter_context(_no_keys(redis_url, chain.name))
+        connection = stack.enter_context(tables(database_url, chain.name))
+        worker = stack.enter_context(_process(chain.worker, environment, chain.name))
+        submitter = stack.enter_context(_process((chain.submitter,), environment, chain.name))
+        wait_ready(submitter, _START_SECONDS)
+        running = Running(submitter, worker, connection)
+        _wait_for_workers(running, chain.name, concurrency)
+        _complete(running, max(_WARM_UP, submitters))
+
+        taken = [_complete_one(running) for _ in range(idle_jobs)]
+        before = _processor_seconds(running)
+        seconds = _complete(running, jobs)
+        after = _processor_seconds(running)
+        return PeerResult(
+            name=chain.name,
+            jobs_per_second=jobs / seconds,
+            idle_latency_p50_ms=1000 * statistics.median(taken),
+            idle_latency_p95_ms=1000 * statistics.quantiles(taken, n=20)[18],
+            cpu_ms_by_role={role: 1000 * (after[role] - before[role]) / jobs for role in after},
+            memory_mb=_memory(running),
+        )
+
+
+def watch_job(connection: BlockingConnection, job_id: str, seconds: float = _JOBS_SECONDS) -> float:
+    """Wait until a job's row is completed.
+
+    Returns:
+        When that was seen, in seconds of the system's monotonic clock.
+
+    Raises:
+        PeerError: It took too long.
+    """
+    return _seen(lambda: bool(connection.value(IS_COMPLETED, job_id)), _JOB_PAUSE, job_id, seconds)
+
+
+def _complete_one(running: Running) -> float:
+    """Return the seconds that one job took from its submission to its completion."""
+    job_id = new_job_id()
+    begin = request(running.submitter, [job_id], _JOBS_SECONDS)
+    return watch_job(running.connection, job_id) - begin
+
+
+def _complete(running: Running, count: int) -> float:
+    """Return the seconds that many jobs took, from the first insert to the last completion."""
+    wanted = running.connection.value(COUNT_COMPLETED) + count
+    begin = request(running.submitter, [new_job_id() for _ in range(count)], _JOBS_SECONDS)
+    end = _seen(
+        lambda: running.connection.value(COUNT_COMPLETED) == wanted,
+        _COUNT_PAUSE,
+        f"{count} jobs",
+        _JOBS_SECONDS,
+    )
+    return end - begin
+
+
+def _wait_for_workers(running: Running, name: str, concurrency: int) -> None:
+    """Wait until each worker process has connected to the database."""
+
+    def all_connected() -> bool:
+        if running.worker.poll() is not None:
+            raise PeerError(f"the workers of {name} ended with {running.worker.returncode}")
+        prefix = connection_prefix(name, "worker")
+        return int(running.connection.value(_WORKERS, prefix)) == concurrency
+
+    _seen(all_connected, _COUNT_PAUSE, f"the workers of {name}", _START_SECONDS)
+
+
+def _seen(condition: Callable[[], bool], pause: float, what: str, seconds: float) -> float:
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up_at:
+            raise PeerError(f"after {seconds:.0f} s still waiting for {what}")
+        time.sleep(pause)
+    return time.monotonic()
+
+
+def _processor_seconds(running: Running) -> dict[str, float]:
+    return {
+        role: sum(processor_seconds(process.pid, lambda _: role).values())
+        for role, process in (("workers", running.worker), ("submitter", running.submitter))
+    }
+
+
+def _memory(running: Running) -> dict[str, float]:
+    """Return the resident megabytes of the submitter, the first worker process and its children."""
+
+    def total(process_id: int) -> float:
+        return sum(resident_megabytes(process_id, lambda _: "").values())
+
+    children = descendants(running.worker.pid)[1:]
+    found = {"submitter": total(running.submitter.pid)}
+    found |= {f"worker {number}": total(child) for number, child in enumerate(children, 1)}
+    found["worker parent"] = total(running.worker.pid) - sum(list(found.values())[1:])
+    return found
+
+
+@contextmanager
+def _process(
+    module: tuple[str, ...], environment: Mapping[str, str], name: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a Python module, and end it with its children.
+
+    Raises:
+        PeerError: Something failed while it ran; the message holds the end of its log.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module],
+            cwd=_REPOSITORY,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if len(module) == 1 else log,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        except PeerError as error:
+            log.seek(0)
+            raise PeerError(f"{error}\n{name}, {module[0]}: {log.read()[-2000:]}") from error
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a process in its own way, then whatever is left of its group."""
+    if process.stdin is not None:
+        process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@contextmanager
+def _no_keys(redis_url: str, name: str) -> Iterator[None]:
+    """Delete a peer's keys in Redis before and after it ran."""
+    client = redis.Redis.from_url(redis_url)
+
+    def delete() -> None:
+        for key in client.scan_iter(f"*bench-{name}*"):
+            client.delete(key)
+
+    try:
+        delete()
+        yield
+    finally:
+        delete()
+        client.close()

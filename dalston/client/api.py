@@ -1,0 +1,265 @@
+"""Talks to a server: submit a recording, look at its job, delete it.
+
+The routes are those of `docs/api.md`. Nothing here decides when to try again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import httpx
+import msgspec
+
+from dalston.common.models import JobStatus, TaskStatus
+from dalston.common.transcript import Transcript
+
+_JOBS = "/v1/audio/transcriptions"
+_ANSWER_SECONDS = 30.0
+_STORED_SECONDS = 600.0
+"""How long a server may take to store a large upload whose last byte it has."""
+
+_Answer = TypeVar("_Answer")
+
+Sent = Callable[[int, int], None]
+"""Is told bytes sent and bytes in all."""
+
+
+class UnreachableError(Exception):
+    """Nobody answers at the server's address, or the connection broke."""
+
+
+class RefusedError(Exception):
+    """The server answered with an error.
+
+    Args:
+        code: The envelope's code, or `http_<status>` when there is no envelope.
+        message: The envelope's message.
+        status: The HTTP status.
+        retry_after: Seconds to wait before the same request may succeed, if it may.
+    """
+
+    def __init__(
+        self, code: str, message: str, status: int, retry_after: float | None = None
+    ) -> None:
+        super().__init__(f"{message} [{code}]")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a job or a task failed."""
+
+    code: str
+    message: str
+
+
+class TaskView(msgspec.Struct, frozen=True):
+    """A task as the server shows it; `progress` is a share between 0 and 1."""
+
+    id: str
+    stage: str
+    engine_id: str
+    status: TaskStatus
+    progress: float | None = None
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """A job as the server shows it."""
+
+    id: str
+    status: JobStatus
+    tasks: list[TaskView] = []
+    error: Reason | None = None
+    pipeline: str = ""
+
+
+class EngineView(msgspec.Struct, frozen=True):
+    """An engine as the server shows it; `progress` is a share between 0 and 1."""
+
+    state: str
+    slots: int = 0
+    message: str = ""
+    progress: float | None = None
+
+
+class _Readiness(msgspec.Struct, frozen=True):
+    engines: dict[str, EngineView] = {}
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The answer to a submission."""
+
+    id: str
+
+
+class _Upload:
+    """A file that counts what is read of it. httpx takes its length from `fileno`."""
+
+    def __init__(self, file: IO[bytes], on_sent: Sent) -> None:
+        self._file = file
+        self._on_sent = on_sent
+        self._total = os.fstat(file.fileno()).st_size
+        self._sent = 0
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._sent += len(data)
+        self._on_sent(self._sent, self._total)
+        return data
+
+
+class Api:
+    """One server's API.
+
+    Args:
+        url: Where the server is; a missing scheme means http.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = server_url(url)
+        # A proxy of the environment is for the world outside, not for this machine.
+        self._client = httpx.AsyncClient(
+            timeout=_ANSWER_SECONDS,
+            trust_env=not is_loopback(httpx.URL(self.url).host),
+            headers={"User-Agent": "dalston-transcribe"},
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def submit(
+        self, path: Path, filename: str, fields: Mapping[str, str], on_sent: Sent
+    ) -> str:
+        """Upload a recording piece by piece and return its job's id.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no.
+            OSError: The file can't be read.
+        """
+        with path.open("rb") as file:
+            response = await self._request(
+                "POST",
+                _JOBS,
+                data=dict(fields),
+                files={"file": (filename, _Upload(file, on_sent))},
+                timeout=httpx.Timeout(_ANSWER_SECONDS, read=_STORED_SECONDS),
+            )
+        return _decoded(response, Accepted).id
+
+    async def job(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
+        """Return a job and, once it is completed, its transcript (else an empty object).
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no, for example that there is no such job.
+        """
+        response = await self._request("GET", f"{_JOBS}/{job_id}")
+        view = _decoded(response, JobView)
+        if view.status != JobStatus.COMPLETED:
+            return view, {}
+        fields = msgspec.json.decode(response.content)
+        return view, {k: fields[k] for k in Transcript.__struct_fields__ if k in fields}
+
+    async def delete(self, job_id: str) -> None:
+        """Stop a job if it still runs, and remove all that there is of it.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no.
+        """
+        await self._request("DELETE", f"{_JOBS}/{job_id}")
+
+    async def engines(self) -> dict[str, EngineView]:
+        """Return the engines that the server knows to be there, ready or not.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The answer can't be read.
+        """
+        response = await self._send("GET", "/health/ready")
+        return _decoded(response, _Readiness).engines
+
+    async def alive(self, timeout_seconds: float) -> bool:
+        """Tell whether a server answers there."""
+        try:
+            response = await self._send("GET", "/health", timeout=timeout_seconds)
+        except UnreachableError:
+            return False
+        return response.is_success
+
+    async def _request(self, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own arguments
+        response = await self._send(method, path, **more)
+        if not response.is_success:
+            raise _refusal(response)
+        return response
+
+    async def _send(self, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own arguments
+        try:
+            return await self._client.request(method, f"{self.url}{path}", **more)
+        except httpx.TransportError as error:
+            raise UnreachableError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
+
+def server_url(text: str) -> str:
+    """Return a server's address with scheme and without a slash at its end.
+
+    Raises:
+        ValueError: It can't be an address.
+    """
+    full = text.strip() if "://" in text else f"http://{text.strip()}"
+    try:
+        url = httpx.URL(full)
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from None
+    if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
+        raise ValueError("expected something like http://127.0.0.1:8000")
+    return full.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _decoded(response: httpx.Response, kind: type[_Answer]) -> _Answer:
+    try:
+        return msgspec.json.decode(response.content, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        raise _stranger(response) from None
+
+
+def _refusal(response: httpx.Response) -> RefusedError:
+    try:
+        envelope = msgspec.json.decode(response.content)["error"]
+        code, message = str(envelope["code"]), str(envelope["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return _stranger(response)
+    return RefusedError(code, message, response.status_code, _retry_after(response))
+
+
+def _stranger(response: httpx.Response) -> RefusedError:
+    message = (
+        f"{response.url} answered {response.status_code} {response.reason_phrase} with something "
+        f"that isn't Dalston's. Check the address."
+    )
+    status = response.status_code
+    return RefusedError(f"http_{status}", message, status, _retry_after(response))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else None

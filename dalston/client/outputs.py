@@ -1,0 +1,118 @@
+"""Where transcripts go: to standard output in the order of the files, or each to a file."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from dalston.common.formats import FORMATS
+
+_SUBTITLES = frozenset({"srt", "vtt"})
+
+
+class OutputError(Exception):
+    """Transcripts can't go where they were asked to go; the text says what to do."""
+
+
+class Output(ABC):
+    """Takes each file's transcript. A file is known by its place on the command line."""
+
+    ordered = False
+    """Whether transcripts must come in the order of the files."""
+
+    def __init__(self, output_format: str) -> None:
+        self._format = output_format
+
+    @abstractmethod
+    def put(self, file: int, transcript: Mapping[str, Any]) -> None:
+        """Write a transcript.
+
+        Raises:
+            OSError: It can't be written.
+            ValueError: It is no transcript.
+        """
+
+
+class StandardOutput(Output):
+    """Standard output, in UTF-8 whatever the terminal's settings.
+
+    One file: the transcript and nothing else. Several: text under a heading with the file's
+    name, or JSON on one line for each file, with its name in `file`.
+    """
+
+    ordered = True
+
+    def __init__(self, files: Sequence[Path], output_format: str, stream: IO[bytes]) -> None:
+        super().__init__(output_format)
+        if len(files) > 1 and output_format in _SUBTITLES:
+            raise OutputError(
+                f"Subtitles of several files can't share one output. Name a folder for them: "
+                f"--format {output_format} --output-dir DIR"
+            )
+        self._files = files
+        self._stream = stream
+
+    def put(self, file: int, transcript: Mapping[str, Any]) -> None:
+        """Write to standard output."""
+        if len(self._files) == 1:
+            data = FORMATS[self._format](transcript).encode()
+        else:
+            data = self._one_of_many(os.fsdecode(self._files[file]), transcript)
+        self._stream.write(data)
+        self._stream.flush()
+
+    def _one_of_many(self, name: str, transcript: Mapping[str, Any]) -> bytes:
+        name = name.encode("utf-8", "replace").decode()
+        if self._format == "json":
+            return msgspec.json.encode({"file": name, **transcript}) + b"\n"
+        return f"==> {name} <==\n{FORMATS[self._format](transcript)}\n".encode()
+
+
+class FolderOutput(Output):
+    """A file for each recording, in one folder. A file that is there already is replaced."""
+
+    def __init__(self, files: Sequence[Path], output_format: str, folder: Path) -> None:
+        super().__init__(output_format)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"The folder {folder} can't be made: {error.strerror}.") from None
+        self._targets = [folder / name for name in output_names(files, output_format)]
+        inputs = {path.resolve() for path in files}
+        for target in self._targets:
+            if target.resolve() in inputs:
+                raise OutputError(f"{target} would be overwritten. Choose another --output-dir.")
+
+    def put(self, file: int, transcript: Mapping[str, Any]) -> None:
+        """Write the file at once or not at all."""
+        target = self._targets[file]
+        partial = target.parent / f".dalston-{os.getpid()}-{file}.part"
+        try:
+            partial.write_bytes(FORMATS[self._format](transcript).encode())
+            partial.replace(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def output_names(files: Sequence[Path], output_format: str) -> list[str]:
+    """Return a name for each file's transcript, no two the same, whatever case counts for.
+
+    `talk.mp3` gives `talk.txt`; where two would be the same, `talk.mp3.txt`, then with a number.
+    """
+    stems = Counter(path.stem.casefold() for path in files)
+    names: dict[str, str] = {}
+    for path in files:
+        base = path.stem if stems[path.stem.casefold()] == 1 else path.name
+        name, number = f"{base}.{output_format}", 1
+        while name.casefold() in names:
+            number += 1
+            name = f"{base}.{number}.{output_format}"
+        names[name.casefold()] = name
+    return list(names.values())

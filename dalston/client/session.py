@@ -1,0 +1,129 @@
+"""A connection to a server that lasts as long as a call, whatever the server does meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from dalston.client.api import Api, RefusedError, UnreachableError
+from dalston.client.embedded import LocalServer
+
+_Answer = TypeVar("_Answer")
+
+PATIENCE_SECONDS = 60.0
+"""How long a server that does not answer, or has no time, is asked again."""
+_PAUSE = 1.0
+_FIRST_ANSWER_SECONDS = 10.0
+_TOO_BUSY = frozenset({429, 502, 503, 504})
+
+
+class Session:
+    """A server that is there, or the one on a data folder.
+
+    Jobs are durable. So when a server on the data folder goes away, as it does when another call
+    had started it and is killed, this call goes on with a new one, and with the same jobs.
+
+    Args:
+        url: Where the server is; None means the one on the data folder.
+        data_dir: The data folder.
+        tell: Is told what is being waited for.
+    """
+
+    def __init__(self, url: str | None, data_dir: Path, tell: Callable[[str], None]) -> None:
+        self._url = url
+        self._local = None if url is not None else LocalServer(data_dir, tell)
+        self._api: Api | None = None
+        self._reconnecting = asyncio.Lock()
+
+    @property
+    def own(self) -> bool:
+        """Whether this call started the server."""
+        return self._local is not None and self._local.own
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the server was started for a call, this one or another, and ends with it."""
+        return self._local is not None and self._local.temporary
+
+    async def open(self) -> None:
+        """Find the server, or start it.
+
+        Raises:
+            UnreachableError: Nobody answers at the address.
+            StartError: There is none on the data folder, and none could be started.
+        """
+        if self._local is not None:
+            await self._local.open()
+            self._api = Api(self._local.url)
+            return
+        self._api = Api(self._url or "")
+        if not await self._api.alive(_FIRST_ANSWER_SECONDS):
+            raise UnreachableError(
+                f"No Dalston server answers at {self._api.url}. Start one with `dalston serve`, "
+                f"correct --server, or leave it out."
+            )
+
+    async def finish(self) -> None:
+        """Stop a server of our own, as soon as no other call uses it."""
+        if self._local is not None:
+            await self._local.close()
+
+    async def close(self) -> None:
+        """Close the connection; stop a server of our own at once, whoever uses it."""
+        if self._api is not None:
+            await self._api.close()
+        if self._local is not None:
+            self._local.stop_now()
+
+    async def ask(
+        self,
+        request: Callable[[Api], Awaitable[_Answer]],
+        may_repeat: Callable[[], bool] = lambda: True,
+    ) -> _Answer:
+        """Ask the server; again if it is busy or gone for a while.
+
+        Args:
+            request: The question.
+            may_repeat: Whether it may be asked again when the connection broke, since nobody
+                knows what the server did of it.
+
+        Raises:
+            UnreachableError: It stayed away.
+            RefusedError: It said no, or stayed busy.
+            StartError: It is gone, and no other could be started.
+        """
+        end = None
+        while True:
+            api = self._opened()
+            pause = _PAUSE
+            try:
+                return await request(api)
+            except UnreachableError:
+                if self._local is None and not may_repeat():
+                    raise
+                if end is not None and time.monotonic() > end:
+                    raise
+            except RefusedError as error:
+                if error.status not in _TOO_BUSY or (end is not None and time.monotonic() > end):
+                    raise
+                pause = max(pause, min(error.retry_after or 0.0, PATIENCE_SECONDS))
+            end = end or time.monotonic() + PATIENCE_SECONDS
+            await asyncio.sleep(pause)
+            await self._reconnect(api)
+
+    def _opened(self) -> Api:
+        if self._api is None:
+            raise RuntimeError("the session has not been opened")
+        return self._api
+
+    async def _reconnect(self, failed: Api) -> None:
+        """Look where the server on the data folder is now; of several askers one does so."""
+        if self._local is None:
+            return
+        async with self._reconnecting:
+            if self._api is failed:
+                await self._local.open()
+                self._api = Api(self._local.url)

@@ -1,0 +1,289 @@
+"""`dalston transcribe`: files in, transcripts out, on a server that runs or on one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dalston.client.api import Api, JobView, RefusedError, UnreachableError
+from dalston.client.embedded import StartError
+from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
+from dalston.client.progress import Display, display_for
+from dalston.client.session import Session
+from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
+
+COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_AT_ONCE = 8
+"""Jobs that one call has on a server at a time; the other files wait here, not there."""
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+_PAUSE_GROWTH = 1.3
+_CLEAN_UP_SECONDS = 10.0
+_BROKEN_ENGINE_SECONDS = 5.0
+"""How long an engine of our own server may fail to start; long enough for a second try."""
+_SIGNAL_STATUS = 128
+
+_FAKE_PIPELINE = "stub"
+_FAKE_TEXT = (
+    "the pipeline 'stub' returns FAKE TEXT whatever the recording says; --pipeline default listens"
+)
+
+_EXPECTED = (RefusedError, UnreachableError, StartError, OSError, ValueError)
+
+
+class FileFailedError(Exception):
+    """A file gets no transcript; the text says why."""
+
+
+def transcribe_files(
+    files: Sequence[Path],
+    *,
+    output_format: str,
+    server: str | None,
+    data_dir: Path,
+    pipeline: str | None = None,
+    language: str | None = None,
+    output_dir: Path | None = None,
+) -> int:
+    """Transcribe files and write their transcripts.
+
+    Args:
+        files: The recordings.
+        output_format: A name of `dalston.common.formats.FORMATS`.
+        server: Where the server is. None means the one that runs on the data folder or, if none
+            does, one that is started for this call and stopped at its end.
+        data_dir: The data folder.
+        pipeline: Name of a pipeline; the server's default unless given.
+        language: The recordings' language; found out unless given.
+        output_dir: Folder for one file per recording. Unless given, transcripts go to standard
+            output in the order of the files.
+
+    Returns:
+        The exit status: 0 if every file has its transcript, 1 if one has not, 2 if the call can't
+        be carried out as it is, 130 after Ctrl-C.
+    """
+    named = {"pipeline": pipeline, "language": language}
+    fields = {name: value for name, value in named.items() if value is not None}
+    display = display_for([path.name for path in files], sys.stderr)
+    try:
+        output: Output
+        if output_dir is None:
+            output = StandardOutput(files, output_format, sys.stdout.buffer)
+        else:
+            output = FolderOutput(files, output_format, output_dir)
+        return asyncio.run(_run(_Call(files, fields, output, display), server, data_dir))
+    except OutputError as error:
+        display.say(str(error))
+        return USAGE
+    except KeyboardInterrupt:
+        # A second Ctrl-C, while the first one was being obeyed.
+        return INTERRUPTED
+    finally:
+        display.close()
+
+
+async def _run(call: _Call, server: str | None, data_dir: Path) -> int:
+    """Carry a call out; on any signal that ends it, stop what it has begun."""
+    call.main = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, call.stop, number)
+    session = Session(server, data_dir, call.display.say)
+    try:
+        await session.open()
+        good = await call.run(session)
+        await session.finish()
+    except (StartError, UnreachableError) as error:
+        call.display.say(str(error))
+        return SOME_FAILED
+    except asyncio.CancelledError:
+        await call.give_up(session)
+        return INTERRUPTED if call.stopped_by is None else _SIGNAL_STATUS + call.stopped_by
+    finally:
+        await session.close()
+    return COMPLETED if good else SOME_FAILED
+
+
+@dataclass
+class _Call:
+    files: Sequence[Path]
+    fields: Mapping[str, str]
+    output: Output
+    display: Display
+    main: asyncio.Task[Any] | None = None
+    stopped_by: int | None = None
+    """The signal that ended the call early, unless it was Ctrl-C."""
+    running: dict[str, int] = field(default_factory=dict)
+    """Files by the ids of their jobs, as long as those have not ended."""
+
+    def stop(self, number: int) -> None:
+        """End the call early, because of a signal."""
+        self.stopped_by = number
+        if self.main is not None:
+            self.main.cancel()
+
+    async def run(self, session: Session) -> bool:
+        """Work on all files; tell whether each has its transcript."""
+        room = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            before: asyncio.Task[bool] | None = None
+            tasks = []
+            for number in range(len(self.files)):
+                before = group.create_task(self._work(session, number, room, before))
+                tasks.append(before)
+        return all(task.result() for task in tasks)
+
+    async def give_up(self, session: Session) -> None:
+        """Delete the jobs that still run: nobody waits for them any more."""
+        for job_id, number in list(self.running.items()):
+            name = self.files[number].name
+            if await self.delete(session, job_id):
+                self.display.say(f"stopped: {name} ({job_id} is deleted)")
+            else:
+                self.display.say(f"stopped, but {job_id} ({name}) may still run on the server")
+
+    async def _work(
+        self,
+        session: Session,
+        number: int,
+        room: asyncio.Semaphore,
+        before: asyncio.Task[bool] | None,
+    ) -> bool:
+        """Get one file's transcript and write it, in its turn where there is an order."""
+        file = _File(self, session, number)
+        try:
+            async with room:
+                transcript = await file.transcribe()
+            if self.output.ordered and before is not None:
+                await asyncio.wait({before})
+            self._write(number, transcript)
+        except BrokenPipeError:
+            # Nobody reads on. Python would complain once more when it closes the stream.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self.stop(signal.SIGPIPE)
+            return False
+        except (*_EXPECTED, FileFailedError) as error:
+            self.display.failed(number, str(error))
+            return False
+        finally:
+            if session.temporary and file.job_id and file.job_id not in self.running:
+                # Its folder is no archive: without this, each call would leave a copy there.
+                await self.delete(session, file.job_id)
+        self.display.done(number, transcript.get("duration"))
+        return True
+
+    def _write(self, number: int, transcript: Mapping[str, Any]) -> None:
+        with self.display.aside() if self.output.ordered else contextlib.nullcontext():
+            self.output.put(number, transcript)
+
+    async def delete(self, session: Session, job_id: str) -> bool:
+        """Delete a job, if the server can be reached; tell whether that is done."""
+        try:
+            async with asyncio.timeout(_CLEAN_UP_SECONDS):
+                await session.ask(lambda api: api.delete(job_id))
+        except (*_EXPECTED, TimeoutError):
+            return False
+        self.running.pop(job_id, None)
+        return True
+
+
+@dataclass
+class _File:
+    """One file on its way through the server."""
+
+    call: _Call
+    session: Session
+    number: int
+    job_id: str | None = None
+    broken_since: float | None = None
+    """When its engine was first seen to be unable to start."""
+
+    async def transcribe(self) -> dict[str, Any]:
+        """Upload the file and return its transcript.
+
+        Raises:
+            FileFailedError: There will be none.
+        """
+        self.job_id = job_id = await self._submit()
+        self.call.running[job_id] = self.number
+        try:
+            view, transcript = await self._follow(job_id)
+        except FileFailedError:
+            await self.call.delete(self.session, job_id)
+            raise
+        self.call.running.pop(job_id)
+        if view.status is JobStatus.COMPLETED:
+            if view.pipeline == _FAKE_PIPELINE:
+                self.call.display.say(_FAKE_TEXT)
+            return transcript
+        reason = f"{view.error.message} [{view.error.code}]" if view.error else view.status.value
+        where = "" if self.session.temporary else f" ({job_id})"
+        raise FileFailedError(f"{reason}{where}")
+
+    async def _submit(self) -> str:
+        path = self.call.files[self.number]
+        name = os.fsencode(path.name).decode("utf-8", "replace")
+        sent = 0
+
+        def show(done: int, total: int) -> None:
+            nonlocal sent
+            sent = done
+            self.call.display.uploading(self.number, done, total)
+
+        def submit(api: Api) -> Any:  # noqa: ANN401 - a coroutine
+            return api.submit(path, name, self.call.fields, show)
+
+        return str(await self.session.ask(submit, may_repeat=lambda: sent == 0))
+
+    async def _follow(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
+        """Wait for a job's end."""
+        pause = _FIRST_PAUSE
+        while True:
+            view, transcript = await self.session.ask(lambda api: api.job(job_id))
+            if view.status in TERMINAL_JOB:
+                return view, transcript
+            await self._show(view)
+            await asyncio.sleep(pause)
+            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
+
+    async def _show(self, view: JobView) -> None:
+        running = [task for task in view.tasks if task.status is TaskStatus.RUNNING]
+        ready = [task for task in view.tasks if task.status is TaskStatus.READY]
+        for task in running[:1]:
+            self.call.display.step(self.number, task.stage, task.progress)
+        if running:
+            self.broken_since = None
+            return
+        if not ready:
+            self.call.display.step(self.number, "waiting")
+            return
+        await self._show_engine(ready[0].stage, ready[0].engine_id)
+
+    async def _show_engine(self, stage: str, engine_id: str) -> None:
+        """Show why a task that could begin has not begun.
+
+        Raises:
+            FileFailedError: It never will: our own server's engine can't start.
+        """
+        engine = (await self.session.ask(lambda api: api.engines())).get(engine_id)
+        if engine is None or engine.state == "ready":
+            self.call.display.step(self.number, f"waiting for {stage}")
+            return
+        what = f"{stage}: {engine.message or engine.state}"
+        self.call.display.step(self.number, what, engine.progress)
+        if engine.state != "failed" or not self.session.own:
+            self.broken_since = None
+            return
+        now = time.monotonic()
+        self.broken_since = self.broken_since or now
+        if now > self.broken_since + _BROKEN_ENGINE_SECONDS:
+            raise FileFailedError(f"The engine {engine_id} can't start: {what}")

@@ -1,0 +1,179 @@
+"""Runs an engine on a file: no server, no Redis, no database, no store, no second process.
+
+    output = run_engine(Path("engines/transcribe/my-engine"), Path("speech.wav"))
+
+What an engine returns is checked as a server would check it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dalston.common.engine_spec import EngineSpec, read_engine
+from dalston.common.transcript import check_stage_output
+from dalston.engine_sdk.base import Engine, SetupSink
+from dalston.engine_sdk.loading import load_engine_class
+from dalston.engine_sdk.types import ProgressSink, TaskFailed, TaskInput, TaskOutput
+
+KEPT_AUDIO = "audio.wav"
+
+
+class EngineUnderTest:
+    """An engine that is set up and takes files, one after the other.
+
+    Made by `open_engine`.
+
+    Attributes:
+        spec: Its `engine.yaml`.
+        engine: The author's object.
+    """
+
+    def __init__(self, spec: EngineSpec, engine: Engine) -> None:
+        self.spec = spec
+        self.engine = engine
+
+    def process(
+        self,
+        audio: Path,
+        *,
+        previous: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+        on_progress: ProgressSink | None = None,
+        keep_files_in: Path | None = None,
+    ) -> TaskOutput:
+        """Run one task.
+
+        Args:
+            audio: The file that the engine gets.
+            previous: Outputs of earlier stages, by stage name.
+            config: Configuration of this task, over that of the engine.
+            on_progress: Is told what the engine reports: done, total.
+            keep_files_in: A folder for the files that the engine keeps; it is made if need be.
+                Without it they are removed and the result's `files` is empty.
+
+        Returns:
+            The engine's output, checked; its `files` lie in `keep_files_in`.
+
+        Raises:
+            TaskFailed: The engine says that it can't do the task; or, with the code
+                `invalid_engine_output`, a server would refuse what it returned.
+            ConfigurationError: `engine.yaml` doesn't allow that configuration.
+        """
+        complete = self.spec.configure(self.engine.config, config or {})
+        with tempfile.TemporaryDirectory(prefix="dalston-") as folder:
+            task = TaskInput(
+                task_id=f"task_{secrets.token_hex(8)}",
+                job_id=f"job_{secrets.token_hex(6)}",
+                audio_path=audio.resolve(),
+                previous_outputs=dict(previous or {}),
+                config=complete,
+                work_folder=Path(folder),
+                **({} if on_progress is None else {"progress_sink": on_progress}),
+            )
+            output = self.engine.process(task)
+            check_output(self.spec, output)
+            return TaskOutput(output.data, _keep(output.files, keep_files_in))
+
+
+@contextmanager
+def open_engine(
+    folder: Path,
+    *,
+    config: Mapping[str, Any] | None = None,
+    on_setup: SetupSink | None = None,
+) -> Iterator[EngineUnderTest]:
+    """Load an engine and set it up as its child process would, for several tasks.
+
+    Args:
+        folder: The engine's folder.
+        config: What a server's settings would say, over the defaults of `engine.yaml`.
+        on_setup: Is told what `setup` is doing: message, done, total.
+
+    Yields:
+        The engine, which is closed at the end.
+
+    Raises:
+        ConfigurationError: There is no valid `engine.yaml`, or it doesn't allow the configuration.
+        TaskFailed: The engine can't be loaded or set up.
+    """
+    spec = read_engine(folder)
+    engine = load_engine_class(folder)()
+    engine.id, engine.version = spec.id, spec.version
+    engine.config = spec.configure(config or {})
+    engine._setup_sink = on_setup  # noqa: SLF001 - set by whoever hosts an engine
+    try:
+        engine.setup()
+        yield EngineUnderTest(spec, engine)
+    finally:
+        engine.close()
+
+
+def run_engine(
+    folder: Path,
+    audio: Path,
+    *,
+    previous: Mapping[str, Any] | None = None,
+    config: Mapping[str, Any] | None = None,
+    on_progress: ProgressSink | None = None,
+    on_setup: SetupSink | None = None,
+    keep_files_in: Path | None = None,
+) -> TaskOutput:
+    """Run an engine on one file: load, set up, process, close.
+
+    See `open_engine` and `EngineUnderTest.process` for the arguments and errors.
+    """
+    with open_engine(folder, config=config, on_setup=on_setup) as engine:
+        return engine.process(
+            audio, previous=previous, on_progress=on_progress, keep_files_in=keep_files_in
+        )
+
+
+def check_output(spec: EngineSpec, output: TaskOutput) -> None:
+    """Check an output as a server does before it stores it.
+
+    Args:
+        spec: The engine's `engine.yaml`.
+        output: What `process` returned.
+
+    Raises:
+        TaskFailed: `invalid_engine_output`: it isn't JSON, breaks the stage's schema, or a file
+            isn't there.
+    """
+    if not isinstance(output, TaskOutput):
+        raise _invalid(f"process() must return a TaskOutput, not {type(output).__name__}.")
+    try:
+        json.dumps(output.data, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise _invalid(
+            f"data must be JSON: {error}. Turn numpy numbers into float(), paths into str()."
+        ) from error
+    try:
+        check_stage_output(spec.stage, output.data)
+    except ValueError as error:
+        raise _invalid(
+            f"data is not what the stage {spec.stage} promises: {error}. docs/engines.md lists "
+            f"the fields."
+        ) from error
+    for name, path in output.files.items():
+        if Path(name).name != name or not Path(path).is_file():
+            raise _invalid(f"files[{name!r}] must be a plain name and an existing file: {path}.")
+    if "audio" in spec.produces and KEPT_AUDIO not in output.files:
+        raise _invalid(f"engine.yaml says that it produces audio, but files has no {KEPT_AUDIO}.")
+
+
+def _invalid(message: str) -> TaskFailed:
+    return TaskFailed("invalid_engine_output", message, retryable=True)
+
+
+def _keep(files: Mapping[str, Path], folder: Path | None) -> dict[str, Path]:
+    if folder is None:
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    return {name: Path(shutil.copyfile(path, folder / name)) for name, path in files.items()}

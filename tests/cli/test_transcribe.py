@@ -1,0 +1,216 @@
+"""`dalston transcribe` on a server that runs already: what it writes and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dalston.common.formats import FORMATS
+from tests.cli.conftest import Served
+from tests.support.waiting import until
+
+TEXT = "This is a stub transcript. The system works!\n"
+TRANSCRIPT = {
+    "text": "This is a stub transcript. The system works!",
+    "segments": [
+        {"start": 0.0, "end": 2.0, "text": "This is a stub transcript."},
+        {"start": 2.0, "end": 4.0, "text": "The system works!"},
+    ],
+    "speakers": [],
+    "metadata": {"pipeline": ["stub-transcriber", "stub-merger"]},
+}
+Recordings = Callable[[str], Path]
+
+
+@pytest.mark.parametrize("output_format", list(FORMATS))
+def test_standard_output_is_the_transcript_and_nothing_else(
+    served: Served, silence: Path, output_format: str
+) -> None:
+    done = served.shell.run(silence, "--format", output_format)
+    assert (done.status, done.out) == (0, FORMATS[output_format](TRANSCRIPT)), done.err
+
+
+def test_standard_error_says_what_happens_in_lines_and_that_the_text_is_fake(
+    served: Served, silence: Path
+) -> None:
+    done = served.shell.run(silence)
+    assert "silence.wav: upload 0.0 MB" in done.err
+    assert "FAKE TEXT" in done.err
+    assert re.search(r"silence\.wav: done in \d+\.\d s", done.err)
+    assert "\x1b" not in done.err
+
+
+def test_the_server_on_the_data_folder_is_used_and_left_running(
+    served: Served, recordings: Recordings
+) -> None:
+    before = len(served.listed())
+    assert served.shell.run(recordings("used.wav")).status == 0
+    jobs = served.listed()
+    assert len(jobs) == before + 1
+    assert (jobs[0]["filename"], jobs[0]["status"]) == ("used.wav", "completed")
+    assert served.process.poll() is None
+
+
+def test_a_server_can_be_named(served: Served, silence: Path, tmp_path: Path) -> None:
+    address = served.url.removeprefix("http://") + "/"
+    done = served.shell.run(silence, "--server", address, DALSTON_DATA_DIR=str(tmp_path / "none"))
+    assert (done.status, done.out) == (0, TEXT), done.err
+    assert not (tmp_path / "none").exists()
+
+
+def test_several_files_come_in_their_order_under_their_names(
+    served: Served, recordings: Recordings
+) -> None:
+    files = [recordings(f"{number}.wav") for number in range(12)]
+    done = served.shell.run(*files)
+    assert (done.status, done.out) == (0, "".join(f"==> {f} <==\n{TEXT}\n" for f in files))
+
+
+def test_several_files_as_json_are_one_line_each(served: Served, recordings: Recordings) -> None:
+    files = [recordings("a.wav"), recordings("b.wav")]
+    done = served.shell.run(*files, "--format", "json")
+    assert [json.loads(line) for line in done.out.splitlines()] == [
+        {"file": str(file), **TRANSCRIPT} for file in files
+    ]
+
+
+def test_one_bad_file_stops_no_other(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    first, last = recordings("first.wav"), recordings("last.wav")
+    done = served.shell.run(first, empty, last)
+    assert done.status == 1
+    assert done.out == f"==> {first} <==\n{TEXT}\n==> {last} <==\n{TEXT}\n"
+    assert re.search(r"empty\.wav: failed: .*\[empty_file\]", done.err)
+
+
+def test_a_job_that_fails_says_why(served: Served, tmp_path: Path) -> None:
+    text = tmp_path / "notes.mp3"
+    text.write_text("These are not sounds. " * 100)
+    done = served.shell.run(text, "--pipeline", "default")
+    assert (done.status, done.out) == (1, "")
+    job = served.listed()[0]
+    assert re.search(rf"notes\.mp3: failed: .*\[unsupported_media\] \({job['id']}\)", done.err)
+
+
+def test_a_folder_gets_one_file_for_each_recording(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    files = [recordings(name) for name in ("x/talk.wav", "y/talk.wav", "z/Grüße.wav")]
+    done = served.shell.run(*files, "--format", "srt", "--output-dir", tmp_path / "out" / "new")
+    assert (done.status, done.out) == (0, ""), done.err
+    written = {path.name: path.read_text() for path in (tmp_path / "out" / "new").iterdir()}
+    srt = FORMATS["srt"](TRANSCRIPT)
+    assert written == {"talk.wav.srt": srt, "talk.wav.2.srt": srt, "Grüße.srt": srt}
+
+
+def test_a_recording_is_never_overwritten(served: Served, silence: Path, tmp_path: Path) -> None:
+    recording = tmp_path / "talk.json"
+    recording.write_bytes(silence.read_bytes())
+    done = served.shell.run(recording, "--format", "json", "--output-dir", tmp_path)
+    assert done.status == 2
+    assert "would be overwritten" in done.err
+    assert recording.read_bytes() == silence.read_bytes()
+
+
+def test_a_file_name_that_is_no_text_is_still_a_file(served: Served, silence: Path) -> None:
+    # Its folder must be able to hold such a name; Linux's can.
+    odd = os.fsdecode(os.fsencode(silence.parent) + b"/caf\xe9\x1b.wav")
+    Path(odd).write_bytes(silence.read_bytes())
+    done = served.shell.run(odd)
+    assert (done.status, done.out) == (0, TEXT), done.err
+    assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing argument"),
+        (["{silence}", "--format", "docx"], "--format"),
+        (["{silence}", "--server", "ftp://nowhere"], "--server"),
+        (["{silence}", "{silence}", "--format", "vtt"], "--output-dir"),
+        (["there-is-none.wav"], "there-is-none.wav"),
+    ],
+)
+def test_a_wrong_command_is_status_2_and_a_word_about_it(
+    served: Served, silence: Path, arguments: list[str], said: str
+) -> None:
+    done = served.shell.run(*(text.format(silence=silence) for text in arguments))
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [("--pipeline", "nonsense", "unknown_pipeline"), ("--language", "xx", "unsupported_language")],
+)
+def test_a_refusal_is_shown_with_its_code(
+    served: Served, silence: Path, option: str, value: str, code: str
+) -> None:
+    done = served.shell.run(silence, option, value)
+    assert done.status == 1
+    assert f"[{code}]" in done.err
+
+
+def test_nobody_at_the_address(served: Served, silence: Path) -> None:
+    done = served.shell.run(silence, "--server", "http://127.0.0.1:1")
+    assert done.status == 1
+    assert "No Dalston server answers at http://127.0.0.1:1" in done.err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_call_deletes_its_jobs_and_leaves_the_server(
+    served: Served, recordings: Recordings, number: signal.Signals, status: int
+) -> None:
+    before = served.listed()
+    runs = len(served.gate.begun())
+    files = [recordings("held.wav"), recordings("waits.wav")]
+    call = served.shell.begin(*files, "--pipeline", "gated")
+    served.gate.wait_for_runs(runs + 1)
+    names = {"held.wav", "waits.wav"}
+    until(
+        lambda: {job["filename"] for job in served.listed()[:2]} == names,
+        "both files to be submitted",
+    )
+    call.signal(number)
+    done = call.end()
+    assert (done.status, done.out) == (status, "")
+    assert done.err.count("is deleted)") == 2
+    assert served.listed() == before
+    assert served.process.poll() is None
+
+
+def test_a_reader_that_goes_away_is_no_error_to_talk_about(
+    served: Served, recordings: Recordings
+) -> None:
+    call = served.shell.begin(*(recordings(f"{number}.wav") for number in range(3)))
+    with call.process as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGPIPE
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+
+
+def test_without_its_packages_the_command_says_what_to_install(silence: Path) -> None:
+    code = (
+        f"import sys; sys.modules['httpx'] = None; "
+        f"from dalston.client.command import transcribe; transcribe([{str(silence)!r}])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert "needs the package httpx: pip install 'dalston[cli]'" in result.stderr

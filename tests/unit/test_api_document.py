@@ -1,0 +1,68 @@
+"""`docs/api.md` names every route and every error code that the code has."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from dalston.common import errors
+from dalston.gateway.main import create_app
+from dalston.gateway.parts import Parts
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+LISTED = set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", DOCUMENT))
+CODE = re.compile(r"[a-z]+(_[a-z]+)+")
+
+
+def error_classes(parent: type[errors.DalstonError]) -> Iterator[type[errors.DalstonError]]:
+    yield parent
+    for child in parent.__subclasses__():
+        yield from error_classes(child)
+
+
+def reported(folder: str) -> set[str]:
+    """Return the codes with which `TaskFailed` and `Failure` are made anywhere in a folder."""
+    codes = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        if "templates" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            first = node.args[0]
+            if name in {"TaskFailed", "Failure", "_failure"} and isinstance(first, ast.Constant):
+                codes.add(str(first.value))
+    return {code for code in codes if CODE.fullmatch(code)}
+
+
+@pytest.mark.parametrize("kind", list(error_classes(errors.DalstonError)))
+def test_every_error_is_listed_with_its_status(kind: type[errors.DalstonError]) -> None:
+    assert kind.code in LISTED
+    row = re.search(rf"^\| `{kind.code}` \| (\d+) \|", DOCUMENT, re.MULTILINE)
+    if row is not None:
+        assert int(row[1]) == kind.http_status
+    else:
+        # Nobody hears of these over HTTP.
+        server_side = (errors.ConfigurationError, errors.ObjectMissingError)
+        assert issubclass(kind, server_side), f"{kind.code} has no row with a status"
+
+
+@pytest.mark.parametrize("folder", ["dalston", "engines"])
+def test_every_failure_of_an_engine_is_listed(folder: str) -> None:
+    codes = reported(folder)
+    assert len(codes) > 5
+    assert codes - LISTED == set()
+
+
+def test_every_route_is_described() -> None:
+    paths = create_app(cast("Parts", None)).openapi()["paths"]
+    routes = {f"`{method.upper()} {path}`" for path, on in paths.items() for method in on}
+    assert len(routes) == 6
+    assert {route for route in routes if route not in DOCUMENT} == set()
