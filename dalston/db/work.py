@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import Row, Select, exists, select
@@ -182,7 +183,7 @@ async def engines_with_ready_tasks(connection: AsyncConnection) -> set[str]:
 
 async def waiting_for_nothing(
     connection: AsyncConnection, among: Select[tuple[str]]
-) -> Sequence[Row[tuple[str, str, str]]]:
+) -> Sequence[Row[Any, Any, Any]]:
     """Return id, engine and job of the pending tasks among some whose predecessors are done."""
     query = select(tasks.c.id, tasks.c.engine_id, tasks.c.job_id).where(
         tasks.c.id.in_(among),
@@ -194,7 +195,7 @@ async def waiting_for_nothing(
 
 async def finished_jobs(
     connection: AsyncConnection, job_ids: Sequence[str]
-) -> Sequence[Row[tuple[str, str]]]:
+) -> Sequence[Row[Any, Any]]:
     """Return id and final output of those of some jobs whose tasks are all done."""
     sibling = tasks.alias("sibling")
     unfinished = select(sibling.c.id).where(

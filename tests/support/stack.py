@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from dalston.db.migrate import migrate
+from dalston.db.session import Database
 from tests.support.deployment import Deployment
 from tests.support.waiting import until
 
@@ -81,8 +84,7 @@ class Stack:
 
     def migrate(self) -> None:
         """Bring the database to the newest schema."""
-        environment = self.deployment.environment(**self._settings)
-        subprocess.run([sys.executable, "-m", "dalston", "migrate"], env=environment, check=True)
+        asyncio.run(_migrate(self.deployment.database_url))
 
     def start(self, *arguments: str, fd: int | None = None, **settings: str) -> Role:
         """Start a role: `orchestrator`, or `engine run stub-transcriber`."""
@@ -143,6 +145,12 @@ class Stack:
             role.kill()
         self.client.close()
         self._listener.close()
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
 
 
 @contextmanager
