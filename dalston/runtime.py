@@ -107,7 +107,7 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
     from dalston.db.session import Database
     from dalston.gateway.main import create_app
     from dalston.gateway.parts import Parts
-    from dalston.gateway.protocol import GuardedProtocol
+    from dalston.gateway.protocol import GuardedProtocol, SignalFreeServer
 
     catalog = open_catalog(settings)
     database = Database(settings.database)
@@ -134,8 +134,16 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
                 date_header=True,
                 timeout_graceful_shutdown=3,
                 lifespan="off",
+                # An upgrade would hand the connection to a protocol without our limits.
+                ws="none",
             )
-            await uvicorn.Server(config).serve(sockets=[listener])
+            server = SignalFreeServer(config)
+
+            def stop() -> None:
+                server.should_exit = True
+
+            on_stop_signal(stop)
+            await server.serve(sockets=[listener])
     finally:
         await database.close()
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from bench.peers.chain import Chain, PeerResult, measure_chain
+from bench.peers.chain import Chain, Load, PeerResult, measure_chain
+
+CELERY = Chain(
+    name="celery",
+    worker=(
+        *("celery", "-A", "bench.peers.celery_app", "worker", "--loglevel", "WARNING"),
+        *("--pool", "prefork", "--concurrency", "{concurrency}"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ),
+    submitter="bench.peers.celery_submitter",
+)
 
 
 def measure_celery(
@@ -14,26 +24,10 @@ def measure_celery(
     idle_jobs: int = 60,
     concurrency: int = 2,
 ) -> PeerResult:
-    """Measure a two-step Celery chain; see `bench.peers.chain` for how, and for the arguments.
+    """Measure a two-step Celery chain; see `bench.peers.chain` for how, and `Load` for the load.
 
     Raises:
         PeerError: A process did not start or a job did not complete.
     """
-    chain = Chain(
-        name="celery",
-        worker=(
-            *("celery", "-A", "bench.peers.celery_app", "worker", "--loglevel", "WARNING"),
-            *("--pool", "prefork", "--concurrency", str(concurrency)),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-        ),
-        submitter="bench.peers.celery_submitter",
-    )
-    return measure_chain(
-        chain,
-        database_url,
-        redis_url,
-        jobs=jobs,
-        submitters=submitters,
-        idle_jobs=idle_jobs,
-        concurrency=concurrency,
-    )
+    load = Load(jobs, submitters, idle_jobs, concurrency)
+    return measure_chain(CELERY, database_url, redis_url, load)

@@ -15,23 +15,20 @@ How, the same for every peer, and possible on any table `jobs` with `id` and `st
 
 from __future__ import annotations
 
-import os
-import signal
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import redis
 
-from bench.peers.commands import PeerError, request, wait_ready
+from bench.peers.commands import request, wait_ready
+from bench.peers.process import PeerError, running_module
 from bench.peers.rows import (
     COUNT_COMPLETED,
+    COUNT_UNFINISHED_TASKS,
     IS_COMPLETED,
     BlockingConnection,
     connection_prefix,
@@ -40,13 +37,13 @@ from bench.peers.rows import (
 )
 from bench.processes import descendants, processor_seconds, resident_megabytes
 
-_REPOSITORY = Path(__file__).parent.parent.parent
 _START_SECONDS = 60.0
-_STOP_SECONDS = 15.0
 _JOBS_SECONDS = 120.0
 _JOB_PAUSE, _COUNT_PAUSE = 0.001, 0.01
 _WARM_UP = 40
-_WORKERS = "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name ^@ $1"
+_WORKERS = """
+SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name ^@ $1
+"""
 
 
 @dataclass(frozen=True)
@@ -55,13 +52,30 @@ class Chain:
 
     Attributes:
         name: As it stands in tables.
-        worker: What starts its workers, to follow `python -m`.
+        worker: What starts its workers, to follow `python -m`; `{concurrency}` stands for how many.
         submitter: The module that submits its jobs.
     """
 
     name: str
     worker: tuple[str, ...]
     submitter: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a chain has to do.
+
+    Attributes:
+        jobs: Jobs of the throughput phase.
+        submitters: Threads or coroutines that submit them.
+        idle_jobs: Jobs that are submitted one by one, at least 2.
+        concurrency: Worker processes.
+    """
+
+    jobs: int
+    submitters: int
+    idle_jobs: int
+    concurrency: int
 
 
 @dataclass(frozen=True)
@@ -99,60 +113,53 @@ class Running:
     connection: BlockingConnection
 
 
-def measure_chain(
-    chain: Chain,
-    database_url: str,
-    redis_url: str,
-    *,
-    jobs: int,
-    submitters: int,
-    idle_jobs: int,
-    concurrency: int,
-) -> PeerResult:
+def measure_chain(chain: Chain, database_url: str, redis_url: str, load: Load) -> PeerResult:
     """Start a chain's processes, measure them, and leave nothing behind.
 
     It blocks: in a program with an event loop, call it by `asyncio.to_thread`.
 
-    Args:
-        chain: What to measure.
-        database_url: PostgreSQL.
-        redis_url: Redis or Valkey.
-        jobs: Jobs of the throughput phase.
-        submitters: Threads or coroutines that submit them.
-        idle_jobs: Jobs that are submitted one by one, at least 2.
-        concurrency: Worker processes.
-
     Raises:
         PeerError: A process did not start or a job did not complete.
     """
-    environment = {
-        **os.environ,
-        "BENCH_DATABASE_URL": database_url,
-        "BENCH_REDIS_URL": redis_url,
-        "BENCH_SUBMITTERS": str(submitters),
-    }
-    with ExitStack() as stack:
-        stack.enter_context(_no_keys(redis_url, chain.name))
-        connection = stack.enter_context(tables(database_url, chain.name))
-        worker = stack.enter_context(_process(chain.worker, environment, chain.name))
-        submitter = stack.enter_context(_process((chain.submitter,), environment, chain.name))
-        wait_ready(submitter, _START_SECONDS)
-        running = Running(submitter, worker, connection)
-        _wait_for_workers(running, chain.name, concurrency)
-        _complete(running, max(_WARM_UP, submitters))
-
-        taken = [_complete_one(running) for _ in range(idle_jobs)]
+    with _started(chain, database_url, redis_url, load) as running:
+        _complete(running, max(_WARM_UP, load.submitters))
+        taken = [_complete_one(running) for _ in range(load.idle_jobs)]
         before = _processor_seconds(running)
-        seconds = _complete(running, jobs)
+        seconds = _complete(running, load.jobs)
         after = _processor_seconds(running)
+        if unfinished := running.connection.value(COUNT_UNFINISHED_TASKS):
+            raise PeerError(f"all jobs are completed, but {unfinished} of their tasks are not")
         return PeerResult(
             name=chain.name,
-            jobs_per_second=jobs / seconds,
+            jobs_per_second=load.jobs / seconds,
             idle_latency_p50_ms=1000 * statistics.median(taken),
             idle_latency_p95_ms=1000 * statistics.quantiles(taken, n=20)[18],
-            cpu_ms_by_role={role: 1000 * (after[role] - before[role]) / jobs for role in after},
+            cpu_ms_by_role={
+                role: 1000 * (after[role] - before[role]) / load.jobs for role in after
+            },
             memory_mb=_memory(running),
         )
+
+
+@contextmanager
+def _started(chain: Chain, database_url: str, redis_url: str, load: Load) -> Iterator[Running]:
+    """Run a chain's processes on fresh tables."""
+    settings = {
+        "BENCH_DATABASE_URL": database_url,
+        "BENCH_REDIS_URL": redis_url,
+        "BENCH_SUBMITTERS": str(load.submitters),
+    }
+    command = tuple(word.format(concurrency=load.concurrency) for word in chain.worker)
+    with (
+        _no_keys(redis_url, chain.name),
+        tables(database_url, chain.name) as connection,
+        running_module(command, settings, answers=False) as worker,
+        running_module((chain.submitter,), settings) as submitter,
+    ):
+        running = Running(submitter, worker, connection)
+        wait_ready(submitter, _START_SECONDS)
+        _wait_for_workers(running, chain.name, load.concurrency)
+        yield running
 
 
 def watch_job(connection: BlockingConnection, job_id: str, seconds: float = _JOBS_SECONDS) -> float:
@@ -209,66 +216,30 @@ def _seen(condition: Callable[[], bool], pause: float, what: str, seconds: float
 
 
 def _processor_seconds(running: Running) -> dict[str, float]:
+    processes = {"workers": running.worker, "submitter": running.submitter}
     return {
-        role: sum(processor_seconds(process.pid, lambda _: role).values())
-        for role, process in (("workers", running.worker), ("submitter", running.submitter))
+        role: sum(processor_seconds(process.pid, _any_command).values())
+        for role, process in processes.items()
     }
+
+
+def _any_command(command: str) -> str:
+    """Give all processes below one the same role."""
+    del command
+    return ""
 
 
 def _memory(running: Running) -> dict[str, float]:
     """Return the resident megabytes of the submitter, the first worker process and its children."""
 
     def total(process_id: int) -> float:
-        return sum(resident_megabytes(process_id, lambda _: "").values())
+        return sum(resident_megabytes(process_id, _any_command).values())
 
     children = descendants(running.worker.pid)[1:]
     found = {"submitter": total(running.submitter.pid)}
     found |= {f"worker {number}": total(child) for number, child in enumerate(children, 1)}
     found["worker parent"] = total(running.worker.pid) - sum(list(found.values())[1:])
     return found
-
-
-@contextmanager
-def _process(
-    module: tuple[str, ...], environment: Mapping[str, str], name: str
-) -> Iterator[subprocess.Popen[str]]:
-    """Run a Python module, and end it with its children.
-
-    Raises:
-        PeerError: Something failed while it ran; the message holds the end of its log.
-    """
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *module],
-            cwd=_REPOSITORY,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if len(module) == 1 else log,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        except PeerError as error:
-            log.seek(0)
-            raise PeerError(f"{error}\n{name}, {module[0]}: {log.read()[-2000:]}") from error
-        finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End a process in its own way, then whatever is left of its group."""
-    if process.stdin is not None:
-        process.stdin.close()
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
 
 
 @contextmanager

@@ -6,18 +6,15 @@ It is a process of its own so that its processor time is that of submitting alon
 from __future__ import annotations
 
 import json
-import select
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 
+from bench.peers.process import read_line, write_line
+
 Submit = Callable[[list[str]], None]
 """Submits jobs with these ids, and returns when all are submitted."""
-
-
-class PeerError(Exception):
-    """A peer did not do its work, so that there is nothing to compare with."""
 
 
 def serve(submit: Submit) -> None:
@@ -36,7 +33,7 @@ def wait_ready(process: subprocess.Popen[str], seconds: float) -> None:
     Raises:
         PeerError: It ended, or took too long.
     """
-    _answer(process, seconds)
+    read_line(process, seconds)
 
 
 def request(process: subprocess.Popen[str], job_ids: list[str], seconds: float) -> float:
@@ -48,18 +45,5 @@ def request(process: subprocess.Popen[str], job_ids: list[str], seconds: float) 
     Raises:
         PeerError: It ended, or took too long.
     """
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(job_ids) + "\n")
-    process.stdin.flush()
-    return float(_answer(process, seconds))
-
-
-def _answer(process: subprocess.Popen[str], seconds: float) -> str:
-    """Read one line; there is never a second one waiting, so that `select` tells the truth."""
-    assert process.stdout is not None
-    if not select.select([process.stdout], [], [], seconds)[0]:
-        raise PeerError(f"no answer from the submitting process within {seconds:.0f} s")
-    line = process.stdout.readline()
-    if not line:
-        raise PeerError("the submitting process ended")
-    return str(json.loads(line))
+    write_line(process, job_ids)
+    return float(read_line(process, seconds))

@@ -24,7 +24,7 @@ from bench.peers.rows import (
     open_pool,
     tables,
 )
-from bench.peers.server import RunningServer, running, serve
+from bench.peers.server import RunningServer, running_server, serve
 
 PEER = "inline"
 _PATH = "/transcribe"
@@ -44,7 +44,10 @@ def inline_server(database_url: str, folder: Path) -> Iterator[RunningServer]:
         PeerError: It did not start.
     """
     settings = {"BENCH_DATABASE_URL": database_url}
-    with tables(database_url, PEER), running("bench.peers.inline", _PATH, folder, settings) as it:
+    with (
+        tables(database_url, PEER),
+        running_server("bench.peers.inline", _PATH, folder, settings) as it,
+    ):
         yield it
 
 

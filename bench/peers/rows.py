@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
-import uvloop
 
 TRANSCRIPT = "This is a stub transcript. The system works!"
 """What the second step of a job returns."""
@@ -27,6 +26,7 @@ WITH task AS (
 UPDATE jobs SET status = 'completed', result = $2, completed_at = now() WHERE id = $1
 """
 COUNT_COMPLETED = "SELECT count(*) FROM jobs WHERE status = 'completed'"
+COUNT_UNFINISHED_TASKS = "SELECT count(*) FROM tasks WHERE status <> 'completed'"
 IS_COMPLETED = "SELECT EXISTS (SELECT FROM jobs WHERE id = $1 AND status = 'completed')"
 
 _TABLES = """

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -20,11 +17,9 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from bench.peers.commands import PeerError
+from bench.peers.process import PeerError, read_line, running_module
 
-_REPOSITORY = Path(__file__).parent.parent.parent
 _START_SECONDS = 30.0
-_STOP_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ def serve(app: FastAPI) -> None:
 
 
 @contextmanager
-def running(
+def running_server(
     module: str, path: str, folder: Path, settings: Mapping[str, str]
 ) -> Iterator[RunningServer]:
     """Run a module that serves an application; remove what it stored in the end.
@@ -70,36 +65,11 @@ def running(
     """
     with (
         tempfile.TemporaryDirectory(prefix="peer-", dir=folder) as own,
-        tempfile.TemporaryFile("w+") as log,
+        running_module((module, own), {"TMPDIR": own, **settings}) as process,
     ):
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, own],
-            cwd=_REPOSITORY,
-            env={**os.environ, "TMPDIR": own, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            url = f"http://127.0.0.1:{_port(process)}"
-            _wait_until_ready(url, process)
-            yield RunningServer(url, path, process.pid)
-        except PeerError as error:
-            log.seek(0)
-            raise PeerError(f"{error}\n{module}: {log.read()[-2000:]}") from error
-        finally:
-            _end(process)
-
-
-def _port(process: subprocess.Popen[str]) -> int:
-    assert process.stdout is not None
-    if not select.select([process.stdout], [], [], _START_SECONDS)[0]:
-        raise PeerError(f"the server named no port within {_START_SECONDS:.0f} s")
-    line = process.stdout.readline()
-    if not line:
-        raise PeerError("the server ended before it listened")
-    return int(json.loads(line))
+        url = f"http://127.0.0.1:{read_line(process, _START_SECONDS)}"
+        _wait_until_ready(url, process)
+        yield RunningServer(url, path, process.pid)
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[str]) -> None:
@@ -112,14 +82,3 @@ def _wait_until_ready(url: str, process: subprocess.Popen[str]) -> None:
         except (urllib.error.URLError, ConnectionError) as error:
             if process.poll() is not None or time.monotonic() > give_up_at:
                 raise PeerError(f"the server does not answer: {error}") from error
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from bench.peers.chain import Chain, PeerResult, measure_chain
+from bench.peers.chain import Chain, Load, PeerResult, measure_chain
+
+TASKIQ = Chain(
+    name="taskiq",
+    worker=(
+        *("taskiq", "worker", "bench.peers.taskiq_app:broker", "--log-level", "WARNING"),
+        *("--workers", "{concurrency}"),
+    ),
+    submitter="bench.peers.taskiq_submitter",
+)
 
 
 def measure_taskiq(
@@ -14,25 +23,10 @@ def measure_taskiq(
     idle_jobs: int = 60,
     concurrency: int = 2,
 ) -> PeerResult:
-    """Measure two taskiq tasks in a row; see `bench.peers.chain` for how, and for the arguments.
+    """Measure two taskiq tasks in a row; see `bench.peers.chain` for how, and `Load` for the load.
 
     Raises:
         PeerError: A process did not start or a job did not complete.
     """
-    chain = Chain(
-        name="taskiq",
-        worker=(
-            *("taskiq", "worker", "bench.peers.taskiq_app:broker"),
-            *("--workers", str(concurrency), "--log-level", "WARNING"),
-        ),
-        submitter="bench.peers.taskiq_submitter",
-    )
-    return measure_chain(
-        chain,
-        database_url,
-        redis_url,
-        jobs=jobs,
-        submitters=submitters,
-        idle_jobs=idle_jobs,
-        concurrency=concurrency,
-    )
+    load = Load(jobs, submitters, idle_jobs, concurrency)
+    return measure_chain(TASKIQ, database_url, redis_url, load)

@@ -6,6 +6,7 @@ It writes twice: the whole upload to a temporary file, before the route is calle
 from __future__ import annotations
 
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI, UploadFile
 
-from bench.peers.server import RunningServer, running, serve
+from bench.peers.server import RunningServer, running_server, serve
 
 _PATH = "/upload"
 _CHUNK_BYTES = 1024 * 1024
@@ -30,7 +31,7 @@ def uploadfile_server(folder: Path) -> Iterator[RunningServer]:
     Raises:
         PeerError: It did not start.
     """
-    with running("bench.peers.uploadfile", _PATH, folder, {}) as it:
+    with running_server("bench.peers.uploadfile", _PATH, folder, {}) as it:
         yield it
 
 
@@ -42,14 +43,13 @@ def create_app(folder: Path) -> FastAPI:
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
+    # A plain function, which FastAPI runs in a thread: quicker than awaiting each chunk.
     @app.post(_PATH)
-    async def upload(file: UploadFile) -> dict[str, Any]:
+    def upload(file: UploadFile) -> dict[str, Any]:
         name = f"{secrets.token_hex(6)}.wav"
-        written = 0
         with (folder / name).open("wb") as stored:
-            while chunk := await file.read(_CHUNK_BYTES):
-                written += stored.write(chunk)
-        return {"id": name, "bytes": written}
+            shutil.copyfileobj(file.file, stored, _CHUNK_BYTES)
+        return {"id": name, "bytes": file.size}
 
     return app
 

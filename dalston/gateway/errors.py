@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from dalston.common.errors import (
     DalstonError,
@@ -27,8 +28,9 @@ from dalston.gateway.uploads import ClientGoneError
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _CLIENT_CLOSED_REQUEST = 499
-_INTERNAL = DalstonError(
+UNEXPECTED = DalstonError(
     "Something went wrong here, not with your request. Try again; if it stays, look for the "
     "request_id in the server's log."
 )
@@ -66,7 +68,6 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientGoneError, _on_client_gone)
     app.add_exception_handler(RedisError, _on_redis_error)
-    app.add_exception_handler(Exception, _on_unknown_error)
 
 
 async def _on_our_error(request: Request, error: Exception) -> Response:
@@ -93,8 +94,23 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
             f"{request.method} is not for this path. The Allow header says what is; /docs lists "
             f"all routes."
         )
-        return respond(request, known, dict(error.headers or {}))
+        return respond(request, known, {"Allow": ", ".join(_methods_of(request))})
     return respond(request, NotFoundError("There is nothing here. /docs lists all routes."))
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return all that a path is for; the exception knows only the first route of it."""
+    # Not the whole scope: what the first matching left in it would decide this one.
+    asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
+    methods = [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**asked, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+    return ["GET", "HEAD", *methods[1:]] if methods[:1] == ["GET"] else methods
 
 
 async def _on_client_gone(_request: Request, _error: Exception) -> Response:
@@ -104,8 +120,3 @@ async def _on_client_gone(_request: Request, _error: Exception) -> Response:
 async def _on_redis_error(request: Request, error: Exception) -> Response:
     log.error("redis_unavailable", reason=repr(error))
     return respond(request, UnavailableError("Redis can't be used now. Try again later."))
-
-
-async def _on_unknown_error(request: Request, error: Exception) -> Response:
-    log.error("unexpected_error", exc_info=error)
-    return respond(request, _INTERNAL)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from dalston import __version__
 from dalston.gateway.api import health
 from dalston.gateway.api.v1.router import router
 from dalston.gateway.errors import add_error_handlers
-from dalston.gateway.middleware import RefusalLinger, RequestContext
+from dalston.gateway.middleware import EarlyAnswers, RequestContext
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.jobs import JobService
 
@@ -21,12 +22,19 @@ Submit a recording, poll the job, read its transcript. Every error has the same 
 
 def create_app(parts: Parts) -> FastAPI:
     """Return the application on open parts; whoever opened them closes them."""
-    app = FastAPI(title="Dalston", version=__version__, description=_ABOUT)
+    app: FastAPI = FastAPIOffline(
+        title="Dalston",
+        version=__version__,
+        description=_ABOUT,
+        # A redirected upload would be sent twice, or by many clients not at all.
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.parts = parts
     app.state.jobs = JobService(parts)
     app.include_router(health.router)
     app.include_router(router)
     add_error_handlers(app)
-    app.add_middleware(RefusalLinger)
     app.add_middleware(RequestContext)
+    app.add_middleware(EarlyAnswers)
     return app

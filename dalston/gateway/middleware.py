@@ -8,17 +8,28 @@ import time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dalston.gateway.errors import UNEXPECTED, respond
 
 log = structlog.get_logger(__name__)
 
 LINGER_SECONDS = 3.0
-"""How long the rest of a refused upload is read and thrown away."""
-_ERROR = 400
+"""How long the rest of a request is read and thrown away once it is answered."""
+
+
+def new_request_id() -> str:
+    """Mint `req_` and 16 random hexadecimal digits."""
+    return f"req_{secrets.token_hex(8)}"
 
 
 class RequestContext:
-    """Gives each request an id, in its answer (`x-request-id`) and in its log lines."""
+    """Gives each request an id, in its answer (`x-request-id`) and in its log lines.
+
+    A HEAD is handled as the GET that it asks about; the protocol leaves the body out
+    (RFC 9110, section 9.3.2). What nobody foresaw is answered with 500 and stays in the log.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,7 +39,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = f"req_{secrets.token_hex(8)}"
+        request_id = new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.monotonic()
         status = 0
@@ -40,8 +51,15 @@ class RequestContext:
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, send_with_id)
+            try:
+                await self._app(asked, receive, send_with_id)
+            except Exception:
+                log.exception("unexpected_error")
+                if status:
+                    raise
+                await respond(Request(scope), UNEXPECTED)(scope, receive, send_with_id)
             log.info(
                 "request",
                 method=scope["method"],
@@ -51,11 +69,12 @@ class RequestContext:
             )
 
 
-class RefusalLinger:
-    """Lets a client that is still sending read why it was refused.
+class EarlyAnswers:
+    """Lets a client that is still sending read its answer, most often why it was refused.
 
     Closing a connection with unread bytes in it resets it, and the answer is lost on the way.
-    So the answer goes out whole, then some of the rest is read, then the connection is closed.
+    So the answer goes out whole, then some of the rest is read, then the connection is closed:
+    nobody waits for the end of a body that nobody wants.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -68,7 +87,7 @@ class RefusalLinger:
             return
         complete = False
         touched = "expect" not in Headers(scope=scope)
-        refused = False
+        early = False
 
         async def watched_receive() -> Message:
             nonlocal complete, touched
@@ -78,12 +97,12 @@ class RefusalLinger:
             return message
 
         async def lingering_send(message: Message) -> None:
-            nonlocal refused
+            nonlocal early
             if message["type"] == "http.response.start":
-                refused = message["status"] >= _ERROR and not complete
-                if refused:
+                early = not complete
+                if early:
                     MutableHeaders(scope=message)["connection"] = "close"
-            elif refused and not message.get("more_body", False):
+            elif early and not message.get("more_body", False):
                 await send({**message, "more_body": True})
                 # A client that waits for "100 Continue" has sent nothing, and must not be asked to.
                 if touched:

@@ -1,32 +1,47 @@
 """The HTTP/1.1 protocol with the limits that uvicorn doesn't set.
 
-A head may be 64 KiB long and must come within ten seconds; a request with two lengths
-(`Content-Length` and `Transfer-Encoding`) is refused, because two servers in a row may disagree
-on where it ends (RFC 9112, section 6.3). Refusals carry the envelope.
+A head may be 64 KiB long and must come within ten seconds. The parser refuses a request with two
+lengths (`Content-Length` and `Transfer-Encoding`), because two servers in a row may disagree on
+where it ends (RFC 9112, section 6.3). Refusals carry the envelope, and reach a client that is
+still sending.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
+import structlog
+from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from dalston.common.errors import BodyTimeoutError, DalstonError, HeadersTooLargeError, RequestError
-from dalston.gateway.errors import envelope
+from dalston.common.errors import (
+    BodyTimeoutError,
+    DalstonError,
+    HeadersTooLargeError,
+    RequestError,
+    UnavailableError,
+)
+from dalston.gateway.errors import RETRY_AFTER_SECONDS, envelope
+from dalston.gateway.middleware import LINGER_SECONDS, new_request_id
+
+log = structlog.get_logger(__name__)
 
 MAX_HEAD_BYTES = 64 * 1024
+"""Also of what comes beside a body: sizes of chunks, their extensions, trailers."""
 HEAD_SECONDS = 10.0
 
 
 class GuardedProtocol(HttpToolsProtocol):
     """Refuses bad heads before an application is asked."""
 
-    _head_bytes = 0
+    _bytes_beside_body = 0
     _in_body = False
     _refused = False
-    _head_timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first head."""
@@ -39,76 +54,139 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count the bytes of a head; what comes after a refusal is thrown away."""
+        """Count the bytes that are no body; what comes after a refusal is thrown away."""
         if self._refused:
             return
-        if not self._in_body:
-            self._head_bytes += len(data)
-            if self._head_timer is None:
-                self._expect_head()
+        self._bytes_beside_body += len(data)
+        if not self._in_body and self._timer is None:
+            self._expect_head()
         super().data_received(data)
-        if not self._in_body and self._head_bytes > MAX_HEAD_BYTES:
+        self._limit_head(self._bytes_beside_body)
+
+    def on_headers_complete(self) -> None:
+        """Let a head through that isn't too long."""
+        if self._refused:
+            return
+        self._in_body = True
+        self._stop_timer()
+        # Counted once more, because a head that comes all at once is behind us when it is counted.
+        self._limit_head(len(self.url) + sum(len(name + value) + 4 for name, value in self.headers))
+        if not self._refused:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._in_body = False
+        self._bytes_beside_body = 0
+        if not self._refused:
+            super().on_message_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass on the body of a request that was let through."""
+        self._bytes_beside_body = 0
+        if not self._refused:
+            super().on_body(body)
+
+    def shutdown(self) -> None:
+        """Give an unfinished upload half of the time that is left, then refuse it.
+
+        What is still running at the end of that time is not waited for, so nobody would remove
+        what has been stored of the upload.
+        """
+        super().shutdown()
+        if self._in_body:
+            self._stop_timer()
+            seconds = (self.config.timeout_graceful_shutdown or 0) / 2
+            self._timer = self.loop.call_later(seconds, self._refuse_unfinished)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser can't read."""
+        self._refuse(RequestError(f"This is not an HTTP/1.1 request: {msg}"))
+
+    def _limit_head(self, size: int) -> None:
+        if size > MAX_HEAD_BYTES:
             self._refuse(
                 HeadersTooLargeError(
                     f"The request's headers have more than {MAX_HEAD_BYTES} bytes. Send less."
                 )
             )
 
-    def on_headers_complete(self) -> None:
-        """Let a head through that says once how long its body is."""
-        self._in_body = True
-        self._stop_timer()
-        names = [name for name, _ in self.headers]
-        if names.count(b"content-length") > 1 or (
-            b"content-length" in names and b"transfer-encoding" in names
-        ):
-            self._refuse(RequestError("The request says in two ways how long its body is."))
-            return
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Expect the next head."""
-        self._in_body = False
-        self._head_bytes = 0
-        if not self._refused:
-            super().on_message_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Pass on the body of a request that was let through."""
-        if not self._refused:
-            super().on_body(body)
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser can't read."""
-        self._refuse(RequestError(f"This is not an HTTP/1.1 request: {msg}"))
-
     def _expect_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
 
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _head_is_late(self) -> None:
-        self._head_timer = None
-        if self._head_bytes:
+        self._timer = None
+        if self._bytes_beside_body:
             self._refuse(
                 BodyTimeoutError(f"The request's head did not come within {HEAD_SECONDS:.0f} s.")
             )
         elif not self.transport.is_closing():
             self.transport.close()
 
+    def _refuse_unfinished(self) -> None:
+        self._timer = None
+        if self._in_body and not self._refused and not self.cycle.response_complete:
+            self._refuse(
+                UnavailableError("The server is being stopped. Send the recording again later.")
+            )
+
     def _refuse(self, error: DalstonError) -> None:
         if self._refused:
             return
         self._refused = True
         self._stop_timer()
-        body = json.dumps(envelope(error, None)).encode()
-        phrase = HTTPStatus(error.http_status).phrase
-        head = (
-            f"HTTP/1.1 {error.http_status} {phrase}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        request_id = new_request_id()
+        log.info(
+            "request_refused", request_id=request_id, status=error.http_status, code=error.code
         )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        if self._may_answer():
+            self.transport.write(_answer(error, request_id))
+            self._linger()
+
+    def _may_answer(self) -> bool:
+        """Give up the request that is being handled, if the refusal is about it."""
+        cycle = self.cycle
+        # uvicorn's type hides that there is none before the first request.
+        if cycle is None or cycle.response_complete:  # type: ignore[redundant-expr]
+            return True
+        if not cycle.more_body:
+            # The refused request came behind this one, which is answered before all is closed.
+            cycle.keep_alive = False
+            return False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if cycle.response_started:
+            self.transport.close()
+        return not cycle.response_started
+
+    def _linger(self) -> None:
+        """Close so that a client that is still sending can read the answer."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+
+def _answer(error: DalstonError, request_id: str) -> bytes:
+    body = json.dumps(envelope(error, request_id)).encode()
+    retry = f"Retry-After: {RETRY_AFTER_SECONDS}\r\n" if isinstance(error, UnavailableError) else ""
+    head = (
+        f"HTTP/1.1 {error.http_status} {HTTPStatus(error.http_status).phrase}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"X-Request-Id: {request_id}\r\n{retry}Connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class SignalFreeServer(Server):
+    """Leaves signals to whoever runs it: its own way ends the process before parts are closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from dalston.common.errors import (
@@ -23,6 +23,7 @@ from dalston.common.errors import (
     FileTooLargeError,
     InvalidTextError,
     MalformedBodyError,
+    MissingFileError,
     RequestError,
     TooManyFieldsError,
     UnsupportedContentTypeError,
@@ -32,9 +33,17 @@ MAX_FIELDS = 1000
 MAX_TEXT_BYTES = 1024 * 1024
 """Of all text fields together."""
 MAX_FILENAME_BYTES = 255
+MAX_NAME_BYTES = 255
+"""Of a field's name."""
+FILE_FIELD = "file"
+"""The field that every route takes the recording from."""
 _MAX_HEADER_BYTES = 16 * 1024
 _CHUNK_BYTES = 1024 * 1024
 """A file's bytes are passed on in pieces of about this size."""
+
+_NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control characters, of formatting (some turn the direction of text
+around), of halves of characters, and of line and paragraph separators."""
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -86,7 +95,7 @@ class FormReader:
 
     Raises:
         UnsupportedContentTypeError: The body is no form.
-        MalformedBodyError: The header names no boundary.
+        MalformedBodyError: The header names no boundary, or one that can't be used.
     """
 
     def __init__(
@@ -106,7 +115,12 @@ class FormReader:
         self._timeout = timeout_seconds
         self._bytes = 0
         self._complete = False
-        self._form = _Form(boundary)
+        try:
+            self._form = _Form(boundary)
+        except FormParserError:
+            raise MalformedBodyError(
+                "The boundary of the Content-Type header is too long."
+            ) from None
 
     async def next_event(self) -> FormEvent | None:
         """Return the next event, or None at the end of the form.
@@ -199,7 +213,7 @@ class _Form:
         """
         try:
             self._parser.write(data)
-        except MultipartParseError as error:
+        except FormParserError as error:
             raise MalformedBodyError(f"The form can't be read: {error}") from None
         if last and not self._ended:
             raise MalformedBodyError(
@@ -233,20 +247,33 @@ class _Form:
     def _on_headers_finished(self) -> None:
         disposition = self._headers.get("content-disposition", b"")
         _, options = parse_options_header(disposition)
-        name = decode_text(options.get(b"name", b""), "name of a field")
-        if not name:
-            raise MalformedBodyError("A part of the form has no name.")
-        if name in self._seen:
-            raise DuplicateFieldError(f"The field '{name}' is there twice.", param=name)
-        self._seen.add(name)
+        name = self._new_name(options.get(b"name", b""))
         self._text.clear()
         filename = options.get(b"filename", _extended_filename(disposition))
         if filename is not None:
             kind = self._headers.get("content-type", b"").decode("latin-1")
             self._part = FileStart(name, clean_filename(filename), kind)
             self.events.append(self._part)
+        elif name == FILE_FIELD:
+            raise MissingFileError(
+                f"The field '{name}' is plain text. Send a file: curl -F {name}=@talk.mp3 …",
+                param=name,
+            )
         else:
             self._part = name
+
+    def _new_name(self, data: bytes) -> str:
+        if len(data) > MAX_NAME_BYTES:
+            raise TooManyFieldsError(
+                f"The name of a field may have at most {MAX_NAME_BYTES} bytes."
+            )
+        name = decode_text(data)
+        if not name:
+            raise MalformedBodyError("A part of the form has no name.")
+        if name in self._seen:
+            raise DuplicateFieldError(f"The field '{name}' is there twice.", param=name)
+        self._seen.add(name)
+        return name
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if isinstance(self._part, FileStart):
@@ -275,26 +302,31 @@ def _extended_filename(disposition: bytes) -> bytes | None:
         return None
     message = Message()
     message["Content-Disposition"] = disposition.decode("latin-1")
-    filename = message.get_filename()
-    return None if filename is None else filename.encode("utf-8", errors="replace")
+    try:
+        filename = message.get_filename("")
+    except (ValueError, LookupError):
+        # It names a character set that decodes nothing. The file is welcome without its name.
+        return b""
+    return filename.encode("utf-8", errors="replace")
 
 
-def decode_text(data: bytes, name: str) -> str:
+def decode_text(data: bytes, name: str | None = None) -> str:
     """Return text that a client sent.
 
     Args:
         data: UTF-8.
-        name: The field, for the error.
+        name: The field that it is the value of, for the error; None if it is itself the name.
 
     Raises:
         InvalidTextError: It isn't UTF-8, or has control characters.
     """
+    what = "The name of a field" if name is None else f"The field '{name}'"
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidTextError(f"The field '{name}' is not UTF-8 text.", param=name) from None
+        raise InvalidTextError(f"{what} is not UTF-8 text. Send UTF-8.", param=name) from None
     if any(unicodedata.category(char) == "Cc" and char not in "\t\n\r" for char in text):
-        raise InvalidTextError(f"The field '{name}' has control characters.", param=name)
+        raise InvalidTextError(f"{what} has control characters. Leave them out.", param=name)
     return text
 
 
@@ -308,6 +340,6 @@ def clean_filename(data: bytes) -> str:
     for escape, char in (("%22", '"'), ("%0D", " "), ("%0A", " ")):
         text = text.replace(escape, char).replace(escape.lower(), char)
     name = text.replace("\\", "/").rpartition("/")[2]
-    # Cc: control characters; Cf: also those that turn the direction of text around.
-    shown = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
-    return shown.strip().encode()[:MAX_FILENAME_BYTES].decode("utf-8", errors="ignore")
+    shown = "".join(char for char in name if unicodedata.category(char) not in _NOT_SHOWN)
+    cut = shown.strip().encode()[:MAX_FILENAME_BYTES].decode("utf-8", errors="ignore")
+    return "" if cut in {".", ".."} else cut

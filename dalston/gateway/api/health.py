@@ -4,34 +4,84 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from redis.exceptions import RedisError
 from starlette.responses import JSONResponse, Response
 
 from dalston.common.queue import EngineInstance
+from dalston.gateway.api.envelope import ANY_ERROR
 from dalston.gateway.parts import Parts
 
 log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], responses=ANY_ERROR)
 
 _CHECK_SECONDS = 3.0
 _STATES = ("ready", "loading", "failed")
 """Of an engine's instances, the first of these that any has is the engine's."""
+_READY_EXAMPLE: JsonDict = {
+    "status": "ready",
+    "checks": {
+        "database": {"status": "ok"},
+        "redis": {"status": "ok"},
+        "store": {"status": "ok"},
+    },
+    "engines": {"stub-transcriber": {"state": "ready", "slots": 1, "instances": 1}},
+    "default_pipeline": "default",
+}
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = Field(examples=["ok"])
+
+
+class Check(BaseModel):
+    """Whether a part answers."""
+
+    status: Literal["ok", "unavailable"]
+    message: str | None = None
+
+
+class EngineState(BaseModel):
+    """What an engine is doing; `absent` means that nobody runs it."""
+
+    state: Literal["ready", "loading", "failed", "absent"]
+    slots: int = Field(description="Tasks that can be worked on at the same time.")
+    instances: int
+    message: str | None = None
+    progress: float | None = Field(default=None, description="0 to 1, while it loads.")
+
+
+class Readiness(BaseModel):
+    """Whether the server can work."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_READY_EXAMPLE]})
+
+    status: Literal["ready", "unavailable"]
+    checks: dict[Literal["database", "redis", "store"], Check]
+    engines: dict[str, EngineState]
+    default_pipeline: str
 
 
 @router.get("", summary="Whether the server lives")
-async def alive() -> dict[str, str]:
+async def alive() -> Health:
     """Answer as long as the process can answer at all."""
-    return {"status": "ok"}
+    return Health(status="ok")
 
 
 @router.get(
     "/ready",
     summary="Whether the server can work",
-    responses={503: {"description": "A part does not answer; `checks` says which"}},
+    response_model=Readiness,
+    responses={
+        503: {"model": Readiness, "description": "A part does not answer; `checks` says which"}
+    },
 )
 async def ready(request: Request) -> Response:
     """Ask database, Redis and store, and say what the engines are doing."""

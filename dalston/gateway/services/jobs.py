@@ -30,7 +30,7 @@ from dalston.db.locking import lock
 from dalston.db.reading import HistoryRow
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.media import stored_extension
-from dalston.gateway.uploads import FileStart, FormReader, TextField
+from dalston.gateway.uploads import FILE_FIELD, FileStart, FormReader, TextField
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,8 @@ OWNER = "local"
 """Whose all jobs are, as long as nobody has to say who they are."""
 DETECT_LANGUAGE = "auto"
 _FIELDS = ("pipeline", "language")
+_LONGEST_ECHO = 60
+"""Characters of a wrong value that an error repeats."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class JobService:
                 self._check_field(event)
                 fields[event.name] = event.value
             elif isinstance(event, FileStart):
-                if event.name != "file":
+                if event.name != FILE_FIELD:
                     raise UnknownFieldError(
                         f"The file must be in the field 'file', not '{event.name}'.",
                         param=event.name,
@@ -117,11 +119,6 @@ class JobService:
         return fields, upload
 
     def _check_field(self, field: TextField) -> None:
-        if field.name == "file":
-            raise MissingFileError(
-                "The field 'file' is plain text. Send a file: curl -F file=@talk.mp3 …",
-                param="file",
-            )
         if field.name not in _FIELDS:
             raise UnknownFieldError(
                 f"The field '{field.name}' isn't known. Known fields: file, {', '.join(_FIELDS)}.",
@@ -173,7 +170,8 @@ class JobService:
         known = self._parts.catalog.pipelines
         if name not in known:
             raise UnknownPipelineError(
-                f"There is no pipeline '{name}'. Known pipelines: {', '.join(sorted(known))}.",
+                f"There is no pipeline '{_short(name)}'. Known pipelines: "
+                f"{', '.join(sorted(known))}.",
                 param="pipeline",
             )
         return name
@@ -186,8 +184,8 @@ class JobService:
         code = language_code(asked)
         if code is None or code not in known:
             raise UnsupportedLanguageError(
-                f"The language '{asked}' isn't known to the pipeline '{pipeline}'. Leave it out to "
-                f"have it detected, or use one of: {', '.join(known) or 'none'}.",
+                f"The language '{_short(asked)}' isn't known to the pipeline '{pipeline}'. Leave "
+                f"it out to have it detected, or use one of: {', '.join(known) or 'none'}.",
                 param="language",
             )
         return code
@@ -263,6 +261,10 @@ class JobService:
             log.warning("redis_unavailable", job_id=job_id, reason=repr(error))
         await self._parts.store.delete_below(job_folder(job_id))
         log.info("job_deleted", job_id=job_id)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}…"
 
 
 def _not_found(job_id: str) -> JobNotFoundError:

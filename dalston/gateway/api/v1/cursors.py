@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -26,10 +26,12 @@ def decode_cursor(cursor: str) -> tuple[datetime, str]:
     """
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-        moment, job_id = msgspec.json.decode(data, type=tuple[datetime, str])
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        found, job_id = msgspec.json.decode(data, type=tuple[datetime, str])
+        # Near the ends of the calendar there are moments that have no name in UTC.
+        moment = found.astimezone(UTC) if found.tzinfo else None
+    except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError):
         moment, job_id = None, ""
-    if moment is None or moment.tzinfo is None or not JOB_ID.fullmatch(job_id):
+    if moment is None or not JOB_ID.fullmatch(job_id):
         raise InvalidParameterError(
             "cursor: this is no cursor of ours. Take next_cursor of the page before, or leave "
             "it out to begin with the newest.",

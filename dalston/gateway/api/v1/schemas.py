@@ -42,9 +42,29 @@ _TRANSCRIPT_EXAMPLE: JsonDict = {
     "metadata": {"pipeline": ["stub-transcriber", "stub-merger"]},
 }
 
+_ACCEPTED_EXAMPLE: JsonDict = {
+    "id": _JOB_EXAMPLE,
+    "status": "pending",
+    "created_at": "2026-01-05T09:30:00.120000Z",
+}
+_SUMMARY_FIELDS = (
+    *_ACCEPTED_EXAMPLE,
+    "started_at",
+    "completed_at",
+    "filename",
+    "pipeline",
+    "tasks",
+)
+_LIST_EXAMPLE: JsonDict = {
+    "jobs": [{name: _TRANSCRIPT_EXAMPLE[name] for name in _SUMMARY_FIELDS}],
+    "next_cursor": "WyIyMDI2LTAxLTA1VDA5OjMwOjAwLjEyMFoiLCJqb2JfM2Y5YTFjMGI3ZDJlIl0",
+}
+
 
 class CreateJobResponse(BaseModel):
     """A job that has been accepted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ACCEPTED_EXAMPLE]})
 
     id: str = Field(examples=[_JOB_EXAMPLE])
     status: JobStatus
@@ -115,25 +135,12 @@ class JobResponse(JobSummary):
 class JobList(BaseModel):
     """A page of jobs, newest first."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_LIST_EXAMPLE]})
+
     jobs: list[JobSummary]
     next_cursor: str | None = Field(
         description="For the parameter `cursor`; null on the last page."
     )
-
-
-class Envelope(BaseModel):
-    """Every error."""
-
-    class Body(BaseModel):
-        """What is in the envelope."""
-
-        message: str
-        type: str
-        param: str | None
-        code: str
-        request_id: str | None
-
-    error: Body
 
 
 def accepted(job: Job) -> dict[str, Any]:
@@ -158,7 +165,7 @@ def shown(view: JobView) -> dict[str, Any]:
         body["error"] = _error(job.error)
     if view.transcript is not None:
         # The job's own fields win: an engine's output can't pass for a status.
-        body = {**view.transcript, **body}
+        body |= {name: value for name, value in view.transcript.items() if name not in body}
     if view.history is not None:
         body["history"] = [_history(row) for row in view.history]
     return body

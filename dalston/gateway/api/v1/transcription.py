@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from dalston.common.errors import InvalidTextError
 from dalston.common.models import JobStatus
+from dalston.gateway.api.envelope import Responses, errors
 from dalston.gateway.api.v1.cursors import decode_cursor, encode_cursor
 from dalston.gateway.api.v1.schemas import (
     CreateJobResponse,
-    Envelope,
     JobList,
     JobResponse,
     accepted,
@@ -57,19 +56,29 @@ _FORM = {
         },
     }
 }
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Envelope, "description": text}
-    for code, text in (
-        (400, "The form or a parameter is wrong"),
-        (408, "The body stopped arriving"),
-        (413, "The upload is too large"),
-        (415, "Not multipart/form-data"),
-        (503, "A part does not answer now; see Retry-After"),
-    )
+_REFUSALS = errors(
+    {
+        400: "The form or a parameter is wrong",
+        408: "The body stopped arriving",
+        413: "The upload is too large",
+        415: "Not multipart/form-data",
+        503: "A part does not answer now; see Retry-After",
+    }
+)
+_ACCEPTED: Responses = {
+    202: {
+        "description": "Accepted; the work goes on without you",
+        "headers": {
+            "Location": {
+                "description": "Where to ask for the job.",
+                "schema": {"type": "string"},
+                "example": "/v1/audio/transcriptions/job_3f9a1c0b7d2e",
+            }
+        },
+    }
 }
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: {"model": Envelope, "description": "No such job"}
-}
+_WRONG_PARAMETER = errors({400: "A parameter is wrong"})
+_NOT_FOUND = errors({404: "No such job"})
 
 
 def _service(request: Request) -> JobService:
@@ -82,7 +91,7 @@ def _service(request: Request) -> JobService:
     status_code=202,
     response_model=CreateJobResponse,
     openapi_extra=_FORM,
-    responses=_REFUSALS,
+    responses=_ACCEPTED | _REFUSALS,
     summary="Submit a recording",
 )
 async def create_transcription(request: Request) -> Response:
@@ -102,7 +111,12 @@ async def create_transcription(request: Request) -> Response:
     return JSONResponse(accepted(job), status_code=202, headers={"Location": location})
 
 
-@router.get("", response_model=JobList, summary="List jobs, newest first")
+@router.get(
+    "",
+    response_model=JobList,
+    responses=_WRONG_PARAMETER,
+    summary="List jobs, newest first",
+)
 async def list_transcriptions(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = PAGE,
@@ -121,14 +135,13 @@ async def list_transcriptions(
     "/{job_id}",
     response_model=JobResponse,
     response_model_exclude_unset=True,
-    responses=_NOT_FOUND,
+    responses=_WRONG_PARAMETER | _NOT_FOUND,
     summary="Read a job and its transcript",
 )
 async def read_transcription(
     request: Request, job_id: str, include: Literal["history"] | None = None
 ) -> Response:
     """Return a job: where it is, and once completed its transcript."""
-    _check_id(job_id)
     view = await _service(request).read(job_id, with_history=include == "history")
     return JSONResponse(shown(view))
 
@@ -138,11 +151,5 @@ async def read_transcription(
 )
 async def delete_transcription(request: Request, job_id: str) -> Response:
     """Cancel a job if it still runs, and remove its recording, outputs and transcript."""
-    _check_id(job_id)
     await _service(request).delete(job_id)
     return Response(status_code=204)
-
-
-def _check_id(job_id: str) -> None:
-    if "\x00" in job_id:
-        raise InvalidTextError("The id has control characters.")

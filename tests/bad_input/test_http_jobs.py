@@ -1,0 +1,146 @@
+"""Jobs that are asked for in ways that can't be answered: cases 4, 5, 22 and 37."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+
+from tests.bad_input import forms
+from tests.bad_input.traces import job_ids, nothing_left_by
+from tests.bad_input.wire import ask, assert_refused, head
+from tests.support.stack import TRANSCRIPTIONS, Stack
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize(
+    "job_id",
+    [
+        "job_000000000000",
+        "job_",
+        "job_00000000000",
+        "job_0000000000000",
+        "job_00000000000g",
+        "JOB_000000000000",
+        "000000000000",
+        "task_0a1b2c3d4e5f6071",
+        "job_000000000000%0a",
+        "job_000000000000%00",
+        "%00",
+        "%ff%fe",
+        "%",
+        "'%20OR%201=1--",
+        "..%2f..%2fetc%2fpasswd",
+        "job_%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0",
+        "..",
+        "*",
+        30_000 * "x",
+    ],
+)
+def test_04_an_id_that_is_none_or_of_nobody_is_not_found(
+    strict_anywhere: Stack, job_id: str, method: str
+) -> None:
+    with nothing_left_by(strict_anywhere):
+        answer = ask(strict_anywhere.url, head(f"{TRANSCRIPTIONS}/{job_id}", method=method))
+        assert_refused(answer, 404, "job_not_found", "not_found")
+
+
+def test_04_the_end_of_a_line_is_no_part_of_an_id(strict_anywhere: Stack) -> None:
+    job_id = ask(strict_anywhere.url, forms.submission(forms.form(forms.file()))).json["id"]
+    for suffix in ("%0a", "%00", "%20", "/", "%2f", "."):
+        address = f"{TRANSCRIPTIONS}/{job_id}{suffix}"
+        assert ask(strict_anywhere.url, head(address, method="GET")).status == 404
+        assert ask(strict_anywhere.url, head(address, method="DELETE")).status == 404
+    assert job_id in job_ids(strict_anywhere)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", TRANSCRIPTIONS, {"GET", "HEAD", "POST"}),
+        ("DELETE", TRANSCRIPTIONS, {"GET", "HEAD", "POST"}),
+        ("PATCH", TRANSCRIPTIONS, {"GET", "HEAD", "POST"}),
+        ("OPTIONS", TRANSCRIPTIONS, {"GET", "HEAD", "POST"}),
+        ("TRACE", TRANSCRIPTIONS, {"GET", "HEAD", "POST"}),
+        ("PROPFIND", TRANSCRIPTIONS, {"GET", "HEAD", "POST"}),
+        ("POST", f"{TRANSCRIPTIONS}/job_000000000000", {"GET", "HEAD", "DELETE"}),
+        ("PUT", f"{TRANSCRIPTIONS}/job_000000000000", {"GET", "HEAD", "DELETE"}),
+        ("POST", "/health", {"GET", "HEAD"}),
+        ("DELETE", "/health/ready", {"GET", "HEAD"}),
+        ("POST", "/openapi.json", {"GET", "HEAD"}),
+        ("POST", "/docs", {"GET", "HEAD"}),
+    ],
+)
+def test_05_a_wrong_method_is_refused_with_those_that_are_right(
+    strict: Stack, method: str, path: str, allowed: set[str]
+) -> None:
+    with nothing_left_by(strict):
+        answer = ask(strict.url, head(path, "Content-Length: 0", method=method))
+        assert_refused(answer, 405, "method_not_allowed")
+        assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+def cursor(value: object) -> str:
+    """Return a cursor that looks like one of the server's."""
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        *(("limit", value) for value in ("0", "-1", "101", "1000000000", "1.5", "x", "", "1e2")),
+        *(("limit", value) for value in (5000 * "9", "\u0663", "0x10", "\0", "NaN")),
+        *(("status", value) for value in ("done", "", "COMPLETED", "pending,failed", "\0")),
+        *(("cursor", value) for value in ("", "x", "====", "-1", "\0", "ä", 300 * "A", "bnVsbA")),
+        ("cursor", cursor(None)),
+        ("cursor", cursor([])),
+        ("cursor", cursor({"a": 1})),
+        ("cursor", cursor(["2026-01-05T09:30:00Z"])),
+        ("cursor", cursor(["2026-01-05T09:30:00", "job_000000000000"])),
+        ("cursor", cursor(["2026-01-05T09:30:00Z", "job_000000000000' OR 1=1"])),
+        ("cursor", cursor(["2026-13-45T09:30:00Z", "job_000000000000"])),
+        ("cursor", cursor(["9999-12-31T23:59:59-23:59", "job_000000000000"])),
+        ("cursor", cursor(["0001-01-01T00:00:00+23:59", "job_000000000000"])),
+        ("cursor", cursor([1, "job_000000000000"])),
+        ("cursor", cursor(["2026-01-05T09:30:00Z", "job_000000000000", 1])),
+        ("page", "2"),
+        ("Limit", "2"),
+        ("x" * 30_000, "2"),
+    ],
+)
+def test_37_a_wrong_parameter_of_a_list_is_refused(
+    strict_anywhere: Stack, parameter: str, value: str
+) -> None:
+    with nothing_left_by(strict_anywhere):
+        address = f"{TRANSCRIPTIONS}?{quote(parameter)}={quote(value)}"
+        answer = ask(strict_anywhere.url, head(address, method="GET"))
+        assert_refused(answer, 400, "invalid_parameter", param=parameter[:60])
+
+
+def test_37_what_is_not_utf_8_is_refused_in_an_address_too(strict_anywhere: Stack) -> None:
+    for value in ("%ff%fe", "\xff", "%ed%a0%80", "%zz", "%"):
+        answer = ask(strict_anywhere.url, head(f"{TRANSCRIPTIONS}?status={value}", method="GET"))
+        assert_refused(answer, 400, "invalid_parameter", "invalid_request")
+
+
+def test_37_a_wrong_wish_for_more_is_refused(strict_anywhere: Stack) -> None:
+    job_id = ask(strict_anywhere.url, forms.submission(forms.form(forms.file()))).json["id"]
+    answer = ask(
+        strict_anywhere.url, head(f"{TRANSCRIPTIONS}/{job_id}?include=secrets", method="GET")
+    )
+    error = assert_refused(answer, 400, "invalid_parameter", param="include")
+    assert "history" in error["message"]
+
+
+def test_37_a_cursor_of_a_deleted_job_still_continues_the_list(strict_anywhere: Stack) -> None:
+    for _ in range(2):
+        assert ask(strict_anywhere.url, forms.submission(forms.form(forms.file()))).status == 202
+    first = strict_anywhere.client.get(TRANSCRIPTIONS, params={"limit": "1"}).json()
+    [newest] = first["jobs"]
+    assert strict_anywhere.client.delete(f"{TRANSCRIPTIONS}/{newest['id']}").status_code == 204
+    rest = strict_anywhere.client.get(
+        TRANSCRIPTIONS, params={"limit": "1", "cursor": first["next_cursor"]}
+    )
+    assert [job["id"] for job in rest.json()["jobs"]] == job_ids(strict_anywhere)[:1]
