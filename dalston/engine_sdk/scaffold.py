@@ -53,7 +53,8 @@ def create_engine(stage: str, engine_id: str, parent: Path) -> Path:
         "stage": stage,
         "engine_id": engine_id,
         "class_name": "".join(part.capitalize() for part in engine_id.split("-")),
-        "folder": folder.as_posix() if not folder.is_absolute() else f"engines/{stage}/{engine_id}",
+        # Where an image is built from: the repository lets in what lies below engines/.
+        "folder": f"engines/{stage}/{engine_id}",
     }
     kind = stage if stage in _STAGES_WITH_TEMPLATE else "other"
     for name in _SHARED_FILES:

@@ -1,0 +1,96 @@
+"""Tells whether a recording ends before its declared end, where a file says that reliably."""
+
+from __future__ import annotations
+
+from media import Media
+
+_EXACT_DURATION = frozenset({"flac", "aiff", "au", "tta", "wv", "ape", "mpc", "mpc8"})
+"""Formats whose header counts the samples, and FFmpeg reports that count as it is."""
+
+_OFF = (0.25, 0.02)
+_OFF_IF_DAMAGED = (1.0, 0.1)
+"""Seconds, and share of the whole, by which a declared duration may be longer than the decoded
+one, because of padding and rounding, or because some of the sound is lost."""
+
+_OGG_PAGE_HEADER_BYTES = 27
+_OGG_LARGEST_PAGE = 65_307
+"""Bytes (RFC 3533, section 6)."""
+
+
+def declared_seconds(media: Media) -> float | None:
+    """Return the duration that the file declares, if that is to be relied on."""
+    stream, container = media.stream, media.container
+    if container.format.name == "matroska,webm":
+        tagged = _clock_seconds(stream.metadata.get("DURATION", ""))
+        if tagged is None and len(container.streams) == 1 and container.duration:
+            return container.duration / 1_000_000
+        return tagged
+    counted = container.format.name == "mp3" and media.counts_frames
+    if (
+        (counted or container.format.name in _EXACT_DURATION)
+        and stream.duration
+        and stream.time_base
+    ):
+        return float(stream.duration * stream.time_base)
+    return None
+
+
+def is_cut_off(media: Media, decoded_seconds: float, *, damaged: bool, broken_off: bool) -> bool:
+    """Tell whether the end is missing; to be asked after all was decoded.
+
+    Args:
+        media: The recording.
+        decoded_seconds: How much could be decoded.
+        damaged: Whether packets in its middle were lost, so that less is decoded than declared.
+        broken_off: Whether the last packet was not whole. Alone that proves little: many a
+            complete file has something else behind its sound.
+    """
+    if media.wav is not None:
+        return media.wav.missing_bytes > 0
+    declared = declared_seconds(media)
+    if declared is not None:
+        seconds, share = _OFF_IF_DAMAGED if damaged else _OFF
+        return declared - decoded_seconds > max(seconds, share * declared)
+    name = media.container.format.name
+    return (
+        broken_off
+        or (name == "ogg" and _ends_inside_page(media))
+        or (name == "avi" and _riff_beyond_end(media))
+        or (name.startswith("mov,") and _index_beyond_end(media))
+    )
+
+
+def _clock_seconds(text: str) -> float | None:
+    """Read `00:01:02.500000000`."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
+
+
+def _ends_inside_page(media: Media) -> bool:
+    with media.path.open("rb") as file:
+        file.seek(max(0, media.file_bytes - 2 * _OGG_LARGEST_PAGE))
+        tail = file.read()
+    start = tail.rfind(b"OggS")
+    page = tail[start:]
+    if start < 0 or len(page) < _OGG_PAGE_HEADER_BYTES:
+        return True
+    segments = page[26]
+    body = sum(page[_OGG_PAGE_HEADER_BYTES : _OGG_PAGE_HEADER_BYTES + segments])
+    return len(page) < _OGG_PAGE_HEADER_BYTES + segments + body
+
+
+def _riff_beyond_end(media: Media) -> bool:
+    with media.path.open("rb") as file:
+        size = int.from_bytes(file.read(8)[4:], "little")
+    return size + 8 > media.file_bytes
+
+
+def _index_beyond_end(media: Media) -> bool:
+    entries = media.stream.index_entries
+    if not len(entries):
+        return False
+    last = entries[len(entries) - 1]
+    return last.pos + last.size > media.file_bytes

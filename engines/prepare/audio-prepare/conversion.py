@@ -1,0 +1,123 @@
+"""From a recording to a WAV file and a description of the original."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from av.stream import Disposition
+
+from completeness import declared_seconds, is_cut_off
+from dalston.engine_sdk import TaskFailed
+from decoding import Decoded, Decoder
+from media import Media, open_media
+from wav_writer import WavWriter
+
+_MOST_DAMAGED = 0.5
+"""Share of packets that may fail before the whole is taken for something else than sound."""
+
+
+def convert(
+    source: Path,
+    target: Path,
+    longest_seconds: float,
+    progress: Callable[[float, float], None],
+) -> dict[str, Any]:
+    """Decode a recording.
+
+    Args:
+        source: Any file.
+        target: The WAV file to make: 16 kHz, mono, signed 16-bit.
+        longest_seconds: How much audio to take before the recording is refused.
+        progress: Is told bytes read and bytes in all.
+
+    Returns:
+        `duration` (seconds, decoded), `channels` and `sample_rate` (hertz) of the original,
+        `codec`, `container`, `audio` and `warnings`.
+
+    Raises:
+        TaskFailed: The file is no recording, or none that can be used.
+    """
+    with open_media(source) as media:
+        # The facts are read first: a decoder that has reached the end may no longer know them.
+        description = _describe(media)
+        with WavWriter(target, longest_seconds) as writer:
+            decoded = Decoder(media, writer, progress).run()
+        _check(decoded, media)
+        return {
+            "duration": round(decoded.seconds, 6),
+            "channels": decoded.channels,
+            "sample_rate": decoded.sample_rate,
+            **description,
+            "warnings": _warnings(decoded, media),
+        }
+
+
+def _describe(media: Media) -> dict[str, Any]:
+    streams = media.container.streams
+    audio: dict[str, Any] = {
+        "bytes": media.file_bytes,
+        "audio_streams": len(streams.audio),
+        "stream_index": media.stream.index,
+        "has_video": any(not _is_picture(stream.disposition) for stream in streams.video),
+    }
+    declared = declared_seconds(media)
+    if declared is not None:
+        audio["declared_duration"] = round(declared, 3)
+    if media.container.bit_rate:
+        audio["bit_rate"] = media.container.bit_rate
+    codec = media.stream.codec_context.codec.canonical_name
+    return {"codec": codec, "container": media.name, "audio": audio}
+
+
+def _is_picture(disposition: Disposition) -> bool:
+    return bool(disposition & Disposition.attached_pic)
+
+
+def _check(decoded: Decoded, media: Media) -> None:
+    damaged = decoded.damaged_packets
+    if damaged > _MOST_DAMAGED * decoded.packets or (
+        (damaged or decoded.broken_off or declared_seconds(media)) and not decoded.seconds
+    ):
+        raise TaskFailed(
+            "undecodable_audio",
+            "The sound can't be decoded: the file is damaged, or it is no recording. Play it on "
+            "your own computer; if that works, convert it to FLAC or MP3 and send that.",
+        )
+    if decoded.seconds:
+        return
+    if any(_is_picture(stream.disposition) for stream in media.container.streams.video):
+        raise TaskFailed(
+            "no_audio_stream",
+            "The file has a cover picture but no sound. Send the recording itself.",
+        )
+    raise TaskFailed(
+        "no_audio", "The recording has no samples. Record it again, or send another file."
+    )
+
+
+def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
+    found: dict[str, str] = {}
+    damaged = decoded.damaged_packets > 0
+    if is_cut_off(media, decoded.seconds, damaged=damaged, broken_off=decoded.broken_off):
+        found["input_truncated"] = (
+            f"The file ends before the recording does. {decoded.seconds:.1f} seconds are there; "
+            f"send the whole file if there was more."
+        )
+    if damaged:
+        found["damaged_audio"] = (
+            f"{decoded.damaged_packets} of {decoded.packets} packets could not be decoded and are "
+            f"left out."
+        )
+    if decoded.silence:
+        found["gaps_filled"] = (
+            f"The recording has gaps; {decoded.silence:.1f} seconds of silence stand for them, so "
+            f"that all times stay right."
+        )
+    streams = len(media.container.streams.audio)
+    if streams > 1:
+        found["several_audio_streams"] = (
+            f"The file has {streams} audio streams; stream {media.stream.index} is used."
+        )
+    return [{"code": code, "message": message} for code, message in found.items()]

@@ -1,0 +1,183 @@
+"""Decodes a recording packet by packet and keeps its time line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.packet import Packet
+
+from completeness import declared_seconds
+from dalston.engine_sdk import TaskFailed
+from media import Media
+from mono import MonoConverter
+from wav_writer import WavWriter
+
+_TIMED_CONTAINERS = frozenset(
+    {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mpegts", "mpeg", "flv", "asf", "flac"}
+)
+"""Containers that store a time with each packet; the others' times only count samples."""
+
+_GAPLESS = "flac"
+"""Here no encoder leaves a gap: one shows that packets are lost."""
+
+_SHORTEST_GAP = 0.2
+"""Seconds without sound that are filled; shorter ones are jitter of the time stamps."""
+_MOST_SILENCE = 3600.0
+"""Seconds that are filled in all when the file declares no duration to hold them against."""
+_SILENT_FRAME_SECONDS = 1.0
+_STEPS_OF_PROGRESS = 200
+
+
+@dataclass
+class Decoded:
+    """What came out.
+
+    Attributes:
+        seconds: Length of the time line: sound, and silence where the file has gaps.
+        silence: Seconds of that silence.
+        sample_rate: Hertz of the original.
+        channels: Channels of the original.
+        damaged_packets: How many could not be decoded, but for the last one.
+        packets: How many there were.
+        broken_off: The file ended inside a packet, or could not be read on.
+    """
+
+    seconds: float = 0.0
+    silence: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    damaged_packets: int = 0
+    packets: int = 0
+    broken_off: bool = False
+
+
+class Decoder:
+    """Decodes one recording into a WAV file.
+
+    Args:
+        media: The opened recording.
+        writer: Takes the samples.
+        progress: Is told bytes read and bytes in all.
+    """
+
+    def __init__(
+        self, media: Media, writer: WavWriter, progress: Callable[[float, float], None]
+    ) -> None:
+        self._media = media
+        self._writer = writer
+        self._progress = progress
+        self._converter = MonoConverter()
+        self._result = Decoded()
+        self._origin: float | None = None
+        self._told = 0
+        declared = declared_seconds(media)
+        self._most_silence = _MOST_SILENCE if declared is None else declared
+
+    def run(self) -> Decoded:
+        """Decode all of it.
+
+        Raises:
+            TaskFailed: `corrupt_audio`, `audio_too_long`, `encrypted_media` and what else the
+                samples show.
+        """
+        last_failed = last_partial = False
+        for packet in self._packets():
+            self._tell_progress(packet)
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self._result.damaged_packets += 1
+                last_failed = True
+                continue
+            if packet.size:
+                last_failed, last_partial = False, packet.is_corrupt
+            for frame in frames:
+                self._take(frame)
+        self._write(self._converter.finish())
+        if last_failed:
+            self._result.damaged_packets -= 1
+        self._result.broken_off |= last_failed or last_partial
+        self._progress(self._media.file_bytes, self._media.file_bytes)
+        return self._result
+
+    def _packets(self) -> Iterator[Packet[AudioStream]]:
+        packets = self._media.container.demux(self._media.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, IndexError):
+                # PyAV looks at its end for streams that came up in the middle, in vain.
+                return
+            except av.FFmpegError:
+                self._result.broken_off = True
+                return
+            if packet.has_sidedata("encryption_info"):
+                raise TaskFailed(
+                    "encrypted_media",
+                    "The recording is encrypted. Send one without protection.",
+                )
+            self._result.packets += bool(packet.size)
+            yield packet
+
+    def _tell_progress(self, packet: Packet[AudioStream]) -> None:
+        position = packet.pos or 0
+        if position - self._told > self._media.file_bytes / _STEPS_OF_PROGRESS:
+            self._told = position
+            self._progress(position, self._media.file_bytes)
+
+    def _take(self, frame: AudioFrame) -> None:
+        result = self._result
+        if not result.sample_rate:
+            result.sample_rate = frame.sample_rate
+            result.channels = frame.layout.nb_channels
+        gap = self._gap_before(frame)
+        if gap > _SHORTEST_GAP:
+            self._fill(gap, frame)
+        result.seconds += frame.samples / frame.sample_rate
+        self._write(self._converter.convert(frame))
+
+    def _gap_before(self, frame: AudioFrame) -> float:
+        """Return the seconds by which a frame comes later than the sound so far is long."""
+        if frame.time is None or self._media.container.format.name not in _TIMED_CONTAINERS:
+            return 0.0
+        if self._origin is None:
+            self._origin = self._start_of_recording(frame.time)
+        gap = frame.time - self._origin - self._result.seconds
+        return gap if self._result.silence + gap <= self._most_silence else 0.0
+
+    def _start_of_recording(self, first_sound: float) -> float:
+        """Return the time of the recording's start: its sound may begin after its pictures."""
+        container = self._media.container
+        pictures = any(stream.type == "video" for stream in container.streams)
+        if not pictures or container.start_time is None:
+            return first_sound
+        return min(first_sound, container.start_time / 1_000_000)
+
+    def _fill(self, seconds: float, like: AudioFrame) -> None:
+        self._result.damaged_packets += self._media.container.format.name == _GAPLESS
+        self._result.silence += seconds
+        self._result.seconds += seconds
+        left = round(seconds * like.sample_rate)
+        while left > 0:
+            samples = min(left, round(_SILENT_FRAME_SECONDS * like.sample_rate))
+            self._write(self._converter.convert(_silent_frame(samples, like)))
+            left -= samples
+
+    def _write(self, pieces: Iterator[bytes]) -> None:
+        for piece in pieces:
+            self._writer.write(piece)
+
+
+def _silent_frame(samples: int, like: AudioFrame) -> AudioFrame:
+    frame = AudioFrame(like.format.name, like.layout.name, samples)
+    frame.sample_rate = like.sample_rate
+    # Unsigned 8-bit samples are silent in the middle of their range, all others at zero.
+    value = 0x80 if like.format.name.startswith("u8") else 0
+    for plane in frame.planes:
+        plane.update(np.full(plane.buffer_size, value, np.uint8).tobytes())
+    return frame

@@ -1,0 +1,104 @@
+"""Turns decoded frames of any kind into 16 kHz mono PCM: the mean of the channels, resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.filter import Graph
+
+from dalston.engine_sdk import TaskFailed
+from media import check_channels, check_rate
+from wav_writer import SAMPLE_RATE
+
+_PIECE_SAMPLES = SAMPLE_RATE
+"""Samples in a piece that comes out: one second."""
+_FULL_SCALE = 32_768
+
+
+class MonoConverter:
+    """Converts frames; what they are like may change in the middle of a recording."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+        self._kind: tuple[str, str, int] | None = None
+
+    def convert(self, frame: AudioFrame) -> Iterator[bytes]:
+        """Take one decoded frame and give what is ready.
+
+        Yields:
+            Signed 16-bit little-endian samples.
+
+        Raises:
+            TaskFailed: `unsupported_sample_rate`, `unsupported_channels` or `corrupt_audio`.
+        """
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._kind:
+            yield from self.finish()
+            self._graph, self._kind = _build_graph(frame), kind
+        if self._graph is None:  # pragma: no cover - set by the lines above
+            return
+        # Time stamps are the time line's business; here only samples count.
+        frame.pts = None
+        self._graph.push(frame)
+        yield from _pull(self._graph)
+
+    def finish(self) -> Iterator[bytes]:
+        """Give what is still held back."""
+        graph, self._graph, self._kind = self._graph, None, None
+        if graph is not None:
+            graph.push(None)
+            yield from _pull(graph)
+
+
+def _build_graph(frame: AudioFrame) -> Graph:
+    channels, rate = frame.layout.nb_channels, frame.sample_rate
+    check_channels(channels)
+    check_rate(rate)
+    graph = Graph()
+    filters = [
+        graph.add_abuffer(
+            sample_rate=rate,
+            format=frame.format.name,
+            layout=frame.layout.name,
+            time_base=Fraction(1, rate),
+        )
+    ]
+    if channels > 1:
+        share = "+".join(f"{1 / channels:.9f}*c{channel}" for channel in range(channels))
+        filters.append(graph.add("pan", f"mono|c0={share}"))
+    filters.append(graph.add("aresample", str(SAMPLE_RATE)))
+    filters.append(
+        graph.add(
+            "aformat", sample_fmts="flt", sample_rates=str(SAMPLE_RATE), channel_layouts="mono"
+        )
+    )
+    filters.append(graph.add("abuffersink"))
+    graph.link_nodes(*filters).configure()
+    graph.set_audio_frame_size(_PIECE_SAMPLES)
+    return graph
+
+
+def _pull(graph: Graph) -> Iterator[bytes]:
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+        if isinstance(frame, AudioFrame):
+            yield _as_pcm(frame.to_ndarray()[0])
+
+
+def _as_pcm(samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes:
+    # One sample that is not a number makes all that the filter mixes it with not a number.
+    if not np.isfinite(samples).all():
+        raise TaskFailed(
+            "corrupt_audio",
+            "The recording has samples that are not numbers. Export it again, best as 16-bit WAV "
+            "or FLAC.",
+        )
+    scaled = np.rint(samples * _FULL_SCALE)
+    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes()

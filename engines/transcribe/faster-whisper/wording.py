@@ -1,0 +1,82 @@
+"""Turns what faster-whisper returns into the transcript's segments and words."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from faster_whisper.transcribe import Segment, Word
+
+_UNSPACED_LANGUAGES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
+"""Languages that are written without a space between sentences."""
+
+
+class Segments:
+    """Collects segments: in order, within the recording, without empty ones.
+
+    Args:
+        duration: Seconds of the recording.
+    """
+
+    def __init__(self, duration: float) -> None:
+        self.found: list[dict[str, Any]] = []
+        self._duration = duration
+        self._earliest = 0.0
+
+    def add(self, segment: Segment, offset: float) -> None:
+        """Take one segment.
+
+        Args:
+            segment: As faster-whisper gives it.
+            offset: Seconds to add to its times.
+        """
+        text = segment.text.strip()
+        if not text:
+            return
+        start, end = self._place(segment.start, segment.end, offset, self._earliest)
+        self._earliest = start
+        result: dict[str, Any] = {
+            "start": start,
+            "end": end,
+            "text": text,
+            "confidence": _probability(math.exp(min(0.0, segment.avg_logprob))),
+        }
+        if segment.words is not None:
+            result["words"] = self._words(segment.words, offset, start)
+        self.found.append(result)
+
+    def text(self, language: str | None) -> str:
+        """Return all segments' text, joined as the language is written."""
+        separator = "" if language in _UNSPACED_LANGUAGES else " "
+        return separator.join(segment["text"] for segment in self.found)
+
+    def _words(self, words: list[Word], offset: float, earliest: float) -> list[dict[str, Any]]:
+        placed = []
+        for word in words:
+            text = word.word.strip()
+            if not text:
+                continue
+            start, end = self._place(word.start, word.end, offset, earliest)
+            earliest = start
+            placed.append(
+                {
+                    "text": text,
+                    "start": start,
+                    "end": end,
+                    "confidence": _probability(word.probability),
+                }
+            )
+        return placed
+
+    def _place(
+        self, start: float, end: float, offset: float, earliest: float
+    ) -> tuple[float, float]:
+        placed_start = min(max(round(float(start) + offset, 3), earliest), self._duration)
+        placed_end = min(max(round(float(end) + offset, 3), placed_start), self._duration)
+        return placed_start, placed_end
+
+
+def _probability(value: float) -> float:
+    """Return a plain number from 0 to 1; what is not a number is no confidence at all."""
+    number = float(value)
+    return round(min(max(number, 0.0), 1.0), 4) if math.isfinite(number) else 0.0

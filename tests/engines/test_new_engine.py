@@ -1,0 +1,217 @@
+"""A new engine's folder, how an engine is loaded, and how its author tries it on a file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dalston.common.engine_spec import read_engine
+from dalston.common.errors import ConfigurationError
+from dalston.engine_sdk import Engine, TaskFailed
+from dalston.engine_sdk.loading import load_engine_class
+from dalston.engine_sdk.scaffold import create_engine
+from dalston.engine_sdk.testing import open_engine, run_engine
+from tests.engines.sounds import ENGINES, REPOSITORY, tone, write_wav
+
+ALL_ENGINES = sorted(path.parent for path in ENGINES.glob("*/*/engine.yaml"))
+
+
+@pytest.mark.parametrize("stage", ["prepare", "transcribe", "merge", "align_words"])
+def test_a_new_engine_passes_its_own_test(tmp_path: Path, stage: str) -> None:
+    folder = create_engine(stage, "my-first-engine", tmp_path / "engines")
+    assert folder == tmp_path / "engines" / stage / "my-first-engine"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "Dockerfile",
+        "engine.py",
+        "engine.yaml",
+        "requirements.txt",
+        "test_engine.py",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    spec = read_engine(folder)
+    assert (spec.id, spec.stage) == ("my-first-engine", stage)
+    assert load_engine_class(folder).__name__ == "MyFirstEngine"
+    assert "ENGINE_ID=my-first-engine" in (folder / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("stage", "engine_id"),
+    [
+        ("transcribe", "My-Engine"),
+        ("transcribe", "../escape"),
+        ("transcribe", "1st"),
+        ("transcribe", "engine-"),
+        ("transcribe", ""),
+        ("Trans/cribe", "engine"),
+        ("", "engine"),
+    ],
+)
+def test_bad_names_are_refused(tmp_path: Path, stage: str, engine_id: str) -> None:
+    with pytest.raises(ConfigurationError):
+        create_engine(stage, engine_id, tmp_path / "engines")
+    assert not (tmp_path / "engines").exists()
+
+
+def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
+    folder = create_engine("merge", "mine", tmp_path)
+    (folder / "engine.py").write_text("precious")
+    with pytest.raises(ConfigurationError):
+        create_engine("merge", "mine", tmp_path)
+    assert (folder / "engine.py").read_text() == "precious"
+
+
+@pytest.mark.parametrize("folder", ALL_ENGINES, ids=lambda folder: folder.name)
+def test_the_engines_that_ship_are_complete(folder: Path) -> None:
+    spec = read_engine(folder)
+    assert (spec.id, spec.stage) == (folder.name, folder.parent.name)
+    assert spec.description.endswith(".")
+    assert spec.license
+    assert spec.configure() == spec.defaults()
+    assert issubclass(load_engine_class(folder), Engine)
+    image = (folder / "Dockerfile").read_text()
+    assert f"ENV ENGINE_ID={spec.id}" in image
+    assert "\nUSER " in image
+    for line in (folder / "requirements.txt").read_text().splitlines():
+        assert line.startswith("#") or "==" in line
+
+
+EMPTY = "from dalston.engine_sdk import Engine, TaskInput, TaskOutput\n"
+ONE = """
+class {name}(Engine):
+    def process(self, input: TaskInput) -> TaskOutput:
+        return TaskOutput({body})
+"""
+
+
+def engine(folder: Path, code: str, spec: str = "stage: notes") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "engine.py").write_text(EMPTY + code)
+    (folder / "engine.yaml").write_text(f"id: mine\nversion: 0.1.0\n{spec}\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "word"),
+    [
+        ("", "engine_invalid", "no engine"),
+        (
+            ONE.format(name="A", body="{}") + ONE.format(name="B", body="{}"),
+            "engine_invalid",
+            "A, B",
+        ),
+        ("import a_library_that_nobody_has", "engine_not_installed", "a_library_that_nobody_has"),
+        ("this is no Python", "engine_invalid", "SyntaxError"),
+    ],
+)
+def test_what_is_wrong_with_an_engine_is_said(
+    tmp_path: Path, code: str, expected: str, word: str
+) -> None:
+    with pytest.raises(TaskFailed) as failed:
+        load_engine_class(engine(tmp_path / "mine", code))
+    assert failed.value.code == expected
+    assert word in failed.value.message
+
+
+def test_a_folder_without_an_engine_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TaskFailed) as failed:
+        load_engine_class(tmp_path)
+    assert failed.value.code == "engine_invalid"
+    assert str(tmp_path) in failed.value.message
+
+
+def test_engines_do_not_get_each_others_modules(tmp_path: Path) -> None:
+    code = "from words import WORD\n" + ONE.format(name="Mine", body="{'word': WORD}")
+    found = []
+    for word in ("one", "two"):
+        folder = engine(tmp_path / word, code)
+        (folder / "words.py").write_text(f"WORD = {word!r}\n")
+        found.append(run_engine(folder, tmp_path).data)
+    assert found == [{"word": "one"}, {"word": "two"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "spec", "word"),
+    [
+        ("{'number': float('nan')}", "stage: notes", "JSON"),
+        ("{'path': __import__('pathlib').Path()}", "stage: notes", "JSON"),
+        ("{'segments': []}", "stage: transcribe", "text"),
+        (
+            "{'text': 'a', 'segments': [{'start': 2.0, 'end': 1.0, 'text': 'a'}]}",
+            "stage: transcribe",
+            "ends before it starts",
+        ),
+        ("{}", "stage: notes\nproduces: [audio]", "audio.wav"),
+        ("{}, {'a/b': input.audio_path}", "stage: notes", "plain name"),
+    ],
+)
+def test_an_output_that_a_server_would_refuse_is_refused(
+    tmp_path: Path, body: str, spec: str, word: str
+) -> None:
+    folder = engine(tmp_path / "mine", ONE.format(name="Mine", body=body), spec)
+    with pytest.raises(TaskFailed) as failed:
+        run_engine(folder, write_wav(tmp_path / "audio.wav", tone(0.1)))
+    assert failed.value.code == "invalid_engine_output"
+    assert word in failed.value.message
+
+
+LIFE = """
+class Mine(Engine):
+    def setup(self):
+        self.setup_progress("warming up", 1, 2)
+        self.said = [self.id, self.version, self.config["greeting"]]
+
+    def process(self, input: TaskInput) -> TaskOutput:
+        input.progress(1, 4)
+        kept = input.work_folder / "note.txt"
+        kept.write_text("kept")
+        said = [*self.said, input.config["greeting"], input.previous_outputs, str(kept)]
+        return TaskOutput({"said": said}, {"note.txt": kept})
+
+    def close(self):
+        (self.folder / "closed").touch()
+"""
+CONFIG = """stage: notes
+config:
+  additionalProperties: false
+  properties:
+    greeting: {type: string, default: hello}
+"""
+
+
+def test_a_whole_life_of_an_engine(tmp_path: Path) -> None:
+    folder = engine(tmp_path / "mine", LIFE, CONFIG)
+    audio = write_wav(tmp_path / "audio.wav", tone(0.1))
+    told: list[Any] = []
+    with open_engine(
+        folder, config={"greeting": "moin"}, on_setup=lambda *step: told.append(step)
+    ) as opened:
+        vars(opened.engine)["folder"] = folder
+        output = opened.process(
+            audio,
+            previous={"prepare": {"duration": 1}},
+            config={"greeting": "servus"},
+            on_progress=lambda *step: told.append(step),
+            keep_files_in=tmp_path / "kept",
+        )
+        with pytest.raises(ConfigurationError):
+            opened.process(audio, config={"greeting": 5})
+    *said, work_file = output.data["said"]
+    assert said == ["mine", "0.1.0", "moin", "servus", {"prepare": {"duration": 1}}]
+    assert told == [("warming up", 1, 2), (1, 4)]
+    assert output.files == {"note.txt": tmp_path / "kept" / "note.txt"}
+    assert output.files["note.txt"].read_text() == "kept"
+    assert not Path(work_file).exists()
+    assert (folder / "closed").exists()

@@ -1,0 +1,189 @@
+"""What audio-prepare makes of recordings that are cut, damaged, full of gaps, or very long."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dalston.engine_sdk import TaskFailed
+from dalston.engine_sdk.testing import EngineUnderTest
+from tests.engines.sounds import ENGINES, REPOSITORY, encode, noise, tone, write_wav
+from tests.engines.test_prepare_formats import read_wav
+
+CUT: dict[str, dict[str, Any]] = {
+    "wav": {"container": "wav", "codec": "pcm_s16le"},
+    "mp3": {"container": "mp3", "codec": "libmp3lame"},
+    "flac": {"container": "flac", "codec": "flac"},
+    "ogg": {"container": "ogg", "codec": "libopus", "rate": 48_000},
+    "webm": {"container": "webm", "codec": "libopus", "rate": 48_000, "with_video": True},
+    "avi": {"container": "avi", "codec": "libmp3lame", "with_video": True},
+    "aiff": {"container": "aiff", "codec": "pcm_s16be"},
+    "mp4": {"container": "mp4", "codec": "aac", "options": {"movflags": "faststart"}},
+    "fragments.mp4": {
+        "container": "mp4",
+        "codec": "aac",
+        "options": {"movflags": "frag_keyframe+empty_moov"},
+    },
+}
+
+
+def codes(data: dict[str, Any]) -> list[str]:
+    return [warning["code"] for warning in data["warnings"]]
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_53_half_a_file_gives_the_half_and_a_warning(
+    prepare: EngineUnderTest, tmp_path: Path, name: str
+) -> None:
+    whole = encode(tmp_path / "whole.bin", **CUT[name])
+    assert codes(prepare.process(whole).data) == []
+    half = tmp_path / "half.bin"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    data = prepare.process(half).data
+    assert 0.6 < data["duration"] < 1.3
+    assert codes(data) == ["input_truncated"]
+
+
+def test_53_an_mp4_without_its_index_is_undecodable(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    whole = encode(tmp_path / "whole.mp4", "mp4", "aac").read_bytes()
+    half = tmp_path / "half.mp4"
+    half.write_bytes(whole[: whole.index(b"moov") - 4])
+    with pytest.raises(TaskFailed) as failed:
+        prepare.process(half)
+    assert failed.value.code == "undecodable_audio"
+    assert "not have been finished" in failed.value.message
+
+
+@pytest.mark.parametrize("declared", [0, 10, 0xFFFFFFFF, 0x7FFFFFFF - 36])
+def test_52_a_header_that_does_not_know_is_not_believed(
+    prepare: EngineUnderTest, tmp_path: Path, declared: int
+) -> None:
+    path = write_wav(tmp_path / "lie.wav", tone(2.0), declared_bytes=declared)
+    data = prepare.process(path).data
+    assert data["duration"] == pytest.approx(2.0 if declared != 10 else 5 / 16_000, abs=1e-6)
+    assert codes(data) == []
+
+
+def test_52_a_header_that_promises_more_is_not_believed(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    path = write_wav(tmp_path / "lie.wav", tone(2.0), declared_bytes=1_000_000)
+    data = prepare.process(path).data
+    assert data["duration"] == 2.0
+    assert codes(data) == ["input_truncated"]
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "expected"),
+    [
+        ("mp3", "libmp3lame", ["damaged_audio"]),
+        ("adts", "aac", ["damaged_audio"]),
+        ("flac", "flac", ["damaged_audio", "gaps_filled"]),
+    ],
+)
+def test_damage_in_the_middle_costs_only_what_is_damaged(
+    prepare: EngineUnderTest, tmp_path: Path, container: str, codec: str, expected: list[str]
+) -> None:
+    whole = encode(tmp_path / "whole.bin", container, codec, samples=tone(10.0, 44_100))
+    content = bytearray(whole.read_bytes())
+    middle, length = len(content) // 2, len(content) // 20
+    content[middle : middle + length] = noise(length)
+    damaged = tmp_path / "damaged.bin"
+    damaged.write_bytes(content)
+    data = prepare.process(damaged).data
+    assert 9.3 < data["duration"] <= 10.0
+    assert codes(data) == expected
+
+
+def test_a_change_of_rate_in_the_middle_is_followed(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    """Case 56: two recordings, one behind the other, in one file."""
+    first = encode(tmp_path / "1.mp3", "mp3", "libmp3lame", rate=44_100)
+    second = encode(tmp_path / "2.mp3", "mp3", "libmp3lame", rate=22_050, layout="mono")
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    output = prepare.process(joined, keep_files_in=tmp_path / "kept")
+    assert output.data["duration"] == pytest.approx(4.0, abs=0.2)
+    assert len(read_wav(output.files["audio.wav"])) / 16_000 == pytest.approx(
+        output.data["duration"], abs=0.001
+    )
+
+
+@pytest.mark.parametrize(("container", "codec"), [("matroska", "flac"), ("webm", "libopus")])
+def test_gaps_are_filled_so_that_times_stay_right(
+    prepare: EngineUnderTest, tmp_path: Path, container: str, codec: str
+) -> None:
+    path = encode(
+        tmp_path / "gap.bin",
+        container,
+        codec,
+        samples=tone(6.0, 48_000),
+        rate=48_000,
+        layout="mono",
+        skip_seconds=(2.0, 3.0),
+    )
+    output = prepare.process(path, keep_files_in=tmp_path / "kept")
+    assert output.data["duration"] == pytest.approx(6.0, abs=0.1)
+    assert codes(output.data) == ["gaps_filled"]
+    samples = read_wav(output.files["audio.wav"]).astype(float)
+    loud = [np.abs(samples[round(at * 16_000) :][:8000]).mean() > 1000 for at in (1, 3, 5.3)]
+    assert loud == [True, False, True]
+
+
+LONG = """
+import json, resource, sys
+from pathlib import Path
+from dalston.engine_sdk.testing import open_engine
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+folder, short, long = map(Path, sys.argv[1:])
+with open_engine(folder) as engine:
+    engine.process(short)
+    before = peak()
+    duration = engine.process(long).data["duration"]
+print(json.dumps([duration, before, peak()]))
+"""
+
+
+def test_two_hours_take_no_more_memory_than_two_seconds(tmp_path: Path) -> None:
+    kind: dict[str, Any] = {"container": "flac", "codec": "flac", "rate": 16_000, "layout": "mono"}
+    short = encode(tmp_path / "short.flac", **kind)
+    silence = np.zeros(7200 * 16_000, np.int16)
+    long = encode(tmp_path / "long.flac", **kind, samples=silence, piece=160_000)
+    command = [sys.executable, "-c", LONG, *map(str, (ENGINES / "prepare/audio-prepare", short))]
+    done = subprocess.run(
+        [*command, str(long)], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    duration, before, after = json.loads(done.stdout)
+    assert duration == 7200
+    assert after - before < 20, f"{before} MB grew to {after} MB"
+
+
+def test_whatever_is_broken_the_engine_says_why(prepare: EngineUnderTest, tmp_path: Path) -> None:
+    chance = random.Random(11)  # noqa: S311 - damage, not secrets
+    wholes = [encode(tmp_path / name, **kind).read_bytes() for name, kind in CUT.items()]
+    damaged = tmp_path / "damaged.bin"
+    outcomes = {"done": 0, "refused": 0}
+    for _ in range(120):
+        content = bytearray(chance.choice(wholes))
+        for _ in range(chance.randrange(1, 30)):
+            content[chance.randrange(chance.choice([400, len(content)]))] = chance.randrange(256)
+        damaged.write_bytes(content)
+        try:
+            prepare.process(damaged)
+            outcomes["done"] += 1
+        except TaskFailed:
+            outcomes["refused"] += 1
+    assert min(outcomes.values()) > 5, outcomes

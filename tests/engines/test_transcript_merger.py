@@ -1,0 +1,130 @@
+"""The one transcript, made of what the stages found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dalston.engine_sdk import TaskFailed
+from dalston.engine_sdk.testing import run_engine
+from tests.engines.sounds import ENGINES
+
+FOLDER = ENGINES / "merge" / "transcript-merger"
+PREPARED: dict[str, Any] = {
+    "duration": 5.0,
+    "channels": 2,
+    "sample_rate": 44_100,
+    "codec": "mp3",
+    "container": "mp3",
+    "audio": {"bytes": 80_000, "has_video": False},
+    "warnings": [{"code": "input_truncated", "message": "cut"}],
+    "engine": {"id": "audio-prepare", "version": "1.0.0"},
+}
+
+
+def transcribed(**changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "text": "Good evening. Steve.",
+        "language": "en",
+        "language_confidence": 0.9,
+        "segments": [
+            {"start": 0.1, "end": 2.0, "text": "Good evening.", "confidence": 0.8},
+            {"start": 2.5, "end": 3.0, "text": "Steve."},
+        ],
+        "warnings": [{"code": "gpu_unavailable", "message": "slow"}],
+        "engine": {"id": "faster-whisper", "version": "1.0.0", "model": "base", "device": "cpu"},
+    }
+    return {**found, **changes}
+
+
+def merge(tmp_path: Path, **outputs: Any) -> dict[str, Any]:
+    audio = tmp_path / "audio.wav"
+    audio.write_bytes(b"")
+    return run_engine(FOLDER, audio, previous=outputs).data
+
+
+def test_everything_that_is_known_stands_in_the_transcript(tmp_path: Path) -> None:
+    assert merge(tmp_path, transcribe=transcribed(), prepare=PREPARED) == {
+        "text": "Good evening. Steve.",
+        "language": "en",
+        "language_confidence": 0.9,
+        "duration": 5.0,
+        "segments": [
+            {"id": 0, "start": 0.1, "end": 2.0, "text": "Good evening.", "confidence": 0.8},
+            {"id": 1, "start": 2.5, "end": 3.0, "text": "Steve."},
+        ],
+        "speakers": [],
+        "metadata": {
+            "pipeline": ["audio-prepare", "faster-whisper", "transcript-merger"],
+            "engines": {
+                "audio-prepare": {"version": "1.0.0"},
+                "faster-whisper": {"version": "1.0.0", "model": "base", "device": "cpu"},
+                "transcript-merger": {"version": "1.0.0"},
+            },
+            "audio": {
+                "channels": 2,
+                "sample_rate": 44_100,
+                "codec": "mp3",
+                "container": "mp3",
+                "bytes": 80_000,
+                "has_video": False,
+            },
+            "warnings": [
+                {"code": "input_truncated", "message": "cut"},
+                {"code": "gpu_unavailable", "message": "slow"},
+            ],
+        },
+    }
+
+
+def test_what_is_not_known_is_absent(tmp_path: Path) -> None:
+    found = merge(tmp_path, transcribe={"text": "Hi.", "segments": []})
+    assert found == {
+        "text": "",
+        "segments": [],
+        "speakers": [],
+        "metadata": {
+            "pipeline": ["transcript-merger"],
+            "engines": {"transcript-merger": {"version": "1.0.0"}},
+            "warnings": [],
+        },
+    }
+
+
+def test_times_stay_in_order_and_within_the_recording(tmp_path: Path) -> None:
+    words = [
+        {"text": "late", "start": 4.0, "end": 9.0, "confidence": 0.5},
+        {"text": "before", "start": 3.0, "end": 3.5},
+    ]
+    segments = [
+        {"start": 4.0, "end": 9.0, "text": "late before", "words": words},
+        {"start": -1.0, "end": 1.0, "text": "first"},
+        {"start": 7.0, "end": 8.0, "text": "behind the end"},
+        {"start": 2.0, "end": 2.5, "text": "  "},
+    ]
+    found = merge(tmp_path, transcribe=transcribed(segments=segments), prepare=PREPARED)
+    assert [(s["id"], s["start"], s["end"], s["text"]) for s in found["segments"]] == [
+        (0, 0.0, 1.0, "first"),
+        (1, 4.0, 5.0, "late before"),
+        (2, 5.0, 5.0, "behind the end"),
+    ]
+    assert found["segments"][1]["words"] == [
+        {"text": "late", "confidence": 0.5, "start": 4.0, "end": 5.0},
+        {"text": "before", "start": 4.0, "end": 4.0},
+    ]
+    assert found["text"] == "first late before behind the end"
+
+
+def test_languages_without_spaces_are_joined_without(tmp_path: Path) -> None:
+    segments = [{"start": 0, "end": 1, "text": "你好。"}, {"start": 1, "end": 2, "text": "世界。"}]
+    found = merge(tmp_path, transcribe=transcribed(language="zh", segments=segments))
+    assert found["text"] == "你好。世界。"
+
+
+def test_without_a_transcription_it_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(TaskFailed) as failed:
+        merge(tmp_path, prepare=PREPARED)
+    assert failed.value.code == "missing_transcription"
+    assert not failed.value.retryable
