@@ -173,6 +173,9 @@ class _Call:
             return False
         except (*_EXPECTED, FileFailedError) as error:
             self.display.failed(number, str(error))
+            if before is not None:
+                # Whoever comes next waits for this one alone, and must not overtake those before.
+                await asyncio.wait({before})
             return False
         finally:
             if session.temporary and file.job_id and file.job_id not in self.running:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from dalston.db.tables import metadata
+
+_LOCK = 0x64616C73746F6E
+"""Key of PostgreSQL's lock that migrations hold: the bytes of the word dalston."""
 
 
 def _run(connection: Connection) -> None:
@@ -20,6 +23,9 @@ def _run(connection: Connection) -> None:
         render_as_batch=connection.dialect.name == "sqlite",
     )
     with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            # Several may start at once; whoever comes second finds nothing left to do.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         context.run_migrations()
 
 
