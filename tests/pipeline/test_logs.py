@@ -1,0 +1,36 @@
+"""Every line about a job names it; every line about a task names the task and its attempt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conftest import STUBS
+from tests.support.deployment import Deployment
+from tests.support.stack import running
+
+
+def test_lines_name_what_they_are_about(deployment: Deployment, silence: Path) -> None:
+    with running(deployment, DALSTON_PIPELINE="stub") as stack:
+        stack.migrate()
+        roles = [
+            stack.gateway(),
+            stack.start("orchestrator"),
+            stack.start("engine", "run", *STUBS),
+        ]
+        job_id = stack.submit(silence)
+        task_ids = {task["id"] for task in stack.ended(job_id)["tasks"]}
+        for role in roles:
+            assert role.stop() == 0
+        lines = [line for role in roles for line in role.lines()]
+
+    about_job = [line for line in lines if line["event"].startswith("job_")]
+    about_task = [line for line in lines if line["event"].startswith("task_")]
+    assert {line["event"] for line in about_job} == {"job_accepted", "job_started", "job_ended"}
+    assert {line["event"] for line in about_task} == {"task_started", "task_completed"}
+    assert {line["job_id"] for line in about_job + about_task} == {job_id}
+    assert {line["task_id"] for line in about_task} == task_ids
+    assert {line["attempt"] for line in about_task} == {1}
+    assert {line["role"] for line in lines} == {"gateway", "orchestrator", "engine"}
+    assert [line for line in lines if line["level"] in {"warning", "error"}] == [
+        line for line in lines if line["event"] == "fake_text"
+    ]
