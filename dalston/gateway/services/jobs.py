@@ -16,6 +16,7 @@ from dalston.common.errors import (
     JobNotFoundError,
     MissingFileError,
     ObjectMissingError,
+    UnavailableError,
     UnknownFieldError,
     UnknownPipelineError,
     UnsupportedLanguageError,
@@ -81,11 +82,12 @@ class JobService:
         job_id = await self._free_job_id()
         try:
             fields, upload = await self._receive(form, job_id)
-            job = await self._create(job_id, fields, upload)
+            job = self._new_job(job_id, fields, upload)
         except BaseException:
             # Also when the client has gone away: nobody will ever ask for this object.
             await self._parts.store.delete_below(job_folder(job_id))
             raise
+        job = await self._accept(job)
         log.info("job_accepted", job_id=job.id, pipeline=job.pipeline, bytes=job.audio_bytes)
         try:
             await self._parts.events.emit([JobCreated(job.id)])
@@ -141,7 +143,7 @@ class JobService:
             raise EmptyFileError("The file has no bytes. Send a recording.", param="file")
         return upload
 
-    async def _create(self, job_id: str, fields: dict[str, str], upload: _Upload | None) -> Job:
+    def _new_job(self, job_id: str, fields: dict[str, str], upload: _Upload | None) -> Job:
         if upload is None:
             raise MissingFileError(
                 "There is no file. Send one in the field 'file': curl -F file=@talk.mp3 …",
@@ -149,7 +151,7 @@ class JobService:
             )
         pipeline = self._pipeline(fields.get("pipeline"))
         language = self._language(pipeline, fields.get("language"))
-        job = Job(
+        return Job(
             id=job_id,
             status=JobStatus.PENDING,
             pipeline=pipeline,
@@ -160,10 +162,27 @@ class JobService:
             audio_bytes=upload.size,
             created_at=datetime.now(UTC),
         )
-        async with self._parts.database.write() as connection:
-            await transitions.create_job(connection, job)
-            stored = await reading.find_job(connection, job_id)
+
+    async def _accept(self, job: Job) -> Job:
+        """Write a job's row; from the commit on, its recording is never thrown away."""
+        try:
+            async with self._parts.database.write() as connection:
+                await transitions.create_job(connection, job)
+                stored = await reading.find_job(connection, job.id)
+        except BaseException:
+            if await self._surely_refused(job.id):
+                await self._parts.store.delete_below(job_folder(job.id))
+            raise
         return job if stored is None else stored
+
+    async def _surely_refused(self, job_id: str) -> bool:
+        """Tell whether a failed commit left no row: its answer may have been lost on the way."""
+        try:
+            async with self._parts.database.read() as connection:
+                return not await reading.job_id_taken(connection, job_id)
+        except UnavailableError:
+            log.warning("recording_kept", job_id=job_id)
+            return False
 
     def _pipeline(self, name: str | None) -> str:
         name = name or self._parts.default_pipeline
