@@ -228,7 +228,7 @@ async def run_engines(
     """
     from dalston.engine_sdk.runner import EngineRunner, RunnerSettings
 
-    prefix = instance_prefix or f"{socket.gethostname()}-{os.getpid()}-"
+    prefix = instance_prefix or f"{socket.gethostname()[:32]}-{os.getpid()}-"
     async with open_shared(settings) as shared, asyncio.TaskGroup() as group:
         runners = []
         for spec in specs:

@@ -135,22 +135,14 @@ class Role:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "dalston",
-                "--die-with",
-                str(os.getpid()),
-                *self._arguments,
-                *self._only_first,
-                stdin=asyncio.subprocess.PIPE,
-                pass_fds=self._inherited,
-                env=self._environment,
-                # Ctrl-C goes to the server alone, which stops its roles in the right order.
-                start_new_session=True,
-            )
+            try:
+                await self._start()
+            except OSError as error:
+                log.error("process_not_started", process=self.name, reason=str(error))  # noqa: TRY400 - the text says it
+                await asyncio.sleep(pause)
+                continue
             self._only_first = ()
-            code = await self._process.wait()
+            code = await self._wait()
             if self._stopping.is_set():
                 return
             if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:
@@ -158,6 +150,25 @@ class Role:
             log.error("process_ended", process=self.name, exit_status=code, restart_in=pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _wait(self) -> int:
+        return 0 if self._process is None else await self._process.wait()
+
+    async def _start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "dalston",
+            "--die-with",
+            str(os.getpid()),
+            *self._arguments,
+            *self._only_first,
+            stdin=asyncio.subprocess.PIPE,
+            pass_fds=self._inherited,
+            env=self._environment,
+            # Ctrl-C goes to the server alone, which stops its roles in the right order.
+            start_new_session=True,
+        )
 
     async def stop(self) -> None:
         """End the process: politely, then not."""
@@ -190,6 +201,8 @@ class Server:
         Raises:
             ConfigurationError: It can't start as it is configured; says what to change.
         """
+        # Recordings are for this user alone, also in a folder that others may enter.
+        os.umask(0o077)
         on_stop_signal(self._stop.set)
         catalog = open_catalog(self._settings)
         await self._folder.take()
@@ -219,6 +232,7 @@ class Server:
             await self._stop.wait()
             log.info("server_stopping")
             self._server_file.unlink(missing_ok=True)
+        log.info("server_stopped")
 
     @property
     def _server_file(self) -> Path:

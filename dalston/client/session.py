@@ -34,6 +34,7 @@ class Session:
 
     def __init__(self, url: str | None, data_dir: Path, tell: Callable[[str], None]) -> None:
         self._url = url
+        self._tell = tell
         self._local = None if url is not None else LocalServer(data_dir, tell)
         self._api: Api | None = None
         self._reconnecting = asyncio.Lock()
@@ -58,6 +59,11 @@ class Session:
         if self._local is not None:
             await self._local.open()
             self._api = Api(self._local.url)
+            if not self._local.own:
+                self._tell(
+                    f"using the server that runs at {self._local.url}, with the settings that it "
+                    f"was started with"
+                )
             return
         self._api = Api(self._url or "")
         if not await self._api.alive(_FIRST_ANSWER_SECONDS):

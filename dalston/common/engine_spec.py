@@ -232,7 +232,8 @@ def _read_pipeline(
 def _resolve(stage: Stage, path: Path, variables: Mapping[str, str]) -> Stage:
     def value(match: re.Match[str]) -> str:
         if match[1] not in variables:
-            raise ConfigurationError(f"{path}: unknown variable {match[0]}")
+            known = ", ".join(f"${{{name}}}" for name in variables)
+            raise ConfigurationError(f"{path}: unknown variable {match[0]}; there is {known}.")
         return variables[match[1]]
 
     return msgspec.structs.replace(stage, engine=_VARIABLE.sub(value, stage.engine))
@@ -259,7 +260,7 @@ def _check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: 
         if missing:
             raise ConfigurationError(
                 f"{path}: stage {stage.stage} comes after {', '.join(missing)}, which is not "
-                f"listed above it"
+                f"listed above it. Put that first, or take it out of `after`."
             )
         try:
             spec.configure(stage.config)
@@ -280,6 +281,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(f"{path} isn't there") from None
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
+        raise ConfigurationError(
+            f"{path}{line}: {error.problem or 'not YAML'}. Correct it."
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: {error}") from None
     if not isinstance(raw, dict):

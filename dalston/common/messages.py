@@ -107,6 +107,7 @@ class JobUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="job.updated
     v: int = SCHEMA_VERSION
 
 
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _event_decoder = msgspec.json.Decoder(Event)
 _entry_decoder = msgspec.json.Decoder(QueueEntry)
 
@@ -120,7 +121,7 @@ def decode_event(data: bytes) -> Event | None:
     """Return the event, or None if this version doesn't know it."""
     try:
         event: Event = _event_decoder.decode(data)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None
     return event if event.v == SCHEMA_VERSION else None
 
@@ -129,6 +130,6 @@ def decode_entry(data: bytes) -> QueueEntry | None:
     """Return the queue entry, or None if this version doesn't know it."""
     try:
         entry = _entry_decoder.decode(data)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None
     return entry if entry.v == SCHEMA_VERSION else None

@@ -95,6 +95,8 @@ ATTEMPT_LIMITS: dict[Cause, int] = {Cause.RETRY: 3, Cause.LOST: 3, Cause.RESTART
 CODE_LIMITS: dict[str, int] = {"invalid_engine_output": 2}
 """Failures by code that are given fewer tries than `ATTEMPT_LIMITS` allows."""
 
+_CODE_CHARACTERS = 64
+_MESSAGE_CHARACTERS = 4000
 JOB_ID = re.compile(r"job_[0-9a-f]{12}")
 TERMINAL_JOB = frozenset(status for status, after in JOB_TRANSITIONS.items() if not after)
 
@@ -126,6 +128,21 @@ class Failure(msgspec.Struct, frozen=True):
     code: str
     message: str
     retryable: bool = False
+
+
+def clean_failure(code: object, message: object, retryable: object) -> Failure:
+    """Return a failure that every part can carry, whatever an engine made of its fields."""
+    return Failure(
+        code=clean_text(str(code), _CODE_CHARACTERS) or "engine_error",
+        message=clean_text(str(message), _MESSAGE_CHARACTERS),
+        retryable=retryable is True,
+    )
+
+
+def clean_text(text: str, characters: int = 4000) -> str:
+    """Return text that JSON and every database can hold, of a bounded length."""
+    readable = text.replace("\x00", "\ufffd").encode("utf-8", errors="replace").decode()
+    return readable[:characters]
 
 
 class Job(msgspec.Struct, frozen=True):

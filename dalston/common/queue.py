@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -36,6 +36,7 @@ JOB_TASKS_SECONDS = 24 * 3600
 """A job's set of tasks goes away after this, should nobody remove it."""
 
 _LEASE_MS = int(LEASE_SECONDS * 1000)
+_Value = TypeVar("_Value")
 
 
 class LeaseState(StrEnum):
@@ -111,6 +112,11 @@ class EngineInstance(msgspec.Struct, frozen=True):
     message: str = ""
     progress: tuple[float, float] | None = None
     version: str = ""
+
+
+_progress_decoder = msgspec.json.Decoder(tuple[float, float] | None)
+_outcome_decoder = msgspec.json.Decoder(Outcome | None)
+_instance_decoder = msgspec.json.Decoder(EngineInstance | None)
 
 
 class TaskQueue:
@@ -265,7 +271,8 @@ class TaskQueue:
         gone = [name for name, value in zip(names, values, strict=True) if value is None]
         if gone:
             await self.redis.srem(engine_key(engine_id), *gone)
-        return [msgspec.json.decode(value, type=EngineInstance) for value in values if value]
+        found = [_decoded(value, _instance_decoder) for value in values]
+        return [instance for instance in found if instance is not None]
 
 
 def _lease(fields: dict[bytes, bytes]) -> Lease:
@@ -274,11 +281,19 @@ def _lease(fields: dict[bytes, bytes]) -> Lease:
         token=fields[b"token"].decode(),
         instance=fields[b"instance"].decode(),
         state=LeaseState(fields[b"state"].decode()),
-        progress=msgspec.json.decode(
-            fields.get(b"progress", b"null"), type=tuple[float, float] | None
-        ),
-        outcome=msgspec.json.decode(fields.get(b"outcome", b"null"), type=Outcome | None),
+        progress=_decoded(fields.get(b"progress"), _progress_decoder),
+        outcome=_decoded(fields.get(b"outcome"), _outcome_decoder),
     )
+
+
+def _decoded(
+    data: bytes | str | None, decoder: msgspec.json.Decoder[_Value | None]
+) -> _Value | None:
+    """Decode a field; one that can't be read is as good as none, and must stop nobody."""
+    try:
+        return None if data is None else decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _bytes(value: bytes | str) -> bytes:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt
-from dalston.common.models import JobStatus, TaskStatus
+from dalston.common.models import JobStatus, TaskStatus, clean_text
 from dalston.db.statements import insert_many
 from dalston.db.tables import DatabaseNow, history, jobs
 
@@ -46,7 +46,7 @@ def _entry(
         "task_id": task_id,
         "from_status": None if before is None else before.value,
         "to_status": after.value,
-        "why": why,
+        "why": clean_text(why),
         "attempt": None,
         "instance": None,
     }

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Table, Update, bindparam, insert, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt
-from dalston.common.models import Failure
+from dalston.common.models import Failure, clean_failure
 
 _INSERT_ROWS = 2000
 """Rows that one statement carries at most."""
@@ -61,7 +61,8 @@ def binding(attempt: Attempt) -> Parameters:
 
 def reason(failure: Failure) -> Parameters:
     """Return the parameters that say why something failed."""
-    return {"by_code": failure.code, "by_message": failure.message}
+    clean = clean_failure(failure.code, failure.message, failure.retryable)
+    return {"by_code": clean.code, "by_message": clean.message}
 
 
 def one_of(column: ColumnElement[str], states: Sequence[StrEnum]) -> ColumnElement[bool]:

@@ -12,7 +12,6 @@ import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.engine_spec import EngineSpec
-from dalston.common.errors import ObjectMissingError, StoreUnavailableError
 from dalston.common.messages import Attempt, QueueEntry, decode_entry
 from dalston.common.models import new_attempt_token
 from dalston.common.queue import TaskQueue
@@ -160,16 +159,24 @@ class Prefetch:
         if self._running is None:
             return None
         self._turn.set()
-        claim = await self._running
-        self._running = None
+        running, self._running = self._running, None
+        claim = await running
         if claim is not None and claim.lease.closed.is_set():
             claim.discard()
             return None
         return claim
 
     async def give_up(self) -> None:
-        """Hand back what has been prefetched."""
-        claim = await self.take()
+        """Hand back what has been prefetched, or is being fetched."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        self._turn.set()
+        running.cancel()
+        try:
+            claim = await running
+        except asyncio.CancelledError:
+            return
         if claim is not None:
             await self._claimer.hand_back(claim)
 
@@ -183,7 +190,10 @@ class Prefetch:
             await self._claimer.fetch(claim)
             async with asyncio.timeout(PREFETCH_SECONDS):
                 await self._turn.wait()
-        except (OSError, ObjectMissingError, StoreUnavailableError) as error:
+        except asyncio.CancelledError:
+            await self._claimer.hand_back(claim)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, the task's own turn shows it
             claim.log.debug("prefetch_handed_back", reason=repr(error))
             await self._claimer.hand_back(claim)
             return None

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dalston.common.engine_spec import EngineSpec
-from dalston.common.models import Failure
+from dalston.common.models import Failure, clean_failure
 
 _LINE_BYTES = 512 * 1024 * 1024
 """A message of a child may be this long: the transcript of many hours fits."""
@@ -74,9 +74,8 @@ class ChildProcess:
         """The child's process id, while there is one."""
         return None if self._process is None else self._process.pid
 
-    @property
-    def alive(self) -> bool:
-        """Whether the child can be given a task."""
+    def is_alive(self) -> bool:
+        """Tell whether the child can be given a task."""
         return self._process is not None and self._process.returncode is None
 
     async def start(self, on_progress: SetupProgress) -> None:
@@ -138,14 +137,25 @@ class ChildProcess:
             await self._send({"kind": "task", **msgspec.structs.asdict(task)})
         except OSError:
             return await self._death()
+        try:
+            return await self._result(task.task_id, on_progress)
+        except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+            await self.kill()
+            text = f"The engine {self._spec.id} sent what can't be read ({type(error).__name__})."
+            return Failure("invalid_engine_output", text, retryable=True)
+
+    async def _result(self, task_id: str, on_progress: TaskProgress) -> ChildOutput | Failure:
         while True:
             message = await self._receive()
             if message is None:
                 return await self._death()
-            if message.get("task_id") != task.task_id:
+            if message["task_id"] != task_id:
+                if message["kind"] == "progress":
+                    continue
                 # Never take one recording's result for another's, whatever went wrong before.
                 await self.kill()
-                return await self._death()
+                text = f"The engine {self._spec.id} answered for another task."
+                return Failure("engine_crashed", text, retryable=True)
             if message["kind"] == "output":
                 files = {name: Path(path) for name, path in message["files"].items()}
                 return ChildOutput(message["data"], files)
@@ -214,4 +224,4 @@ class ChildProcess:
 
 
 def _failure(message: Mapping[str, Any]) -> Failure:
-    return Failure(message["code"], message["message"], message["retryable"])
+    return clean_failure(message["code"], message["message"], message["retryable"])

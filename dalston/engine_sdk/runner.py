@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 _WATCH_SECONDS = 0.25
 """How often a computing task's progress is looked at, to fetch the next one in time."""
+_CLAIM_PAUSE_SECONDS = 1.0
 _FIRST_SETUP_PAUSE = 2.0
 _LONGEST_SETUP_PAUSE = 60.0
 
@@ -167,7 +168,7 @@ class EngineRunner:
                 return None
             try:
                 starting.result()
-            except (SetupFailedError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - an engine may send anything while it loads
                 await child.kill()
                 await self._setup_failed(error, pause)
                 pause = min(2 * pause, _LONGEST_SETUP_PAUSE)
@@ -179,10 +180,10 @@ class EngineRunner:
     def _show_setup(self, message: str, done: float | None, total: float | None) -> None:
         progress = None if done is None or not total else (done, total)
         self.keeper.announcement = self._instance("loading", message, progress)
-        percent = None if progress is None else round(100 * progress[0] / progress[1])
-        log.info("engine_loading", engine_id=self.spec.id, message=message, percent=percent)
+        shown = {} if progress is None else {"percent": round(100 * progress[0] / progress[1])}
+        log.info("engine_loading", engine_id=self.spec.id, message=message, **shown)
 
-    async def _setup_failed(self, error: SetupFailedError | OSError, pause: float) -> None:
+    async def _setup_failed(self, error: Exception, pause: float) -> None:
         code = error.failure.code if isinstance(error, SetupFailedError) else "engine_crashed"
         log.error("engine_setup_failed", engine_id=self.spec.id, code=code, reason=str(error))
         await self._announce(self._instance("failed", str(error)))
@@ -193,10 +194,13 @@ class EngineRunner:
 
     async def _serve_with(self, child: ChildProcess, slot: _Slot) -> None:
         """Do tasks as long as the child lives."""
-        while child.alive and not self._stopping.is_set():
-            claim = await slot.prefetch.take() or await self._claimer.claim()
+        while child.is_alive() and not self._stopping.is_set():
+            claim = await self._next_claim(slot)
             if claim is None:
                 continue
+            if not child.is_alive():
+                await self._claimer.hand_back(claim)
+                return
             try:
                 await self._do(claim, child, slot)
             except Exception:
@@ -208,6 +212,15 @@ class EngineRunner:
             finally:
                 claim.discard()
 
+    async def _next_claim(self, slot: _Slot) -> Claim | None:
+        try:
+            return await slot.prefetch.take() or await self._claimer.claim()
+        except Exception:
+            # One entry that nobody can handle must not end the engine.
+            log.exception("claim_failed", engine_id=self.spec.id)
+            await asyncio.sleep(_CLAIM_PAUSE_SECONDS)
+            return None
+
     async def _do(self, claim: Claim, child: ChildProcess, slot: _Slot) -> None:
         """Carry one task through to a reported outcome, or give it up."""
         if self._stopping.is_set() and claim.lease.said is None:
@@ -218,7 +231,8 @@ class EngineRunner:
         claim.log.info("task_started", instance=self._settings.instance)
         started = time.monotonic()
         try:
-            await self._claimer.fetch(claim)
+            if not await self._while_wanted(claim, self._claimer.fetch(claim)):
+                return
         except StoreUnavailableError:
             # Not the task's fault: whoever reaches the store shall do it, uncharged.
             await self._release(claim)
@@ -251,7 +265,8 @@ class EngineRunner:
         try:
             while True:
                 elapsed = time.monotonic() - started
-                if slot.pace.ends_soon(elapsed, claim.lease.progress):
+                ends_soon = slot.pace.ends_soon(elapsed, claim.lease.progress)
+                if ends_soon and not self._stopping.is_set():
                     slot.prefetch.begin()
                 done, _ = await asyncio.wait(
                     {working, closed, stopped},
@@ -275,6 +290,27 @@ class EngineRunner:
         text = f"The engine took longer than {limit:.0f} s, which its engine.yaml allows for this."
         return Failure("engine_timeout", text, retryable=True)
 
+    async def _while_wanted(self, claim: Claim, work: Coroutine[Any, Any, None]) -> bool:
+        """Let something slow go on until the attempt is closed or our own time is over.
+
+        Returns:
+            Whether it came to its end; if not, the task has been handed back.
+        """
+        working = asyncio.create_task(work)
+        closed = asyncio.create_task(claim.lease.closed.wait())
+        stopped = asyncio.create_task(self._grace_over.wait())
+        await asyncio.wait({working, closed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        closed.cancel()
+        stopped.cancel()
+        if working.done():
+            working.result()
+            return True
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        if not claim.lease.closed.is_set():
+            await self._release(claim)
+        return False
+
     async def _release(self, claim: Claim) -> None:
         await self.keeper.say(claim.lease, _event(TaskReleased, claim.attempt))
         self.keeper.drop(claim.lease)
@@ -291,7 +327,9 @@ class EngineRunner:
             )
             return
         try:
-            await store_output(self._store, claim.attempt, output)
+            stored = store_output(self._store, claim.attempt, output)
+            if not await self._while_wanted(claim, stored):
+                return
         except DalstonError as error:
             text = f"The result could not be stored: {error.message}"
             await self._report_failure(claim, Failure("output_store_failed", text, retryable=True))

@@ -54,12 +54,26 @@ class Orchestrator:
                 doing is made ready first.
         """
         if take_back is not None:
-            await self._sweep.take_back(take_back)
+            await self._take_back(take_back)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read_events())
             group.create_task(self._sweep_until_stopped())
             group.create_task(self._keep_steady())
         await self._drain()
+
+    async def _take_back(self, instance_prefix: str) -> None:
+        """Do it before anything else, however long the parts take to answer."""
+        while not self._stop.is_set():
+            try:
+                await self._sweep.take_back(instance_prefix)
+            except (UnavailableError, RedisError, OSError) as error:
+                log.warning("part_unavailable", reason=repr(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:
+                log.exception("not_taken_back")
+                return
+            else:
+                return
 
     async def _sweep_until_stopped(self) -> None:
         while not self._stop.is_set():
@@ -89,8 +103,13 @@ class Orchestrator:
                 log.warning("redis_unavailable", reason=repr(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
-            if events:
+            if not events:
+                continue
+            try:
                 await self._handle(Batch(events=events))
+            except Exception:
+                # The sweep finds what they would have said.
+                log.exception("events_dropped", count=len(events))
 
     async def _next_events(self, wait_seconds: float) -> list[Event]:
         events, unknown = await self._events.read(self.name, wait_seconds)

