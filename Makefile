@@ -1,12 +1,12 @@
 # What can be done here. Each command sets up .venv by itself; `make` alone prints this list.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check serve bench format lock clean run-environment dev-environment
+.PHONY: help demo test check serve env compose-test bench format lock clean run-environment dev-environment
 
 BIN := .venv/bin
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PYTHON=/path/to/python3.12 names the Python to use (3.11 to 3.14)."
 
@@ -21,6 +21,12 @@ check: dev-environment  ## format, lint, types, import layers and the rules of t
 
 serve: run-environment  ## start the server on this machine (ARGS="--port 9000")
 	@$(BIN)/dalston serve $(ARGS)
+
+env:  ## write .env for docker compose, with random secrets (never over one that exists)
+	@$(or $(PYTHON),python3) -I scripts/make_env.py
+
+compose-test:  ## build and check the containers; needs a Docker engine
+	@PYTHON="$(PYTHON)" scripts/compose_test.sh
 
 bench: run-environment  ## measure speed (ARGS="…")
 	@$(BIN)/python -m bench $(ARGS)

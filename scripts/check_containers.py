@@ -20,7 +20,7 @@ STUB_TEXT = "This is a stub transcript. The system works!"
 PATIENCE_SECONDS = 60.0
 JOBS = 24
 ENGINES = 3
-LONGEST_STOP_SECONDS = 25.0
+LONGEST_STOP_SECONDS = 30.0
 STOPPED = (0, 128 + signal.SIGTERM)
 """Exit statuses of a stop; the HTTP server ends by the very signal, once all is answered."""
 
@@ -188,6 +188,11 @@ def slots(stack: Stack, engine_id: str) -> int:
     return int(stack.get("/health/ready")["engines"][engine_id]["slots"])
 
 
+def restarts(stack: Stack, service: str) -> int:
+    """Returns how often Docker had to start a service's containers again."""
+    return sum(int(one["RestartCount"]) for name, one in stack.containers() if name == service)
+
+
 def check_scaling(stack: Stack) -> None:
     """Engines join while jobs run, and leave again."""
     service = "engine-stub-transcriber"
@@ -205,6 +210,18 @@ def check_scaling(stack: Stack) -> None:
     took = time.monotonic() - started
     require(took < LONGEST_STOP_SECONDS, f"idle engines took {took:.0f} s to leave")
     until(lambda: slots(stack, "stub-transcriber") == 1, "one transcriber")
+
+
+def check_crash(stack: Stack) -> None:
+    """An engine whose every process is killed comes back, and nothing is lost."""
+    jobs = [stack.post_recording() for _ in range(JOBS // 2)]
+    service = "engine-stub-transcriber"
+    killed = stack.attempt("exec", "-T", service, "sh", "-c", "kill -9 -1")
+    require(killed.returncode == 0, f"it could not be killed: {killed.stderr}")
+    for job in jobs:
+        stack.completed(job)
+    until(lambda: restarts(stack, service) == 1, "the killed container to be restarted")
+    until(lambda: slots(stack, "stub-transcriber") == 1, "the transcriber")
 
 
 def check_restart(stack: Stack) -> None:
@@ -233,6 +250,7 @@ CHECKS = (
     check_redis,
     check_engine_id,
     check_scaling,
+    check_crash,
     check_restart,
 )
 

@@ -145,15 +145,24 @@ class ObjectStore:
 
         Raises:
             ObjectMissingError: It isn't there.
+            OSError: The local file can't be written.
         """
+        local: list[OSError] = []
         try:
             result = await obstore.get_async(self._store, path)
             with target.open("wb") as file:
                 async for part in result.stream(min_chunk_size=PART_BYTES):
-                    file.write(part)
+                    try:
+                        file.write(part)
+                    except OSError as error:
+                        # A full disk here must not pass for a store that doesn't answer.
+                        local.append(error)
+                        raise
         except FileNotFoundError:
             raise ObjectMissingError(f"The object {path} is not in the store.") from None
         except (ObstoreError, OSError) as error:
+            if local:
+                raise local[0] from None
             raise _unavailable(error) from error
 
     async def copy(self, source: str, target: str) -> None:

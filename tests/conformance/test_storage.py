@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -62,6 +63,14 @@ async def test_an_interrupted_stream_leaves_nothing(
     folder = deployment.store_settings.folder
     if folder is not None:
         assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is full")
+async def test_a_full_disk_here_is_not_taken_for_a_store_that_is_down(store: ObjectStore) -> None:
+    await store.put("jobs/a/original.wav", b"x" * 100_000)
+    with pytest.raises(OSError, match="No space left") as error:
+        await store.download("jobs/a/original.wav", Path("/dev/full"))
+    assert error.value.errno == errno.ENOSPC
 
 
 async def test_what_is_not_there_is_said_to_be_missing(store: ObjectStore, tmp_path: Path) -> None:
