@@ -136,13 +136,13 @@ class Role:
         while not self._stopping.is_set():
             started = asyncio.get_running_loop().time()
             try:
-                await self._start()
+                process = await self._start()
             except OSError as error:
                 log.error("process_not_started", process=self.name, reason=str(error))  # noqa: TRY400 - the text says it
                 await asyncio.sleep(pause)
                 continue
             self._only_first = ()
-            code = await self._wait()
+            code = await process.wait()
             if self._stopping.is_set():
                 return
             if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:
@@ -151,10 +151,7 @@ class Role:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _wait(self) -> int:
-        return 0 if self._process is None else await self._process.wait()
-
-    async def _start(self) -> None:
+    async def _start(self) -> asyncio.subprocess.Process:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -169,6 +166,7 @@ class Role:
             # Ctrl-C goes to the server alone, which stops its roles in the right order.
             start_new_session=True,
         )
+        return self._process
 
     async def stop(self) -> None:
         """End the process: politely, then not."""

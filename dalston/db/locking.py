@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dalston.common.messages import Attempt
-from dalston.common.models import Cause, JobStatus, TaskStatus
+from dalston.common.models import TASK_TRANSITIONS, Cause, JobStatus, TaskStatus
 from dalston.db.tables import jobs, tasks
 
 
@@ -47,7 +47,13 @@ class LockedTask(msgspec.Struct):
         )
 
     def move(self, after: TaskStatus, attempt: Attempt) -> None:
-        """Follow a transition of the row; a return to ready is the next hand-out."""
+        """Follow a transition of the row; a return to ready is the next hand-out.
+
+        Raises:
+            ValueError: No such transition is allowed, whatever a message says.
+        """
+        if after not in TASK_TRANSITIONS[self.status]:
+            raise ValueError(f"a task can't go from {self.status} to {after}")
         returned = after is TaskStatus.READY
         self.status = after
         self.token = None if returned else attempt.token
