@@ -1,5 +1,7 @@
 """The transitions of jobs and tasks: the only place that writes a status.
 
+`planned.py`, `reopening.py` and `overdue.py` were split from it by subject.
+
 Each transition is one function, named, and guarded twice: a batch first locks its jobs in
 ascending order, then its tasks, and each UPDATE repeats the expected state in its WHERE.
 Where the guard refuses, somebody else was first; that is an answer and no error. Each
@@ -9,39 +11,25 @@ transition leaves a row in the job's history, in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
-from typing import Any
+from types import MappingProxyType
 
-from sqlalchemy import (
-    Select,
-    Update,
-    bindparam,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.ext.asyncio import AsyncConnection
+import msgspec
+from sqlalchemy import Float, Update, bindparam, func, insert, select, update
 
-from dalston.common.messages import Attempt
+from dalston.common.messages import Attempt, TaskCompleted
 from dalston.common.models import Cause, Failure, Job, JobStatus, PlannedTask, TaskStatus
 from dalston.common.storage import output_path
-from dalston.db import work
+from dalston.db import entries, work
 from dalston.db.journal import job_entry, record, task_entry
 from dalston.db.locking import Locked
+from dalston.db.parameters import BIND, ERROR, NO_ERROR, binding, given, naming, reason
+from dalston.db.planned import add_tasks
 from dalston.db.rank import Waiting, ranks
-from dalston.db.statements import (
-    BIND,
-    ERROR,
-    NO_ERROR,
-    binding,
-    insert_many,
-    naming,
-    one_of,
-    reason,
-    update_many,
-)
-from dalston.db.tables import DatabaseNow, edges, jobs, tasks
+from dalston.db.reading import taken_job_ids
+from dalston.db.statements import Connection, Row, Statement, any_of, one_of
+from dalston.db.tables import DatabaseAgo, DatabaseLater, DatabaseNow, jobs, tasks
 from dalston.db.verdict import Verdict, judge, on_completion, on_failure, on_return, on_start
 
 _LIVE_TASK = (TaskStatus.PENDING, TaskStatus.READY, TaskStatus.RUNNING)
@@ -65,60 +53,105 @@ def _task_update(after: TaskStatus, *before: TaskStatus) -> Update:
 def _end_job(after: JobStatus, *before: JobStatus) -> Update:
     return (
         update(jobs)
-        .where(
-            jobs.c.id == bindparam("by_id"),
-            one_of(jobs.c.status, before),
-        )
-        .values(status=after.value, completed_at=DatabaseNow())
+        .where(jobs.c.id == bindparam("by_id"), one_of(jobs.c.status, before))
+        .values(status=after.value, completed_at=DatabaseNow(), deadline_at=None)
     )
 
 
-_START = _task_update(TaskStatus.RUNNING, TaskStatus.READY).values(
-    **BIND, **NO_ERROR, started_at=DatabaseNow()
+_NOW = Statement(select(DatabaseNow().label("now")))
+_JOB_VALUES = (
+    "id owner pipeline parameters filename audio_path audio_bytes created_at deadline_seconds "
+    "retention retention_days"
 )
-_COMPLETE = _task_update(TaskStatus.COMPLETED, *_HANDED_OUT).values(
-    **BIND,
-    output_path=bindparam("by_output"),
-    **NO_ERROR,
-    started_at=func.coalesce(tasks.c.started_at, DatabaseNow()),
-    completed_at=DatabaseNow(),
+_NEW_JOB = Statement(
+    insert(jobs).values(
+        **given(jobs, _JOB_VALUES),
+        status=JobStatus.PENDING.value,
+        deadline_at=DatabaseLater(bindparam("until_seconds", type_=Float)),
+    )
 )
-_FAIL = _task_update(TaskStatus.FAILED, *_HANDED_OUT).values(
-    **BIND, **ERROR, completed_at=DatabaseNow()
+_START_JOB = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("by_id"), jobs.c.status == JobStatus.PENDING.value)
+    .values(status=JobStatus.RUNNING.value, started_at=DatabaseNow())
+)
+_START = Statement(
+    _task_update(TaskStatus.RUNNING, TaskStatus.READY).values(
+        **BIND, **NO_ERROR, started_at=DatabaseNow()
+    )
+)
+_BEGAN = func.coalesce(tasks.c.started_at, DatabaseAgo(bindparam("by_seconds", type_=Float)))
+_COMPLETE = Statement(
+    _task_update(TaskStatus.COMPLETED, *_HANDED_OUT).values(
+        **BIND,
+        **NO_ERROR,
+        output_path=bindparam("by_output"),
+        output=bindparam("by_small"),
+        started_at=_BEGAN,
+        completed_at=DatabaseNow(),
+    )
+)
+_FAIL = Statement(
+    _task_update(TaskStatus.FAILED, *_HANDED_OUT).values(
+        **BIND, **ERROR, completed_at=DatabaseNow()
+    )
 )
 _RETURN = {
-    cause: _task_update(TaskStatus.READY, *_HANDED_OUT).values(
-        **(NO_ERROR if cause is Cause.RELEASED else ERROR),
-        hand_out=tasks.c.hand_out + 1,
-        token=None,
-        instance=None,
-        started_at=None,
-        **{name: tasks.c[name] + 1 for name in _COUNTERS.get(cause, ())},
+    cause: Statement(
+        _task_update(TaskStatus.READY, *_HANDED_OUT).values(
+            **(NO_ERROR if cause is Cause.RELEASED else ERROR),
+            hand_out=tasks.c.hand_out + 1,
+            token=None,
+            instance=None,
+            started_at=None,
+            not_before=DatabaseLater(bindparam("by_pause", type_=Float)),
+            **{name: tasks.c[name] + 1 for name in _COUNTERS.get(cause, ())},
+        )
     )
     for cause in Cause
 }
-
-
-async def create_job(connection: AsyncConnection, job: Job) -> None:
-    """→ pending. The recording must be in the store already."""
-    await connection.execute(
-        insert(jobs).values(
-            id=job.id,
-            owner=job.owner,
-            status=JobStatus.PENDING.value,
-            pipeline=job.pipeline,
-            parameters=job.parameters,
-            filename=job.filename,
-            audio_path=job.audio_path,
-            audio_bytes=job.audio_bytes,
-            created_at=DatabaseNow(),
-        )
+_READY = Statement(
+    update(tasks)
+    .where(tasks.c.id == bindparam("by_id"), tasks.c.status == TaskStatus.PENDING.value)
+    .values(status=TaskStatus.READY.value, rank=bindparam("by_rank"))
+)
+_COMPLETE_JOB = Statement(
+    _end_job(JobStatus.COMPLETED, JobStatus.RUNNING).values(
+        transcript_path=bindparam("by_transcript")
     )
-    await record(connection, [job_entry(job.id, None, JobStatus.PENDING, "accepted")])
+)
+_FAIL_JOB = Statement(_end_job(JobStatus.FAILED, *_LIVE_JOB).values(**ERROR))
+_CANCEL_JOB = Statement(_end_job(JobStatus.CANCELLED, *_LIVE_JOB))
+_OF_LIVE_TASKS = (any_of(tasks.c.job_id, "job_ids"), one_of(tasks.c.status, _LIVE_TASK))
+_LIVE_TASKS = Statement(select(tasks.c.id, tasks.c.job_id, tasks.c.status).where(*_OF_LIVE_TASKS))
+_CANCEL_TASKS = Statement(
+    update(tasks)
+    .where(*_OF_LIVE_TASKS)
+    .values(status=TaskStatus.CANCELLED.value, completed_at=DatabaseNow())
+)
+
+
+async def create_jobs(connection: Connection, new: Sequence[Job]) -> dict[str, datetime]:
+    """→ pending. The recordings must be in the store already.
+
+    Returns:
+        When each job was created, by id; one that is missing has an id that was taken already.
+    """
+    taken = await taken_job_ids(connection, [job.id for job in new])
+    [row] = await connection.fetch(_NOW)
+    accepted = {job.id: job for job in new if job.id not in taken}
+    rows = [
+        msgspec.structs.asdict(job) | {"created_at": row.now, "until_seconds": job.deadline_seconds}
+        for job in accepted.values()
+    ]
+    await connection.run_many(_NEW_JOB, rows)
+    story = [job_entry(job_id, None, JobStatus.PENDING, "accepted") for job_id in accepted]
+    record(connection, story)
+    return dict.fromkeys(accepted, row.now)
 
 
 async def start_jobs(
-    connection: AsyncConnection, locked: Locked, plans: Mapping[str, Sequence[PlannedTask]]
+    connection: Connection, locked: Locked, plans: Mapping[str, Sequence[PlannedTask]]
 ) -> list[str]:
     """Pending → running, with the job's tasks; those that wait for nothing are ready.
 
@@ -128,171 +161,162 @@ async def start_jobs(
     started = [job_id for job_id in plans if locked.job_status.get(job_id) is JobStatus.PENDING]
     if not started:
         return []
-    await connection.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(started), jobs.c.status == JobStatus.PENDING.value)
-        .values(status=JobStatus.RUNNING.value, started_at=DatabaseNow())
-    )
+    await connection.run_many(_START_JOB, [{"by_id": job_id} for job_id in started])
     for job_id in started:
         locked.job_status[job_id] = JobStatus.RUNNING
-    planned = [(job_id, task) for job_id in started for task in plans[job_id]]
-    roots = [
-        Waiting(task.id, task.engine_id, job_id, locked.job_owner[job_id])
-        for job_id, task in planned
-        if not task.after
-    ]
-    rank = await ranks(connection, roots)
-    await insert_many(
-        connection, tasks, [_new_task(job_id, task, rank) for job_id, task in planned]
-    )
-    pairs = [{"task_id": t.id, "after_id": after} for _, t in planned for after in t.after]
-    await insert_many(connection, edges, pairs)
-    events = [
+    story = [
         job_entry(job_id, JobStatus.PENDING, JobStatus.RUNNING, "planned") for job_id in started
     ]
-    events += [
-        task_entry(job_id, task.id, None, _first_status(task), f"stage {task.stage}")
-        for job_id, task in planned
-    ]
-    await record(connection, events)
+    record(connection, story)
+    await expand_jobs(connection, locked, {job_id: plans[job_id] for job_id in started})
     return started
 
 
-def _first_status(task: PlannedTask) -> TaskStatus:
-    return TaskStatus.PENDING if task.after else TaskStatus.READY
-
-
-def _new_task(job_id: str, task: PlannedTask, rank: Mapping[str, float]) -> dict[str, Any]:
-    return {
-        "id": task.id,
-        "job_id": job_id,
-        "stage": task.stage,
-        "index": task.index,
-        "engine_id": task.engine_id,
-        "status": _first_status(task).value,
-        "hand_out": 1,
-        "rank": rank.get(task.id, 0.0),
-        "final": int(task.final),
-        "config": task.config,
-        "audio_from": task.audio_from,
-        "failures": 0,
-        "losses": 0,
-        "restarts": 0,
-    }
+async def expand_jobs(
+    connection: Connection, locked: Locked, plans: Mapping[str, Sequence[PlannedTask]]
+) -> None:
+    """→ pending, or ready if they wait for nothing, for new tasks of running jobs."""
+    planned = [
+        (locked.jobs[job_id], task)
+        for job_id, plan in plans.items()
+        if locked.job_status.get(job_id) is JobStatus.RUNNING
+        for task in plan
+    ]
+    roots = [(job, task) for job, task in planned if not task.after]
+    rank = await ranks(
+        connection,
+        [
+            Waiting(task.id, task.engine_id, job.id, job.owner, in_turn=task.part is not None)
+            for job, task in roots
+        ],
+    )
+    locked.ready += [entries.root_entry(job, task) for job, task in roots]
+    await add_tasks(connection, planned, rank)
 
 
 async def start_attempts(
-    connection: AsyncConnection, locked: Locked, attempts: Sequence[Attempt]
+    connection: Connection, locked: Locked, attempts: Sequence[Attempt]
 ) -> list[Verdict]:
     """Ready → running; the first attempt that is heard of is bound to the row."""
     messages = [(attempt, "started") for attempt in attempts]
     verdicts, changed = judge(locked, messages, on_start, TaskStatus.RUNNING)
-    await update_many(connection, _START, [binding(attempt) for attempt in changed.attempts])
-    await record(connection, changed.entries)
+    await connection.run_many(_START, [binding(attempt) for attempt in changed.attempts])
+    record(connection, changed.entries)
     return verdicts
 
 
 async def complete_tasks(
-    connection: AsyncConnection, locked: Locked, attempts: Sequence[Attempt]
+    connection: Connection,
+    locked: Locked,
+    attempts: Sequence[Attempt],
+    small: Mapping[Attempt, str] = MappingProxyType({}),
 ) -> list[Verdict]:
-    """Running (or ready, if its start was lost) → completed; the row points at the output."""
+    """Running (or ready, if its start was lost) → completed; the row points at the output.
+
+    Args:
+        connection: An open write transaction.
+        locked: The rows that it holds.
+        attempts: Those whose output is there.
+        small: The outputs, as JSON, that have no object: the row itself keeps them.
+    """
     messages = [(attempt, "completed") for attempt in attempts]
     verdicts, changed = judge(locked, messages, on_completion, TaskStatus.COMPLETED)
     rows = [
-        binding(a) | {"by_output": output_path(a.job_id, a.task_id, a.folder)}
+        binding(a)
+        | {
+            "by_output": None if a in small else output_path(a.job_id, a.task_id, a.folder),
+            "by_small": small.get(a),
+            "by_seconds": a.seconds if isinstance(a, TaskCompleted) else 0.0,
+        }
         for a in changed.attempts
     ]
-    await update_many(connection, _COMPLETE, rows)
-    await record(connection, changed.entries)
+    await connection.run_many(_COMPLETE, rows)
+    record(connection, changed.entries)
     return verdicts
 
 
 async def fail_tasks(
-    connection: AsyncConnection, locked: Locked, failed: Sequence[tuple[Attempt, Failure]]
+    connection: Connection, locked: Locked, failed: Sequence[tuple[Attempt, Failure]]
 ) -> list[Verdict]:
     """Running (or ready, if its start was lost) → failed, for good."""
     messages = [(attempt, f"{failure.code}: {failure.message}") for attempt, failure in failed]
     verdicts, changed = judge(locked, messages, on_failure, TaskStatus.FAILED)
     reasons = dict(reversed(failed))
     rows = [binding(attempt) | reason(reasons[attempt]) for attempt in changed.attempts]
-    await update_many(connection, _FAIL, rows)
-    await record(connection, changed.entries)
+    await connection.run_many(_FAIL, rows)
+    record(connection, changed.entries)
     return verdicts
 
 
 async def return_tasks(
-    connection: AsyncConnection,
+    connection: Connection,
     locked: Locked,
     returned: Sequence[tuple[Attempt, Failure]],
     cause: Cause,
+    pauses: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Verdict]:
-    """Running → ready, as the next hand-out, for one cause, whose counter rises."""
+    """Running → ready, as the next hand-out, for one cause, whose counter rises.
+
+    Args:
+        connection: An open write transaction.
+        locked: The rows.
+        returned: Each attempt, and why it ended.
+        cause: That of all of them.
+        pauses: Seconds before which a task isn't handed out again, by its id.
+    """
     messages = [(attempt, f"{cause.value}: {failure.message}") for attempt, failure in returned]
     verdicts, changed = judge(locked, messages, partial(on_return, cause), TaskStatus.READY)
     # Who hands a task back found nothing wrong with it.
     reasons = {} if cause is Cause.RELEASED else dict(reversed(returned))
-    rows = [naming(a) | (reason(reasons[a]) if reasons else {}) for a in changed.attempts]
-    await update_many(connection, _RETURN[cause], rows)
-    await record(connection, changed.entries)
+    rows = [
+        naming(a)
+        | {"by_pause": pauses.get(a.task_id, 0.0)}
+        | (reason(reasons[a]) if reasons else {})
+        for a in changed.attempts
+    ]
+    await connection.run_many(_RETURN[cause], rows)
+    record(connection, changed.entries)
     return verdicts
 
 
 async def ready_dependents(
-    connection: AsyncConnection, locked: Locked, task_ids: Sequence[str]
+    connection: Connection, locked: Locked, task_ids: Sequence[str]
 ) -> set[str]:
-    """Pending → ready, for those that wait for nothing any more.
-
-    Args:
-        connection: An open write transaction.
-        locked: Holds the tasks' jobs.
-        task_ids: Tasks that have just been completed.
+    """Pending → ready, for those behind some done tasks that wait for nothing any more.
 
     Returns:
-        Ids of the engines that have work now.
+        Ids of the engines that have work now; `locked.ready` has the tasks.
     """
-    waiting = select(edges.c.task_id).where(edges.c.after_id.in_(task_ids))
-    return await _ready(connection, locked, waiting)
+    return await _ready(connection, locked, await entries.dependents_of(connection, task_ids))
 
 
 async def ready_tasks_of(
-    connection: AsyncConnection, locked: Locked, job_ids: Sequence[str]
+    connection: Connection, locked: Locked, job_ids: Sequence[str]
 ) -> set[str]:
     """Pending → ready, for all tasks of some jobs that wait for nothing any more."""
-    own = select(tasks.c.id).where(tasks.c.job_id.in_(job_ids))
-    return await _ready(connection, locked, own)
+    return await _ready(connection, locked, await entries.startable_tasks(connection, job_ids))
 
 
-async def _ready(
-    connection: AsyncConnection, locked: Locked, among: Select[tuple[str]]
-) -> set[str]:
-    rows = [
-        row
-        for row in await work.waiting_for_nothing(connection, among)
-        if locked.job_status.get(row.job_id) is JobStatus.RUNNING
+async def _ready(connection: Connection, locked: Locked, found: Sequence[Row]) -> set[str]:
+    rows = [row for row in found if locked.job_status.get(row.job_id) is JobStatus.RUNNING]
+    waiting = [
+        Waiting(row.id, row.engine_id, row.job_id, row.owner, in_turn=row.part is not None)
+        for row in rows
     ]
-    rank = await ranks(
+    rank = await ranks(connection, waiting)
+    ranked = [{"by_id": task_id, "by_rank": value} for task_id, value in rank.items()]
+    await connection.run_many(_READY, ranked)
+    locked.ready += await entries.with_inputs(connection, rows)
+    why = "inputs are there"
+    record(
         connection,
-        [Waiting(row.id, row.engine_id, row.job_id, locked.job_owner[row.job_id]) for row in rows],
-    )
-    await update_many(
-        connection,
-        update(tasks)
-        .where(tasks.c.id == bindparam("by_id"), tasks.c.status == TaskStatus.PENDING.value)
-        .values(status=TaskStatus.READY.value, rank=bindparam("by_rank")),
-        [{"by_id": task_id, "by_rank": value} for task_id, value in rank.items()],
-    )
-    await record(
-        connection,
-        [
-            task_entry(row.job_id, row.id, TaskStatus.PENDING, TaskStatus.READY, "inputs are there")
-            for row in rows
-        ],
+        [task_entry(row.job_id, row.id, TaskStatus.PENDING, TaskStatus.READY, why) for row in rows],
     )
     return {row.engine_id for row in rows}
 
 
 async def complete_jobs(
-    connection: AsyncConnection, locked: Locked, job_ids: Sequence[str]
+    connection: Connection, locked: Locked, job_ids: Sequence[str]
 ) -> list[str]:
     """Running → completed, for those whose tasks are all completed.
 
@@ -304,19 +328,14 @@ async def complete_jobs(
         for row in await work.finished_jobs(connection, job_ids)
         if locked.job_status.get(row.job_id) is JobStatus.RUNNING
     ]
-    await update_many(
-        connection,
-        _end_job(JobStatus.COMPLETED, JobStatus.RUNNING).values(
-            transcript_path=bindparam("by_transcript")
-        ),
-        [{"by_id": row.job_id, "by_transcript": row.output_path} for row in rows],
-    )
+    pointers = [{"by_id": row.job_id, "by_transcript": row.output_path} for row in rows]
+    await connection.run_many(_COMPLETE_JOB, pointers)
     completed = [row.job_id for row in rows]
-    return await _ended(connection, locked, completed, JobStatus.COMPLETED, "all tasks done")
+    return _ended(connection, locked, completed, JobStatus.COMPLETED, "all tasks done")
 
 
 async def fail_jobs(
-    connection: AsyncConnection, locked: Locked, failures: Mapping[str, Failure]
+    connection: Connection, locked: Locked, failures: Mapping[str, Failure]
 ) -> list[str]:
     """Pending or running → failed, with the first reason; its other tasks are cancelled.
 
@@ -324,43 +343,36 @@ async def fail_jobs(
         The jobs that were failed.
     """
     failing = [job_id for job_id in failures if locked.is_live(job_id)]
-    await update_many(
-        connection,
-        _end_job(JobStatus.FAILED, *_LIVE_JOB).values(**ERROR),
+    await connection.run_many(
+        _FAIL_JOB,
         [{"by_id": job_id} | reason(failures[job_id]) for job_id in failing],
     )
     await _cancel_tasks(connection, locked, failing, "another task of the job failed")
     for job_id in failing:
-        await _ended(connection, locked, [job_id], JobStatus.FAILED, failures[job_id].code)
+        _ended(connection, locked, [job_id], JobStatus.FAILED, failures[job_id].code)
     return failing
 
 
-async def cancel_jobs(
-    connection: AsyncConnection, locked: Locked, job_ids: Sequence[str]
-) -> list[str]:
+async def cancel_jobs(connection: Connection, locked: Locked, job_ids: Sequence[str]) -> list[str]:
     """Pending or running → cancelled, and its tasks with it.
 
     Returns:
         The jobs that were cancelled; one that had ended already is not among them.
     """
     live = [job_id for job_id in job_ids if locked.is_live(job_id)]
-    await update_many(
-        connection,
-        _end_job(JobStatus.CANCELLED, *_LIVE_JOB),
-        [{"by_id": job_id} for job_id in live],
-    )
+    await connection.run_many(_CANCEL_JOB, [{"by_id": job_id} for job_id in live])
     await _cancel_tasks(connection, locked, live, "the job was cancelled")
-    return await _ended(connection, locked, live, JobStatus.CANCELLED, "asked for")
+    return _ended(connection, locked, live, JobStatus.CANCELLED, "asked for")
 
 
-async def _ended(
-    connection: AsyncConnection,
+def _ended(
+    connection: Connection,
     locked: Locked,
     job_ids: list[str],
     after: JobStatus,
     why: str,
 ) -> list[str]:
-    await record(
+    record(
         connection,
         [job_entry(job_id, locked.job_status[job_id], after, why) for job_id in job_ids],
     )
@@ -370,20 +382,13 @@ async def _ended(
 
 
 async def _cancel_tasks(
-    connection: AsyncConnection, locked: Locked, job_ids: Sequence[str], why: str
+    connection: Connection, locked: Locked, job_ids: Sequence[str], why: str
 ) -> None:
     if not job_ids:
         return
-    live = [status.value for status in _LIVE_TASK]
-    of_jobs = (tasks.c.job_id.in_(job_ids), tasks.c.status.in_(live))
-    query = select(tasks.c.id, tasks.c.job_id, tasks.c.status).where(*of_jobs)
-    rows = (await connection.execute(query)).all()
-    await connection.execute(
-        update(tasks)
-        .where(*of_jobs)
-        .values(status=TaskStatus.CANCELLED.value, completed_at=DatabaseNow())
-    )
-    await record(
+    rows = await connection.fetch(_LIVE_TASKS, job_ids=job_ids)
+    await connection.fetch(_CANCEL_TASKS, job_ids=job_ids)
+    record(
         connection,
         [
             task_entry(row.job_id, row.id, TaskStatus(row.status), TaskStatus.CANCELLED, why)

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, insert, select
 
 from dalston.common.messages import Attempt
 from dalston.common.models import JobStatus, TaskStatus, clean_text
-from dalston.db.statements import insert_many
+from dalston.db.statements import Connection, Statement
 from dalston.db.tables import DatabaseNow, history, jobs
 
 Entry = dict[str, Any]
+
+_COLUMNS = ("job_id", "task_id", "from_status", "to_status", "why", "attempt", "instance")
+_APPEND = Statement(
+    insert(history)
+    .values({name: bindparam(name, type_=history.c[name].type) for name in _COLUMNS})
+    .values(at=DatabaseNow())
+)
+_STATUS = Statement(select(jobs.c.status).where(jobs.c.id == bindparam("job_id")))
 
 
 def job_entry(job_id: str, before: JobStatus | None, after: JobStatus, why: str) -> Entry:
@@ -52,15 +59,14 @@ def _entry(
     }
 
 
-async def note(connection: AsyncConnection, job_id: str, task_id: str | None, why: str) -> None:
+async def note(connection: Connection, job_id: str, task_id: str | None, why: str) -> None:
     """Say what happened to a job that changed no status; nothing, if the job isn't there."""
-    query = select(jobs.c.status).where(jobs.c.id == job_id)
-    status = (await connection.execute(query)).scalar_one_or_none()
-    if status is not None:
-        now = JobStatus(status)
-        await record(connection, [_entry(job_id, task_id, now, now, why)])
+    row = await connection.fetch_one(_STATUS, job_id=job_id)
+    if row is not None:
+        now = JobStatus(row.status)
+        record(connection, [_entry(job_id, task_id, now, now, why)])
 
 
-async def record(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
-    """Append entries to the history."""
-    await insert_many(connection, history, entries, at=DatabaseNow())
+def record(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Append entries to the history, at the end of the transaction."""
+    connection.defer(_APPEND, entries)

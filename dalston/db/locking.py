@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dalston.common.messages import Attempt
-from dalston.common.models import TASK_TRANSITIONS, Cause, JobStatus, TaskStatus
+from dalston.common.messages import Attempt, QueueEntry
+from dalston.common.models import TASK_TRANSITIONS, Cause, Job, JobStatus, TaskStatus
+from dalston.db.reading import JOB_COLUMNS, job_of
+from dalston.db.statements import Connection, Row, Statement, any_of
 from dalston.db.tables import jobs, tasks
 
 
@@ -29,6 +29,8 @@ class LockedTask(msgspec.Struct):
     losses: int
     restarts: int
     final: bool
+    optional: bool
+    expands: bool
 
     def is_attempt(self, attempt: Attempt) -> bool:
         """Tell whether an attempt is the one that this row is bound to."""
@@ -70,12 +72,31 @@ class LockedTask(msgspec.Struct):
         return counts.get(cause, 0)
 
 
-class Locked(msgspec.Struct):
-    """The rows that a transaction holds, by id."""
+_LOCK_JOBS = Statement(
+    select(*JOB_COLUMNS).where(any_of(jobs.c.id, "job_ids")).order_by(jobs.c.id).with_for_update()
+)
+_LOCK_TASKS = Statement(
+    select(*(tasks.c[name] for name in LockedTask.__struct_fields__))
+    .where(any_of(tasks.c.id, "task_ids"))
+    .order_by(tasks.c.id)
+    .with_for_update()
+)
 
+
+class Locked(msgspec.Struct):
+    """The rows that a transaction holds, by id.
+
+    Attributes:
+        jobs: As they were when they were locked.
+        job_status: Kept up with what the transaction changes.
+        tasks: Likewise.
+        ready: What the transaction made ready, for the queues.
+    """
+
+    jobs: dict[str, Job]
     job_status: dict[str, JobStatus]
-    job_owner: dict[str, str]
     tasks: dict[str, LockedTask]
+    ready: list[QueueEntry]
 
     def is_live(self, job_id: str) -> bool:
         """Tell whether a job is there and has not ended."""
@@ -83,7 +104,7 @@ class Locked(msgspec.Struct):
 
 
 async def lock(
-    connection: AsyncConnection, job_ids: Iterable[str], task_ids: Iterable[str] = ()
+    connection: Connection, job_ids: Iterable[str], task_ids: Iterable[str] = ()
 ) -> Locked:
     """Lock jobs, then tasks, each in ascending order, so that no two transactions wait in a ring.
 
@@ -92,28 +113,21 @@ async def lock(
         job_ids: All jobs that the transaction will touch.
         task_ids: The tasks that it will hand to a transition of a single task.
     """
-    job_query = (
-        select(jobs.c.id, jobs.c.status, jobs.c.owner)
-        .where(jobs.c.id.in_(sorted(set(job_ids))))
-        .order_by(jobs.c.id)
-        .with_for_update()
-    )
-    job_rows = (await connection.execute(job_query)).all()
+    job_rows = await connection.fetch(_LOCK_JOBS, job_ids=sorted(set(job_ids)))
     wanted = sorted(set(task_ids))
-    columns = [tasks.c[name] for name in LockedTask.__struct_fields__]
-    task_query = (
-        select(*columns).where(tasks.c.id.in_(wanted)).order_by(tasks.c.id).with_for_update()
-    )
-    task_rows = (await connection.execute(task_query)).mappings().all() if wanted else []
+    task_rows = await connection.fetch(_LOCK_TASKS, task_ids=wanted) if wanted else []
+    found = {row.id: job_of(row) for row in job_rows}
     return Locked(
-        job_status={row.id: JobStatus(row.status) for row in job_rows},
-        job_owner={row.id: row.owner for row in job_rows},
-        tasks={row["id"]: _locked_task(row) for row in task_rows},
+        jobs=found,
+        job_status={job_id: job.status for job_id, job in found.items()},
+        tasks={row.id: _locked_task(row) for row in task_rows},
+        ready=[],
     )
 
 
-def _locked_task(row: Mapping[Any, Any]) -> LockedTask:
-    values = dict(row)
-    values["status"] = TaskStatus(values["status"])
-    values["final"] = bool(values["final"])
-    return LockedTask(**values)
+def _locked_task(row: Row) -> LockedTask:
+    task = LockedTask(*row)
+    task.status = TaskStatus(row.status)
+    task.final, task.optional = bool(row.final), bool(row.optional)
+    task.expands = bool(row.expands)
+    return task

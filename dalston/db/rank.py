@@ -1,49 +1,112 @@
 """The order in which ready tasks are handed out: fair between owners and between jobs.
 
 A simplified start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): each engine has a
-virtual time, the highest rank that is being worked on. A task that becomes ready is ranked
-behind it by its place among its job's tasks, times the number of jobs that its owner has
-running. So the thousandth chunk of a long recording, or the thousandth job of one owner,
-stands far behind the first of anybody else. Ranks are stored: handing out reads an index.
+virtual time, the highest rank that is being worked on. The first task of a job is ranked there,
+and each further one behind it, by the number of jobs that its owner has running. So the
+thousandth chunk of a long recording, or the thousandth job of one owner, stands far behind the
+first of anybody else. Ranks are stored: handing out reads an index.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ScalarSelect, bindparam, func, select
 
 from dalston.common.models import JobStatus, TaskStatus
+from dalston.db.statements import Connection, Statement, one_of
 from dalston.db.tables import jobs, tasks
 
 _COUNTED_JOBS = 1000
 """An owner's jobs are counted up to here, so that ranking costs the same at any backlog."""
+_AHEAD = 0.5
+"""By how much an owner's further job stands in front of the next task of the job before it."""
+
+
+def _rank(best: Any, status: TaskStatus) -> ScalarSelect[float]:  # noqa: ANN401 - min or max
+    return (
+        select(best(tasks.c.rank))
+        .where(tasks.c.engine_id == bindparam("engine_id"), tasks.c.status == status.value)
+        .scalar_subquery()
+    )
+
+
+def _running_jobs() -> ScalarSelect[int]:
+    some = (
+        select(jobs.c.id)
+        .where(jobs.c.owner == bindparam("owner"), jobs.c.status == JobStatus.RUNNING.value)
+        .limit(_COUNTED_JOBS)
+        .subquery()
+    )
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+_BASIS = Statement(
+    select(
+        func.coalesce(
+            _rank(func.max, TaskStatus.RUNNING), _rank(func.min, TaskStatus.READY), 0.0
+        ).label("virtual_time"),
+        _running_jobs().label("running_jobs"),
+    )
+)
+
+
+_LAST_OF_JOB = Statement(
+    select(func.max(tasks.c.rank).label("rank")).where(
+        tasks.c.job_id == bindparam("job_id"),
+        tasks.c.engine_id == bindparam("engine_id"),
+        one_of(tasks.c.status, (TaskStatus.READY, TaskStatus.RUNNING)),
+    )
+)
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A task that becomes ready."""
+    """A task that becomes ready.
+
+    Attributes:
+        in_turn: Whether others of its job may wait at the same engine, behind which it goes.
+    """
 
     task_id: str
     engine_id: str
     job_id: str
     owner: str
+    in_turn: bool = False
 
 
-async def ranks(connection: AsyncConnection, waiting: Sequence[Waiting]) -> dict[str, float]:
+async def ranks(connection: Connection, waiting: Sequence[Waiting]) -> dict[str, float]:
     """Return the rank of each task that becomes ready, by its id."""
-    now = await _virtual_times(connection, {task.engine_id for task in waiting})
-    running = await _running_jobs(connection, {task.owner for task in waiting})
-    places: Counter[tuple[str, str]] = Counter()
+    now: dict[str, float] = {}
+    running: dict[str, int] = {}
+    for engine_id, owner in sorted({(task.engine_id, task.owner) for task in waiting}):
+        row = await connection.fetch_one(_BASIS, engine_id=engine_id, owner=owner)
+        now[engine_id] = 0.0 if row is None else float(row.virtual_time)
+        running[owner] = 1 if row is None else max(1, int(row.running_jobs))
     weights = _weights(waiting, running)
+    last = await _last_ranks(connection, waiting)
     result: dict[str, float] = {}
     for task in waiting:
-        places[task.job_id, task.engine_id] += 1
-        place = places[task.job_id, task.engine_id]
-        result[task.task_id] = now[task.engine_id] + place * weights[task.job_id]
+        weight = weights[task.job_id]
+        place = (task.job_id, task.engine_id)
+        first = now[task.engine_id] + max(0.0, weight - 1 - _AHEAD)
+        rank = first if place not in last else max(first, last[place] + weight)
+        last[place] = result[task.task_id] = rank
     return result
+
+
+async def _last_ranks(
+    connection: Connection, waiting: Sequence[Waiting]
+) -> dict[tuple[str, str], float]:
+    """Return the rank behind which the next task of a job goes, by job and engine."""
+    places = {(task.job_id, task.engine_id) for task in waiting if task.in_turn}
+    last: dict[tuple[str, str], float] = {}
+    for job_id, engine_id in sorted(places):
+        row = await connection.fetch_one(_LAST_OF_JOB, job_id=job_id, engine_id=engine_id)
+        if row is not None and row.rank is not None:
+            last[job_id, engine_id] = float(row.rank)
+    return last
 
 
 def _weights(waiting: Sequence[Waiting], running: Mapping[str, int]) -> dict[str, int]:
@@ -61,34 +124,3 @@ def _weights(waiting: Sequence[Waiting], running: Mapping[str, int]) -> dict[str
         for owner, own in by_owner.items()
         for number, job_id in enumerate(own, start=1)
     }
-
-
-async def _virtual_times(
-    connection: AsyncConnection, engine_ids: Iterable[str]
-) -> dict[str, float]:
-    times: dict[str, float] = {}
-    for engine_id in sorted(engine_ids):
-        of_engine = tasks.c.engine_id == engine_id
-        running = select(func.max(tasks.c.rank)).where(
-            of_engine, tasks.c.status == TaskStatus.RUNNING.value
-        )
-        ready = select(func.min(tasks.c.rank)).where(
-            of_engine, tasks.c.status == TaskStatus.READY.value
-        )
-        query = select(func.coalesce(running.scalar_subquery(), ready.scalar_subquery(), 0.0))
-        times[engine_id] = float((await connection.execute(query)).scalar_one())
-    return times
-
-
-async def _running_jobs(connection: AsyncConnection, owners: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for owner in sorted(owners):
-        some = (
-            select(jobs.c.id)
-            .where(jobs.c.owner == owner, jobs.c.status == JobStatus.RUNNING.value)
-            .limit(_COUNTED_JOBS)
-            .subquery()
-        )
-        query = select(func.count()).select_from(some)
-        counts[owner] = max(1, int((await connection.execute(query)).scalar_one()))
-    return counts

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, or_, select
 
-from dalston.common.models import Failure, Job, JobStatus, Task, TaskStatus
-from dalston.db.tables import edges, history, jobs, tasks
+from dalston.common.models import Failure, Job, JobStatus, Part, Retention, Task, TaskStatus
+from dalston.db.statements import Connection, Row, Statement, any_of
+from dalston.db.tables import UTCDateTime, edges, history, jobs, tasks
 
-_JOB_COLUMNS = [
-    jobs.c[name] for name in (*(field for field in Job.__struct_fields__ if field != "error"),)
-] + [jobs.c.error_code, jobs.c.error_message]
-_TASK_COLUMNS = [
-    tasks.c[name] for name in (*(field for field in Task.__struct_fields__ if field != "error"),)
-] + [tasks.c.error_code, tasks.c.error_message]
+_OWN_JOB_FIELDS = [name for name in Job.__struct_fields__ if name != "error"]
+_OWN_TASK_FIELDS = [name for name in Task.__struct_fields__ if name != "error"]
+JOB_COLUMNS = [jobs.c[name] for name in (*_OWN_JOB_FIELDS, "error_code", "error_message")]
+"""What `job_of` needs."""
+_TASK_COLUMNS = [tasks.c[name] for name in (*_OWN_TASK_FIELDS, "error_code", "error_message")]
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
@@ -33,71 +31,178 @@ class HistoryRow(msgspec.Struct, frozen=True):
     instance: str | None
 
 
-async def find_job(connection: AsyncConnection, job_id: str) -> Job | None:
+_FIND_JOBS = Statement(
+    select(*JOB_COLUMNS)
+    .where(any_of(jobs.c.id, "job_ids"), jobs.c.deleted_at.is_(None))
+    .order_by(jobs.c.created_at, jobs.c.id)
+)
+_OWNED_JOBS = Statement(
+    select(*JOB_COLUMNS).where(
+        any_of(jobs.c.id, "job_ids"), any_of(jobs.c.owner, "owners"), jobs.c.deleted_at.is_(None)
+    )
+)
+_STATUSES = Statement(
+    select(jobs.c.id, jobs.c.status).where(
+        any_of(jobs.c.id, "job_ids"), jobs.c.deleted_at.is_(None)
+    )
+)
+_FINISHED_CHUNKS = Statement(
+    select(tasks.c.job_id, func.count().label("finished"))
+    .where(
+        any_of(tasks.c.job_id, "job_ids"),
+        tasks.c.part.is_not(None),
+        tasks.c.status == TaskStatus.COMPLETED.value,
+    )
+    .group_by(tasks.c.job_id)
+)
+_TAKEN_IDS = Statement(select(jobs.c.id).where(any_of(jobs.c.id, "job_ids")))
+_TASKS = Statement(
+    select(*_TASK_COLUMNS, tasks.c.audio_from)
+    .where(any_of(tasks.c.job_id, "job_ids"))
+    .order_by(tasks.c.index)
+)
+_EDGES = Statement(
+    select(edges.c.task_id, edges.c.after_id)
+    .join(tasks, tasks.c.id == edges.c.task_id)
+    .where(any_of(tasks.c.job_id, "job_ids"))
+)
+_AUDIO_FROM = Statement(
+    select(tasks.c.id, tasks.c.audio_from).where(
+        any_of(tasks.c.job_id, "job_ids"), tasks.c.audio_from.is_not(None)
+    )
+)
+_HISTORY = Statement(
+    select(*(history.c[name] for name in HistoryRow.__struct_fields__))
+    .where(history.c.job_id == bindparam("job_id"))
+    .order_by(history.c.id)
+)
+
+
+async def find_job(connection: Connection, job_id: str) -> Job | None:
     """Return a job, or None if there is none or it was deleted."""
     found = await find_jobs(connection, [job_id])
     return found[0] if found else None
 
 
-async def find_jobs(connection: AsyncConnection, job_ids: Sequence[str]) -> list[Job]:
+async def find_jobs(connection: Connection, job_ids: Sequence[str]) -> list[Job]:
     """Return those of some jobs that are there, oldest first."""
-    query = (
-        select(*_JOB_COLUMNS)
-        .where(jobs.c.id.in_(job_ids), jobs.c.deleted_at.is_(None))
-        .order_by(jobs.c.created_at, jobs.c.id)
+    return [job_of(row) for row in await connection.fetch(_FIND_JOBS, job_ids=job_ids)]
+
+
+async def owned_jobs(
+    connection: Connection, wanted: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Job]:
+    """Return jobs by owner and id; one that is somebody else's is as good as none.
+
+    Args:
+        connection: Of the database.
+        wanted: Owner and id of each.
+    """
+    rows = await connection.fetch(
+        _OWNED_JOBS,
+        owners=sorted({owner for owner, _ in wanted}),
+        job_ids=sorted({job_id for _, job_id in wanted}),
     )
-    return [_job(row) for row in (await connection.execute(query)).mappings()]
+    found = {(row.owner, row.id): job_of(row) for row in rows}
+    return {name: found[name] for name in wanted if name in found}
 
 
-async def job_id_taken(connection: AsyncConnection, job_id: str) -> bool:
-    """Tell whether an id is in use, also by a deleted job."""
-    query = select(jobs.c.id).where(jobs.c.id == job_id)
-    return (await connection.execute(query)).first() is not None
+async def statuses_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobStatus]:
+    """Return the status of those of some jobs that are there."""
+    rows = await connection.fetch(_STATUSES, job_ids=job_ids)
+    return {row.id: JobStatus(row.status) for row in rows}
+
+
+async def finished_chunks(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
+    """Return how many tasks on chunks are completed, of jobs that have any."""
+    rows = await connection.fetch(_FINISHED_CHUNKS, job_ids=job_ids)
+    return {row.job_id: int(row.finished) for row in rows}
+
+
+async def taken_job_ids(connection: Connection, job_ids: Sequence[str]) -> set[str]:
+    """Return those of some ids that are in use, also by a deleted job."""
+    return {row.id for row in await connection.fetch(_TAKEN_IDS, job_ids=job_ids)}
 
 
 async def list_jobs(
-    connection: AsyncConnection,
+    connection: Connection,
     *,
+    owner: str,
     limit: int,
     status: JobStatus | None = None,
     after: tuple[datetime, str] | None = None,
 ) -> list[Job]:
-    """Return jobs, newest first.
+    """Return an owner's jobs, newest first.
 
     Args:
-        connection: An open transaction.
+        connection: Of the database.
+        owner: Whose.
         limit: How many at most.
         status: Only those.
         after: Creation time and id of the last job of the page before.
     """
-    conditions: list[ColumnElement[bool]] = [jobs.c.deleted_at.is_(None)]
-    if status is not None:
-        conditions.append(jobs.c.status == status.value)
-    if after is not None:
-        created_at, job_id = after
-        same_moment = and_(jobs.c.created_at == created_at, jobs.c.id < job_id)
+    created_at, job_id = (None, None) if after is None else after
+    rows = await connection.fetch(
+        _LIST[status is not None, after is not None],
+        owner=owner,
+        limit=limit,
+        status=status,
+        created_at=created_at,
+        job_id=job_id,
+    )
+    return [job_of(row) for row in rows]
+
+
+def _list_statement(*, of_status: bool, further: bool) -> Statement:
+    conditions: list[ColumnElement[bool]] = [
+        jobs.c.owner == bindparam("owner"),
+        jobs.c.deleted_at.is_(None),
+    ]
+    if of_status:
+        conditions.append(jobs.c.status == bindparam("status"))
+    if further:
+        created_at = bindparam("created_at", type_=UTCDateTime)
+        same_moment = and_(jobs.c.created_at == created_at, jobs.c.id < bindparam("job_id"))
         conditions.append(or_(jobs.c.created_at < created_at, same_moment))
-    query = (
-        select(*_JOB_COLUMNS)
+    return Statement(
+        select(*JOB_COLUMNS)
         .where(*conditions)
         .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
-        .limit(limit)
+        .limit(bindparam("limit", type_=Integer))
     )
-    return [_job(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def tasks_of(connection: AsyncConnection, job_ids: Sequence[str]) -> dict[str, list[Task]]:
+_LIST = {
+    (of_status, further): _list_statement(of_status=of_status, further=further)
+    for of_status in (False, True)
+    for further in (False, True)
+}
+
+
+async def tasks_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[Task]]:
     """Return each job's tasks in the order in which they can be done."""
     found: dict[str, list[Task]] = {job_id: [] for job_id in job_ids}
-    query = select(*_TASK_COLUMNS).where(tasks.c.job_id.in_(job_ids)).order_by(tasks.c.index)
-    for row in (await connection.execute(query)).mappings():
-        found[row["job_id"]].append(_task(row))
     after: dict[str, set[str]] = {}
-    own = select(tasks.c.id).where(tasks.c.job_id.in_(job_ids))
-    edge_query = select(edges.c.task_id, edges.c.after_id).where(edges.c.task_id.in_(own))
-    for edge in (await connection.execute(edge_query)).all():
+    for row in await connection.fetch(_TASKS, job_ids=job_ids):
+        found[row.job_id].append(_task_of(row))
+        if row.audio_from is not None:
+            # A task on a chunk doesn't wait for the one that cuts.
+            after[row.id] = {row.audio_from}
+    for edge in await connection.fetch(_EDGES, job_ids=job_ids):
         after.setdefault(edge.task_id, set()).add(edge.after_id)
     return {job_id: _in_order(own_tasks, after) for job_id, own_tasks in found.items()}
+
+
+async def edges_of(connection: Connection, job_id: str) -> list[tuple[str, str]]:
+    """Return which task of a job needs which one: its output, or the audio that it makes.
+
+    A task on a chunk doesn't wait for the task that cuts, but is of no use without it.
+    """
+    rows = await connection.fetch(_EDGES, job_ids=[job_id])
+    sources = await connection.fetch(_AUDIO_FROM, job_ids=[job_id])
+    return [(row.task_id, row.after_id) for row in rows] + [
+        (row.id, row.audio_from) for row in sources
+    ]
 
 
 def _in_order(own_tasks: list[Task], after: Mapping[str, set[str]]) -> list[Task]:
@@ -112,27 +217,30 @@ def _in_order(own_tasks: list[Task], after: Mapping[str, set[str]]) -> list[Task
     return ordered
 
 
-async def history_of(connection: AsyncConnection, job_id: str) -> list[HistoryRow]:
+async def history_of(connection: Connection, job_id: str) -> list[HistoryRow]:
     """Return what happened to a job and its tasks, in order."""
-    columns = [history.c[name] for name in HistoryRow.__struct_fields__]
-    query = select(*columns).where(history.c.job_id == job_id).order_by(history.c.id)
-    rows = (await connection.execute(query)).mappings()
-    return [HistoryRow(**row) for row in rows]
+    return [HistoryRow(*row) for row in await connection.fetch(_HISTORY, job_id=job_id)]
 
 
-def _job(row: Mapping[Any, Any]) -> Job:
-    values = {name: row[name] for name in Job.__struct_fields__ if name != "error"}
+def job_of(row: Row) -> Job:
+    """Return the job that a row with `JOB_COLUMNS` holds."""
+    values = {name: getattr(row, name) for name in _OWN_JOB_FIELDS}
     values["status"] = JobStatus(values["status"])
-    return Job(**values, error=_failure(row))
+    if values["retention"] is not None:
+        values["retention"] = Retention(values["retention"])
+    return Job(**values, error=failure_of(row))
 
 
-def _task(row: Mapping[Any, Any]) -> Task:
-    values = {name: row[name] for name in Task.__struct_fields__ if name != "error"}
+def _task_of(row: Row) -> Task:
+    values = {name: getattr(row, name) for name in _OWN_TASK_FIELDS}
     values["status"] = TaskStatus(values["status"])
-    return Task(**values, error=_failure(row))
+    values["optional"], values["expands"] = bool(row.optional), bool(row.expands)
+    values["part"] = None if row.part is None else msgspec.convert(row.part, Part)
+    return Task(**values, error=failure_of(row))
 
 
-def _failure(row: Mapping[Any, Any]) -> Failure | None:
-    if row["error_code"] is None:
+def failure_of(row: Row) -> Failure | None:
+    """Return the reason that a row holds, if it does."""
+    if row.error_code is None:
         return None
-    return Failure(code=row["error_code"], message=row["error_message"] or "")
+    return Failure(code=row.error_code, message=row.error_message or "")

@@ -7,44 +7,57 @@ the sweep deletes the objects once more before it removes the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Integer, bindparam, delete, select, update
 
-from dalston.db.tables import DatabaseNow, edges, history, jobs, tasks
+from dalston.db.locking import lock
+from dalston.db.statements import Connection, Statement, any_of
+from dalston.db.tables import DatabaseAgo, DatabaseNow, edges, history, jobs, tasks, versions
 
 SETTLE_SECONDS = 120.0
 """How long a deleted job's rows stay: longer than an engine goes on without its lease."""
 
+_HIDE = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("by_id"), jobs.c.deleted_at.is_(None))
+    .values(deleted_at=DatabaseNow())
+)
+_WITHOUT_AUDIO = Statement(
+    update(jobs).where(jobs.c.id == bindparam("by_id")).values(audio_deleted_at=DatabaseNow())
+)
+_SETTLED = Statement(
+    select(jobs.c.id)
+    .where(jobs.c.deleted_at < DatabaseAgo(SETTLE_SECONDS))
+    .order_by(jobs.c.deleted_at)
+    .limit(bindparam("limit", type_=Integer))
+)
+_OWN_TASKS = select(tasks.c.id).where(any_of(tasks.c.job_id, "job_ids"))
+_PURGE = [
+    Statement(delete(edges).where(edges.c.task_id.in_(_OWN_TASKS))),
+    Statement(delete(tasks).where(any_of(tasks.c.job_id, "job_ids"))),
+    Statement(delete(versions).where(any_of(versions.c.job_id, "job_ids"))),
+    Statement(delete(history).where(any_of(history.c.job_id, "job_ids"))),
+    Statement(delete(jobs).where(any_of(jobs.c.id, "job_ids"), jobs.c.deleted_at.is_not(None))),
+]
 
-async def mark_deleted(connection: AsyncConnection, job_id: str) -> None:
+
+async def mark_audio_deleted(connection: Connection, job_id: str) -> None:
+    """Note that a job's audio is deleted, before it is."""
+    await connection.fetch(_WITHOUT_AUDIO, by_id=job_id)
+
+
+async def mark_deleted(connection: Connection, job_id: str) -> None:
     """Hide a job from everybody who asks."""
-    await connection.execute(
-        update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.deleted_at.is_(None))
-        .values(deleted_at=DatabaseNow())
-    )
+    await connection.fetch(_HIDE, by_id=job_id)
 
 
-async def settled_jobs(connection: AsyncConnection, limit: int) -> list[str]:
+async def settled_jobs(connection: Connection, limit: int) -> list[str]:
     """Return jobs that were deleted long enough ago."""
-    now = (await connection.execute(select(DatabaseNow()))).scalar_one()
-    query = (
-        select(jobs.c.id)
-        .where(jobs.c.deleted_at < now - timedelta(seconds=SETTLE_SECONDS))
-        .order_by(jobs.c.deleted_at)
-        .limit(limit)
-    )
-    return [row.id for row in (await connection.execute(query)).all()]
+    return [row.id for row in await connection.fetch(_SETTLED, limit=limit)]
 
 
-async def purge_jobs(connection: AsyncConnection, job_ids: Sequence[str]) -> None:
+async def purge_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
     """Remove the rows of deleted jobs and all that hangs on them."""
-    own_tasks = select(tasks.c.id).where(tasks.c.job_id.in_(job_ids))
-    await connection.execute(delete(edges).where(edges.c.task_id.in_(own_tasks)))
-    await connection.execute(delete(tasks).where(tasks.c.job_id.in_(job_ids)))
-    await connection.execute(delete(history).where(history.c.job_id.in_(job_ids)))
-    await connection.execute(
-        delete(jobs).where(jobs.c.id.in_(job_ids), jobs.c.deleted_at.is_not(None))
-    )
+    await lock(connection, job_ids)
+    for statement in _PURGE:
+        await connection.fetch(statement, job_ids=job_ids)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -63,6 +64,52 @@ def _now_on_sqlite(element: DatabaseNow, compiler: SQLCompiler, **_: object) -> 
     return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
 
 
+class DatabaseAgo(FunctionElement[datetime]):
+    """A moment before now by the database's clock, to compare with; its argument is in seconds.
+
+    It stands still during a statement: only so does PostgreSQL look it up in an index.
+    """
+
+    type = UTCDateTime()
+    inherit_cache = True
+
+
+@compiles(DatabaseAgo, "postgresql")
+def _ago_on_postgresql(element: DatabaseAgo, compiler: SQLCompiler, **more: object) -> str:
+    seconds = compiler.process(element.clauses, **more)
+    return f"(statement_timestamp() - {seconds} * interval '1 second')"
+
+
+@compiles(DatabaseAgo, "sqlite")
+def _ago_on_sqlite(element: DatabaseAgo, compiler: SQLCompiler, **more: object) -> str:
+    seconds = compiler.process(element.clauses, **more)
+    moment = f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || ({seconds}) || ' seconds')"
+    return f"({moment} || '000')"
+
+
+class DatabaseLater(FunctionElement[datetime]):
+    """A moment after now by the database's clock; its argument is in seconds, null for never."""
+
+    type = UTCDateTime()
+    inherit_cache = True
+
+
+@compiles(DatabaseLater, "postgresql")
+def _later_on_postgresql(element: DatabaseLater, compiler: SQLCompiler, **more: object) -> str:
+    return (
+        f"(clock_timestamp() + {compiler.process(element.clauses, **more)} * interval '1 second')"
+    )
+
+
+@compiles(DatabaseLater, "sqlite")
+def _later_on_sqlite(element: DatabaseLater, compiler: SQLCompiler, **more: object) -> str:
+    seconds = compiler.process(element.clauses, **more)
+    moment = f"strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || round({seconds}, 3) || ' seconds')"
+    return f"({moment} || '000')"
+
+
+_WITHOUT_TRANSCRIPT_OBJECT = text("status = 'completed' AND transcript_path IS NULL")
+
 jobs = Table(
     "jobs",
     metadata,
@@ -81,10 +128,25 @@ jobs = Table(
     Column("started_at", UTCDateTime),
     Column("completed_at", UTCDateTime),
     Column("deleted_at", UTCDateTime),
-    Index("ix_jobs_created", "created_at", "id"),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("resumed", Integer, nullable=False, server_default="0"),
+    Column("rerun", JSON(none_as_null=True)),
+    Column("deadline_seconds", Float),
+    Column("deadline_at", UTCDateTime),
+    Column("retention", String(16)),
+    Column("retention_days", Float),
+    Column("audio_deleted_at", UTCDateTime),
     Index("ix_jobs_status_created", "status", "created_at", "id"),
-    Index("ix_jobs_owner_status", "owner", "status"),
+    Index("ix_jobs_owner_created", "owner", "created_at", "id"),
+    Index("ix_jobs_owner_status", "owner", "status", "created_at", "id"),
     Index("ix_jobs_deleted", "deleted_at"),
+    Index(
+        "ix_jobs_without_transcript_object",
+        "completed_at",
+        postgresql_where=_WITHOUT_TRANSCRIPT_OBJECT,
+        sqlite_where=_WITHOUT_TRANSCRIPT_OBJECT,
+    ),
+    Index("ix_jobs_deadline", "deadline_at"),
 )
 
 tasks = Table(
@@ -99,11 +161,16 @@ tasks = Table(
     Column("hand_out", Integer, nullable=False),
     Column("token", String(32)),
     Column("instance", String(128)),
+    Column("not_before", UTCDateTime),
     Column("rank", Float, nullable=False),
     Column("final", Integer, nullable=False),
     Column("config", JSON, nullable=False),
     Column("audio_from", String(32)),
+    Column("part", JSON(none_as_null=True)),
+    Column("optional", Integer, nullable=False, server_default="0"),
+    Column("expands", Integer, nullable=False, server_default="0"),
     Column("output_path", Text),
+    Column("output", Text),
     Column("failures", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
     Column("restarts", Integer, nullable=False),
@@ -137,4 +204,77 @@ history = Table(
     Column("attempt", Integer),
     Column("instance", String(128)),
     Index("ix_history_job", "job_id", "id"),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("requests_per_minute", Integer),
+    Column("running_jobs", Integer),
+    Column("audio_seconds_per_day", Float),
+    Column("upload_bytes", BigInteger),
+    # What has been used of the limits.
+    Column("requests_paid", UTCDateTime),
+    Column("audio_day", String(10)),
+    Column("audio_seconds", Float, nullable=False, server_default="0"),
+)
+
+audio_charges = Table(
+    "audio_charges",
+    metadata,
+    Column("job_id", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Index("ix_audio_charges_owner", "owner"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("prefix", String(16), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime),
+    Column("revoked_at", UTCDateTime),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("content", String(64), nullable=False),
+    Column("job_id", String(32), nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Index("ix_idempotency_keys_created", "created_at"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("job_id", String(32), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("status", String(16), nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("rerun", JSON(none_as_null=True)),
+    Column("tasks", JSON, nullable=False),
+    Column("transcript", Text),
+    Column("transcript_path", Text),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Column("started_at", UTCDateTime),
+    Column("completed_at", UTCDateTime),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("name", String(512), primary_key=True),
+    Column("first_at", UTCDateTime, nullable=False),
+    Column("last_at", UTCDateTime, nullable=False),
 )

@@ -16,6 +16,8 @@ from dalston.common.models import Cause, TaskStatus
 from dalston.db.journal import Entry, attempt_entry
 from dalston.db.locking import Locked, LockedTask
 
+_IMPLY_A_START = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
+
 
 class Verdict(StrEnum):
     """What becomes of a message about an attempt."""
@@ -100,6 +102,11 @@ def judge(
         verdicts.append(verdict)
         if task is not None and verdict is Verdict.APPLIED:
             changed.attempts.append(attempt)
+            if task.status is TaskStatus.READY and after in _IMPLY_A_START:
+                changed.entries.append(
+                    attempt_entry(attempt, task.status, TaskStatus.RUNNING, "started")
+                )
+                task.move(TaskStatus.RUNNING, attempt)
             changed.entries.append(attempt_entry(attempt, task.status, after, why))
             task.move(after, attempt)
     return verdicts, changed

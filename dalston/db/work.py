@@ -3,20 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import Row, Select, exists, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Integer, String, bindparam, exists, or_, select
 
-from dalston.common.messages import Attempt, QueueEntry
-from dalston.common.models import Job, JobStatus, TaskStatus
-from dalston.common.storage import audio_beside
-from dalston.db.reading import find_jobs
-from dalston.db.tables import DatabaseNow, edges, jobs, tasks
+from dalston.common.messages import Attempt
+from dalston.common.models import JobStatus, Part, TaskStatus
+from dalston.db.entries import WAITING_FOR_NOTHING, done
+from dalston.db.statements import Connection, Row, Statement, any_of, one_of
+from dalston.db.tables import DatabaseAgo, jobs, tasks
 
-_DONE = (TaskStatus.COMPLETED.value, TaskStatus.SKIPPED.value)
+_LIMIT = bindparam("limit", type_=Integer)
+_PENDING_JOBS = Statement(
+    select(jobs.c.id, jobs.c.resumed)
+    .where(jobs.c.status == JobStatus.PENDING.value)
+    .order_by(jobs.c.created_at)
+    .limit(_LIMIT)
+)
+_RUNNING_COLUMNS = (
+    tasks.c.id,
+    tasks.c.job_id,
+    tasks.c.hand_out,
+    tasks.c.token,
+    tasks.c.instance,
+    tasks.c.engine_id,
+    tasks.c.final,
+    tasks.c.expands,
+    tasks.c.started_at,
+)
+_RUNNING = select(*_RUNNING_COLUMNS).where(tasks.c.status == TaskStatus.RUNNING.value)
+_ALL_RUNNING = Statement(_RUNNING)
+_RUNNING_OF = Statement(
+    _RUNNING.where(tasks.c.instance.startswith(bindparam("prefix", type_=String), autoescape=False))
+)
+_HANDED_OUT = Statement(
+    select(tasks.c.engine_id, tasks.c.id).where(
+        any_of(tasks.c.job_id, "job_ids"), tasks.c.status != TaskStatus.PENDING.value
+    )
+)
+_STOPPED = Statement(
+    select(tasks.c.engine_id, tasks.c.id).where(
+        any_of(tasks.c.job_id, "job_ids"),
+        one_of(tasks.c.status, (TaskStatus.CANCELLED, TaskStatus.FAILED)),
+    )
+)
+_CANCELLED = Statement(
+    select(tasks.c.engine_id, tasks.c.id).where(
+        tasks.c.status == TaskStatus.CANCELLED.value,
+        tasks.c.completed_at > DatabaseAgo(bindparam("within", type_=Integer)),
+        tasks.c.instance.is_not(None),
+    )
+)
+_ENGINES = Statement(
+    select(tasks.c.engine_id).where(tasks.c.status == TaskStatus.READY.value).distinct()
+)
+_PLANNED = Statement(
+    select(tasks.c.id, tasks.c.stage, tasks.c.index, tasks.c.part).where(
+        tasks.c.job_id == bindparam("job_id"),
+        or_(
+            tasks.c.part.is_(None),
+            tasks.c.index == 0,
+            tasks.c.index >= bindparam("first", type_=Integer),
+        ),
+    )
+)
+_EXPANSIONS = Statement(
+    select(tasks.c.job_id, tasks.c.id, tasks.c.output_path).where(
+        any_of(tasks.c.job_id, "job_ids"),
+        tasks.c.expands == 1,
+        tasks.c.status == TaskStatus.COMPLETED.value,
+    )
+)
+_sibling = tasks.alias("sibling")
+_FINISHED = Statement(
+    select(tasks.c.job_id, tasks.c.output_path).where(
+        any_of(tasks.c.job_id, "job_ids"),
+        tasks.c.final == 1,
+        tasks.c.status == TaskStatus.COMPLETED.value,
+        ~exists(select(_sibling.c.id).where(_sibling.c.job_id == tasks.c.job_id, ~done(_sibling))),
+    )
+)
+_OVERLOOKED_TASKS = Statement(
+    select(tasks.c.job_id)
+    .join(jobs, jobs.c.id == tasks.c.job_id)
+    .where(jobs.c.status == JobStatus.RUNNING.value, WAITING_FOR_NOTHING)
+    .limit(_LIMIT)
+)
+_OVERLOOKED_JOBS = Statement(
+    select(jobs.c.id)
+    .where(
+        jobs.c.status == JobStatus.RUNNING.value,
+        ~exists(select(tasks.c.id).where(tasks.c.job_id == jobs.c.id, ~done(tasks))),
+    )
+    .limit(_LIMIT)
+)
 
 
 class RunningTask(msgspec.Struct, frozen=True):
@@ -25,110 +106,31 @@ class RunningTask(msgspec.Struct, frozen=True):
     attempt: Attempt
     engine_id: str
     final: bool
+    expands: bool
     started_at: datetime
 
 
-async def pending_jobs(connection: AsyncConnection, job_ids: Sequence[str]) -> list[Job]:
-    """Return those of the jobs that have not been planned yet."""
-    return [job for job in await find_jobs(connection, job_ids) if job.status is JobStatus.PENDING]
-
-
-async def pending_job_ids(connection: AsyncConnection, limit: int) -> list[str]:
-    """Return the oldest jobs that have not been planned yet."""
-    query = (
-        select(jobs.c.id)
-        .where(jobs.c.status == JobStatus.PENDING.value)
-        .order_by(jobs.c.created_at)
-        .limit(limit)
-    )
-    return [row.id for row in (await connection.execute(query)).all()]
-
-
-async def ready_entries(
-    connection: AsyncConnection, engine_id: str, limit: int
-) -> list[QueueEntry]:
-    """Return an engine's ready tasks in the order in which they should be handed out."""
-    query = (
-        select(
-            tasks.c.id,
-            tasks.c.hand_out,
-            tasks.c.job_id,
-            tasks.c.stage,
-            tasks.c.config,
-            tasks.c.audio_from,
-            jobs.c.audio_path,
-            jobs.c.audio_bytes,
-        )
-        .join(jobs, jobs.c.id == tasks.c.job_id)
-        .where(tasks.c.engine_id == engine_id, tasks.c.status == TaskStatus.READY.value)
-        .order_by(tasks.c.rank, tasks.c.id)
-        .limit(limit)
-    )
-    rows = (await connection.execute(query)).all()
-    inputs = await _outputs_before(connection, [row.id for row in rows])
-    audio_from = {row.audio_from for row in rows if row.audio_from is not None}
-    kept = await _output_paths(connection, sorted(audio_from))
-    return [
-        QueueEntry(
-            task_id=row.id,
-            hand_out=row.hand_out,
-            job_id=row.job_id,
-            engine_id=engine_id,
-            stage=row.stage,
-            audio=row.audio_path if row.audio_from is None else audio_beside(kept[row.audio_from]),
-            audio_bytes=row.audio_bytes,
-            inputs=inputs.get(row.id, {}),
-            config=row.config,
-        )
-        for row in rows
-    ]
-
-
-async def _outputs_before(
-    connection: AsyncConnection, task_ids: Sequence[str]
-) -> dict[str, dict[str, str]]:
-    if not task_ids:
-        return {}
-    query = (
-        select(edges.c.task_id, tasks.c.stage, tasks.c.output_path)
-        .join(tasks, tasks.c.id == edges.c.after_id)
-        .where(edges.c.task_id.in_(task_ids), tasks.c.output_path.is_not(None))
-        .order_by(tasks.c.stage, tasks.c.index)
-    )
-    outputs: dict[str, dict[str, str]] = {}
-    for row in (await connection.execute(query)).all():
-        outputs.setdefault(row.task_id, {})[row.stage] = row.output_path
-    return outputs
-
-
-async def _output_paths(connection: AsyncConnection, task_ids: Sequence[str]) -> dict[str, str]:
-    if not task_ids:
-        return {}
-    query = select(tasks.c.id, tasks.c.output_path).where(tasks.c.id.in_(task_ids))
-    return {row.id: row.output_path for row in (await connection.execute(query)).all()}
+async def pending_jobs(connection: Connection, limit: int) -> list[tuple[str, bool]]:
+    """Return the oldest jobs that have to be planned, and whether they had ended before."""
+    rows = await connection.fetch(_PENDING_JOBS, limit=limit)
+    return [(row.id, row.resumed > 0) for row in rows]
 
 
 async def running_tasks(
-    connection: AsyncConnection, *, instance_prefix: str | None = None
+    connection: Connection, *, instance_prefix: str | None = None
 ) -> list[RunningTask]:
     """Return all tasks that an engine works on; there are no more than engines have slots.
 
     Args:
-        connection: An open transaction.
+        connection: Of the database.
         instance_prefix: Only those of the engine instances whose name begins so.
     """
-    query = select(
-        tasks.c.id,
-        tasks.c.job_id,
-        tasks.c.hand_out,
-        tasks.c.token,
-        tasks.c.instance,
-        tasks.c.engine_id,
-        tasks.c.final,
-        tasks.c.started_at,
-    ).where(tasks.c.status == TaskStatus.RUNNING.value)
-    if instance_prefix is not None:
-        query = query.where(tasks.c.instance.startswith(instance_prefix, autoescape=True))
+    if instance_prefix is None:
+        rows = await connection.fetch(_ALL_RUNNING)
+    else:
+        rows = await connection.fetch(_RUNNING_OF, prefix=instance_prefix)
+        # A prefix may hold what LIKE takes for a placeholder.
+        rows = [row for row in rows if row.instance.startswith(instance_prefix)]
     return [
         RunningTask(
             attempt=Attempt(
@@ -140,107 +142,78 @@ async def running_tasks(
             ),
             engine_id=row.engine_id,
             final=bool(row.final),
+            expands=bool(row.expands),
             started_at=row.started_at,
         )
-        for row in (await connection.execute(query)).all()
+        for row in rows
     ]
 
 
-async def final_tasks(connection: AsyncConnection, task_ids: Sequence[str]) -> set[str]:
-    """Return those of the tasks whose output is their job's transcript."""
-    query = select(tasks.c.id).where(tasks.c.id.in_(task_ids), tasks.c.final == 1)
-    return {row.id for row in (await connection.execute(query)).all()}
+async def stopped_tasks(connection: Connection, job_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Return engine and id of the tasks that came to nothing, not those of a job that goes on."""
+    return [
+        (row.engine_id, row.id) for row in await connection.fetch(_STOPPED, job_ids=list(job_ids))
+    ]
 
 
-async def handed_out_tasks(
-    connection: AsyncConnection, job_ids: Sequence[str]
-) -> list[tuple[str, str]]:
+async def handed_out_tasks(connection: Connection, job_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Return engine id and task id of each task of some jobs that has been ready at some time."""
-    query = select(tasks.c.engine_id, tasks.c.id).where(
-        tasks.c.job_id.in_(job_ids), tasks.c.status != TaskStatus.PENDING.value
-    )
-    return [(row.engine_id, row.id) for row in (await connection.execute(query)).all()]
+    rows = await connection.fetch(_HANDED_OUT, job_ids=job_ids)
+    return [(row.engine_id, row.id) for row in rows]
 
 
-async def recently_cancelled(
-    connection: AsyncConnection, within: timedelta
-) -> list[tuple[str, str]]:
-    """Return engine id and task id of tasks that were cancelled while an engine had them."""
-    now = (await connection.execute(select(DatabaseNow()))).scalar_one()
-    query = select(tasks.c.engine_id, tasks.c.id).where(
-        tasks.c.status == TaskStatus.CANCELLED.value,
-        tasks.c.completed_at > now - within,
-        tasks.c.instance.is_not(None),
-    )
-    return [(row.engine_id, row.id) for row in (await connection.execute(query)).all()]
+async def recently_cancelled(connection: Connection, within: int) -> list[tuple[str, str]]:
+    """Return engine id and task id of tasks that were cancelled while an engine had them.
+
+    Args:
+        connection: Of the database.
+        within: Seconds that have passed since then at most.
+    """
+    rows = await connection.fetch(_CANCELLED, within=within)
+    return [(row.engine_id, row.id) for row in rows]
 
 
-async def engines_with_ready_tasks(connection: AsyncConnection) -> set[str]:
+async def engines_with_ready_tasks(connection: Connection) -> set[str]:
     """Return the engines that have work waiting, known here or not."""
-    query = select(tasks.c.engine_id).where(tasks.c.status == TaskStatus.READY.value).distinct()
-    return {row.engine_id for row in (await connection.execute(query)).all()}
+    return {row.engine_id for row in await connection.fetch(_ENGINES)}
 
 
-async def waiting_for_nothing(
-    connection: AsyncConnection, among: Select[tuple[str]]
-) -> Sequence[Row[Any, Any, Any]]:
-    """Return id, engine and job of the pending tasks among some whose predecessors are done."""
-    query = select(tasks.c.id, tasks.c.engine_id, tasks.c.job_id).where(
-        tasks.c.id.in_(among),
-        tasks.c.status == TaskStatus.PENDING.value,
-        ~exists(_unfinished_before()),
+class Planned(msgspec.Struct, frozen=True):
+    """Tasks that a job has.
+
+    Attributes:
+        ids: By stage and index.
+        parts: The chunks that they work on, by index.
+    """
+
+    ids: dict[tuple[str, int], str]
+    parts: dict[int, Part]
+
+
+async def planned_tasks(connection: Connection, job_id: str, first: int = 0) -> Planned:
+    """Return a job's tasks without a chunk, on its first chunk, and on those from an index on."""
+    rows = await connection.fetch(_PLANNED, job_id=job_id, first=first)
+    return Planned(
+        {(row.stage, row.index): row.id for row in rows},
+        {row.index: msgspec.convert(row.part, Part) for row in rows if row.part is not None},
     )
-    return (await connection.execute(query)).all()
 
 
-async def finished_jobs(
-    connection: AsyncConnection, job_ids: Sequence[str]
-) -> Sequence[Row[Any, Any]]:
+async def expansions(connection: Connection, job_ids: Sequence[str]) -> list[Row]:
+    """Return job, id and output of the finished tasks that cut the recordings of some jobs."""
+    return await connection.fetch(_EXPANSIONS, job_ids=job_ids)
+
+
+async def finished_jobs(connection: Connection, job_ids: Sequence[str]) -> list[Row]:
     """Return id and final output of those of some jobs whose tasks are all done."""
-    sibling = tasks.alias("sibling")
-    unfinished = select(sibling.c.id).where(
-        sibling.c.job_id == tasks.c.job_id, sibling.c.status.not_in(_DONE)
-    )
-    query = select(tasks.c.job_id, tasks.c.output_path).where(
-        tasks.c.job_id.in_(job_ids),
-        tasks.c.final == 1,
-        tasks.c.status == TaskStatus.COMPLETED.value,
-        ~exists(unfinished),
-    )
-    return (await connection.execute(query)).all()
+    return await connection.fetch(_FINISHED, job_ids=job_ids)
 
 
-def _unfinished_before() -> Select[tuple[str]]:
-    """Return the edges from a task to those before it that are not done."""
-    before = tasks.alias("before")
-    return (
-        select(edges.c.task_id)
-        .join(before, before.c.id == edges.c.after_id)
-        .where(edges.c.task_id == tasks.c.id, before.c.status.not_in(_DONE))
-    )
-
-
-async def overlooked_jobs(connection: AsyncConnection, limit: int) -> list[str]:
+async def overlooked_jobs(connection: Connection, limit: int) -> list[str]:
     """Return running jobs with a pending task that waits for nothing, or with nothing left to do.
 
     No transition leaves one behind; this is asked in case that something else did.
     """
-    waits_for_nothing = (
-        select(tasks.c.job_id)
-        .join(jobs, jobs.c.id == tasks.c.job_id)
-        .where(
-            jobs.c.status == JobStatus.RUNNING.value,
-            tasks.c.status == TaskStatus.PENDING.value,
-            ~exists(_unfinished_before()),
-        )
-        .limit(limit)
-    )
-    live = select(tasks.c.id).where(tasks.c.job_id == jobs.c.id, tasks.c.status.not_in(_DONE))
-    nothing_left = (
-        select(jobs.c.id)
-        .where(jobs.c.status == JobStatus.RUNNING.value, ~exists(live))
-        .limit(limit)
-    )
-    found = {row.job_id for row in (await connection.execute(waits_for_nothing)).all()}
-    found |= {row.id for row in (await connection.execute(nothing_left)).all()}
+    found = {row.job_id for row in await connection.fetch(_OVERLOOKED_TASKS, limit=limit)}
+    found |= {row.id for row in await connection.fetch(_OVERLOOKED_JOBS, limit=limit)}
     return sorted(found)[:limit]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -29,8 +32,19 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
 
 
+async def _connect(url: URL) -> asyncpg.Connection:
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return await asyncpg.connect(dsn)
+
+
 async def _connect_and_run() -> None:
-    engine = create_async_engine(context.config.attributes["url"], poolclass=NullPool)
+    url: URL = context.config.attributes["url"]
+    engine = create_async_engine(
+        url,
+        poolclass=NullPool,
+        # The driver reads a URL's parameters, such as sslmode, as PostgreSQL's own tools do.
+        **({} if url.get_backend_name() == "sqlite" else {"async_creator": partial(_connect, url)}),
+    )
     async with engine.connect() as connection:
         await connection.run_sync(_run)
         await connection.commit()

@@ -1,0 +1,242 @@
+"""From rows of ready tasks to what an engine's queue is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+)
+
+from dalston.common.messages import PartOutput, QueueEntry, SmallOutput
+from dalston.common.models import Job, Part, PlannedTask, TaskStatus
+from dalston.common.storage import AUDIO_NAME, beside
+from dalston.db.statements import Connection, Row, Statement, any_of
+from dalston.db.tables import DatabaseAgo, edges, jobs, tasks
+
+_Inputs = dict[str, str | SmallOutput | list[PartOutput]]
+_source = tasks.alias("source")
+SMALL_OUTPUT_BYTES = 16 * 1024
+"""An output up to this size may be kept in its task's row, if its engine made it quickly."""
+
+
+def done(table: FromClause) -> ColumnElement[bool]:
+    """Return the condition that nothing has to wait for a task any more.
+
+    Args:
+        table: `tasks`, or an alias of it.
+    """
+    return or_(
+        table.c.status == TaskStatus.COMPLETED.value,
+        table.c.status == TaskStatus.SKIPPED.value,
+        and_(table.c.status == TaskStatus.FAILED.value, table.c.optional == 1),
+    )
+
+
+def unfinished_before() -> Select[tuple[str]]:
+    """Return the edges from a task to those before it that it has to wait for."""
+    before = tasks.alias("before")
+    return (
+        select(edges.c.task_id)
+        .join(before, before.c.id == edges.c.after_id)
+        .where(edges.c.task_id == tasks.c.id, ~done(before))
+    )
+
+
+def _entries() -> Select[tuple[object, ...]]:
+    """Return what `_entry` needs, of tasks that are to be chosen."""
+    return (
+        select(
+            tasks.c.id,
+            tasks.c.hand_out,
+            tasks.c.job_id,
+            tasks.c.engine_id,
+            tasks.c.stage,
+            tasks.c.config,
+            tasks.c.audio_from,
+            tasks.c.part,
+            tasks.c.final,
+            tasks.c.expands,
+            jobs.c.audio_path,
+            jobs.c.audio_bytes,
+            jobs.c.owner,
+            _source.c.output_path.label("source_output"),
+            _source.c.stage.label("source_stage"),
+        )
+        .join(jobs, jobs.c.id == tasks.c.job_id)
+        .outerjoin(_source, _source.c.id == tasks.c.audio_from)
+    )
+
+
+_READY = Statement(
+    _entries()
+    .where(
+        tasks.c.engine_id == bindparam("engine_id"),
+        tasks.c.status == TaskStatus.READY.value,
+        or_(tasks.c.not_before.is_(None), tasks.c.not_before <= DatabaseAgo(0)),
+    )
+    .order_by(tasks.c.rank, tasks.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+WAITING_FOR_NOTHING = and_(tasks.c.status == TaskStatus.PENDING.value, ~exists(unfinished_before()))
+"""The condition that a task is pending and has nothing to wait for."""
+_DEPENDENTS = Statement(
+    _entries().where(
+        tasks.c.id.in_(select(edges.c.task_id).where(any_of(edges.c.after_id, "task_ids"))),
+        WAITING_FOR_NOTHING,
+    )
+)
+_STARTABLE = Statement(_entries().where(any_of(tasks.c.job_id, "job_ids"), WAITING_FOR_NOTHING))
+_OUTPUTS_BEFORE = Statement(
+    select(
+        edges.c.task_id,
+        tasks.c.stage,
+        tasks.c.part,
+        tasks.c.output_path,
+        tasks.c.output,
+        tasks.c.error_message,
+    )
+    .join(tasks, tasks.c.id == edges.c.after_id)
+    .where(any_of(edges.c.task_id, "task_ids"))
+    .order_by(tasks.c.stage, tasks.c.index)
+)
+
+
+async def ready_entries(connection: Connection, engine_id: str, limit: int) -> list[QueueEntry]:
+    """Return an engine's ready tasks in the order in which they should be handed out.
+
+    One that came back after a failure isn't there before its pause is over.
+    """
+    return await with_inputs(
+        connection, await connection.fetch(_READY, engine_id=engine_id, limit=limit)
+    )
+
+
+async def dependents_of(connection: Connection, task_ids: Sequence[str]) -> list[Row]:
+    """Return the pending tasks behind some tasks that wait for nothing any more."""
+    return await connection.fetch(_DEPENDENTS, task_ids=task_ids)
+
+
+async def startable_tasks(connection: Connection, job_ids: Sequence[str]) -> list[Row]:
+    """Return the pending tasks of some jobs that wait for nothing any more."""
+    return await connection.fetch(_STARTABLE, job_ids=job_ids)
+
+
+async def with_inputs(connection: Connection, rows: Sequence[Row]) -> list[QueueEntry]:
+    """Return what the queues need of the rows of `dependents_of` and `startable_tasks`."""
+    if not rows:
+        return []
+    before: dict[str, list[Row]] = {}
+    for output in await connection.fetch(_OUTPUTS_BEFORE, task_ids=[row.id for row in rows]):
+        before.setdefault(output.task_id, []).append(output)
+    return [_entry(row, before.get(row.id, ())) for row in rows]
+
+
+def _entry(row: Row, before: Sequence[Row]) -> QueueEntry:
+    return QueueEntry(
+        task_id=row.id,
+        hand_out=row.hand_out,
+        job_id=row.job_id,
+        engine_id=row.engine_id,
+        stage=row.stage,
+        audio=_audio(row),
+        audio_bytes=row.audio_bytes,
+        inputs=_inputs(row, before),
+        config=row.config,
+        final=bool(row.final),
+        expands=bool(row.expands),
+        warnings=[_warning(output) for output in before if not _has_output(output)],
+        small_bytes=_small_bytes(row.part is not None, bool(row.expands)),
+        chunk_of=_chunk_of(row),
+        audio_seconds=None if row.part is None else row.part["end"] - row.part["start"],
+    )
+
+
+def _has_output(row: Row) -> bool:
+    return row.output_path is not None or row.output is not None
+
+
+def _small_bytes(of_chunk: bool, expands: bool) -> int:  # noqa: FBT001 - as in the rows
+    """Return how large an output may be that has no object.
+
+    The outputs of all chunks together would be too large for a queue, and an output that others
+    are planned by is read before it is in its row.
+    """
+    return 0 if of_chunk or expands else SMALL_OUTPUT_BYTES
+
+
+def _audio(row: Row) -> str:
+    if row.audio_from is None:
+        return str(row.audio_path)
+    if row.part is None:
+        return beside(row.source_output, AUDIO_NAME)
+    return str(row.part.get("path") or beside(row.source_output, row.part["file"]))
+
+
+def _chunk_of(row: Row) -> dict[str, Part]:
+    if row.part is None or row.source_stage is None:
+        return {}
+    return {row.source_stage: msgspec.convert(row.part, Part)}
+
+
+def _inputs(row: Row, before: Sequence[Row]) -> _Inputs:
+    """Return an output for each stage; a list of them for chunks seen from the whole."""
+    inputs: _Inputs = {}
+    chunk_of = _chunk_of(row)
+    for output in before:
+        if output.stage in chunk_of:
+            continue
+        if output.output is not None:
+            inputs[output.stage] = SmallOutput(msgspec.Raw(output.output))
+            continue
+        if output.output_path is None:
+            continue
+        if output.part is None or row.part is not None:
+            inputs[output.stage] = output.output_path
+            continue
+        of_stage = inputs.setdefault(output.stage, [])
+        if isinstance(of_stage, list):
+            part = msgspec.convert(output.part, Part)
+            times = (part.start, part.core_start, part.core_end)
+            of_stage.append(PartOutput(output.output_path, *times, part.channel))
+    return inputs
+
+
+def _warning(output: Row) -> str:
+    where = "" if output.part is None else f" at {output.part['start']:.0f} s"
+    if output.part is not None and output.part.get("channel") is not None:
+        where += f" of channel {output.part['channel']}"
+    return f"The stage {output.stage} failed{where} and was left out: {output.error_message}"
+
+
+def root_entry(job: Job, task: PlannedTask) -> QueueEntry:
+    """Return what the queues need of a new task that waits for nothing.
+
+    It is what `ready_entries` returns of its row, to the byte.
+    """
+    part = task.part
+    return QueueEntry(
+        task_id=task.id,
+        hand_out=1,
+        job_id=job.id,
+        engine_id=task.engine_id,
+        stage=task.stage,
+        audio=job.audio_path if part is None or part.path is None else part.path,
+        audio_bytes=job.audio_bytes,
+        inputs={},
+        config=task.config,
+        final=task.final,
+        expands=task.expands,
+        small_bytes=_small_bytes(task.part is not None, task.expands),
+        chunk_of={} if part is None or task.cut_by is None else {task.cut_by: part},
+        audio_seconds=None if part is None else part.end - part.start,
+    )

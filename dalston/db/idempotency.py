@@ -1,0 +1,104 @@
+"""Idempotency keys: a client's name for a submission, which is one job however often it comes.
+
+A client that sends the same again by itself has no such name for it. Its submissions are named by
+their content, with a name that no client can say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select
+
+from dalston.db.parameters import given
+from dalston.db.statements import Connection, Statement, any_of
+from dalston.db.tables import DatabaseAgo, DatabaseNow, idempotency_keys
+
+KEPT_SECONDS = 24 * 3600.0
+"""How long a key stands for its job."""
+
+
+class IdempotencyKey(msgspec.Struct, frozen=True):
+    """A key as it came with a submission.
+
+    Attributes:
+        owner: Whose it is: two owners may have the same.
+        key: As the client says it.
+        content: SHA-256 of what came with it, in hexadecimal digits.
+        job_id: The job that it stands for.
+    """
+
+    owner: str
+    key: str
+    content: str
+    job_id: str
+
+    @classmethod
+    def of_content(cls, owner: str, content: str, job_id: str) -> IdempotencyKey:
+        """Return the key that a submission has by its content alone."""
+        # A client's key has no blank.
+        return cls(owner, f"content {content}", content, job_id)
+
+
+_FIELDS = IdempotencyKey.__struct_fields__
+_KNOWN = Statement(
+    select(*(idempotency_keys.c[name] for name in _FIELDS)).where(
+        any_of(idempotency_keys.c.owner, "owners"),
+        any_of(idempotency_keys.c.key, "keys"),
+        idempotency_keys.c.created_at > DatabaseAgo(KEPT_SECONDS),
+    )
+)
+_FORGET = Statement(
+    delete(idempotency_keys).where(idempotency_keys.c.created_at <= DatabaseAgo(KEPT_SECONDS))
+)
+_REPLACE = Statement(
+    delete(idempotency_keys).where(
+        idempotency_keys.c.owner == bindparam("by_owner"),
+        idempotency_keys.c.key == bindparam("by_key"),
+    )
+)
+_REMEMBER = Statement(
+    insert(idempotency_keys).values(
+        **given(idempotency_keys, " ".join(_FIELDS)), created_at=DatabaseNow()
+    )
+)
+
+
+async def known_keys(
+    connection: Connection, named: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], IdempotencyKey]:
+    """Return what some keys stand for.
+
+    Args:
+        connection: Of the database.
+        named: Owner and key of each.
+    """
+    if not named:
+        return {}
+    rows = await connection.fetch(
+        _KNOWN,
+        owners=sorted({owner for owner, _ in named}),
+        keys=sorted({key for _, key in named}),
+    )
+    # Also those that one owner has of another one's keys are among them.
+    found = {(row.owner, row.key): IdempotencyKey(*row) for row in rows}
+    return {name: found[name] for name in named if name in found}
+
+
+async def remember_keys(
+    connection: Connection, new: Sequence[IdempotencyKey], replaced: Collection[tuple[str, str]]
+) -> None:
+    """Write keys, and remove those whose time is over.
+
+    Args:
+        connection: Of the database.
+        new: The keys.
+        replaced: Owner and key of those that stood for another job before.
+    """
+    if new:
+        await connection.fetch(_FORGET)
+        if replaced:
+            rows = [{"by_owner": owner, "by_key": key} for owner, key in sorted(replaced)]
+            await connection.run_many(_REPLACE, rows)
+        await connection.run_many(_REMEMBER, [msgspec.structs.asdict(key) for key in new])

@@ -1,0 +1,125 @@
+"""What has waited or run for too long: found here, and ended. Split from `jobs.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy import Float, Integer, bindparam, exists, or_, select, update
+
+from dalston.common.models import Failure, TaskStatus
+from dalston.db.journal import record, task_entry
+from dalston.db.locking import Locked
+from dalston.db.parameters import ERROR, reason
+from dalston.db.statements import Connection, Statement
+from dalston.db.tables import DatabaseAgo, DatabaseNow, edges, jobs, tasks
+
+_LIMIT = bindparam("limit", type_=Integer)
+_LATE_JOBS = Statement(
+    # A job that has ended has none.
+    select(jobs.c.id, jobs.c.resumed, jobs.c.deadline_seconds)
+    .where(jobs.c.deadline_at < DatabaseAgo(0))
+    .order_by(jobs.c.deadline_at)
+    .limit(_LIMIT)
+)
+_before = tasks.alias("before")
+_SINCE = DatabaseAgo(bindparam("seconds", type_=Float))
+_WAITING = Statement(
+    select(tasks.c.id, tasks.c.job_id, tasks.c.stage, tasks.c.hand_out)
+    .join(jobs, jobs.c.id == tasks.c.job_id)
+    .where(
+        tasks.c.engine_id == bindparam("engine_id"),
+        tasks.c.status == TaskStatus.READY.value,
+        or_(tasks.c.not_before.is_(None), tasks.c.not_before < _SINCE),
+        jobs.c.started_at < _SINCE,
+        # It became ready when the last of these had ended.
+        ~exists(
+            select(edges.c.task_id)
+            .join(_before, _before.c.id == edges.c.after_id)
+            .where(edges.c.task_id == tasks.c.id, _before.c.completed_at >= _SINCE)
+        ),
+    )
+    .order_by(tasks.c.rank)
+    .limit(_LIMIT)
+)
+_GIVE_UP = Statement(
+    update(tasks)
+    .where(
+        tasks.c.id == bindparam("by_id"),
+        tasks.c.hand_out == bindparam("by_hand_out"),
+        tasks.c.status == TaskStatus.READY.value,
+    )
+    .values(**ERROR, status=TaskStatus.FAILED.value, completed_at=DatabaseNow())
+)
+
+
+class LateJob(msgspec.Struct, frozen=True):
+    """A job that has not ended within its deadline.
+
+    Attributes:
+        resumed: How often it had been resumed when that was found.
+        seconds: How long it was allowed to take.
+    """
+
+    job_id: str
+    resumed: int
+    seconds: float
+
+
+class WaitingTask(msgspec.Struct, frozen=True):
+    """A ready task that no engine takes."""
+
+    job_id: str
+    task_id: str
+    stage: str
+    hand_out: int
+
+
+async def late_jobs(connection: Connection, limit: int) -> list[LateJob]:
+    """Return jobs whose deadline has passed."""
+    rows = await connection.fetch(_LATE_JOBS, limit=limit)
+    return [LateJob(row.id, row.resumed, row.deadline_seconds or 0.0) for row in rows]
+
+
+async def waiting_tasks(
+    connection: Connection, engine_id: str, seconds: float, limit: int
+) -> list[WaitingTask]:
+    """Return the tasks of an engine that have been ready for longer than some seconds."""
+    rows = await connection.fetch(_WAITING, engine_id=engine_id, seconds=seconds, limit=limit)
+    return [WaitingTask(row.job_id, row.id, row.stage, row.hand_out) for row in rows]
+
+
+async def give_up_tasks(
+    connection: Connection, locked: Locked, reasons: Mapping[WaitingTask, Failure]
+) -> Sequence[WaitingTask]:
+    """Ready → failed, for tasks that nobody has begun.
+
+    Returns:
+        Those that were.
+    """
+    given_up = [
+        waiting
+        for waiting in reasons
+        if (task := locked.tasks.get(waiting.task_id)) is not None
+        and task.status is TaskStatus.READY
+        and task.hand_out == waiting.hand_out
+    ]
+    rows = [
+        {"by_id": waiting.task_id, "by_hand_out": waiting.hand_out} | reason(reasons[waiting])
+        for waiting in given_up
+    ]
+    await connection.run_many(_GIVE_UP, rows)
+    story = [
+        task_entry(
+            waiting.job_id,
+            waiting.task_id,
+            TaskStatus.READY,
+            TaskStatus.FAILED,
+            f"{reasons[waiting].code}: {reasons[waiting].message}",
+        )
+        for waiting in given_up
+    ]
+    record(connection, story)
+    for waiting in given_up:
+        locked.tasks[waiting.task_id].status = TaskStatus.FAILED
+    return given_up

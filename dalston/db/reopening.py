@@ -1,0 +1,182 @@
+"""Puts a job that has ended back to be planned, with what is done kept. Split from `jobs.py`.
+
+Tasks that are to be done again are replaced, not turned back: their rows go, and the plan makes
+new ones with ids of their own. So nothing that is still said about an old attempt can be taken for
+something about the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Float, bindparam, delete, insert, select, update
+
+from dalston.common.models import TERMINAL_JOB, Job, JobStatus, Task, TaskStatus
+from dalston.db.journal import job_entry, record
+from dalston.db.locking import Locked
+from dalston.db.parameters import NO_ERROR, given
+from dalston.db.statements import Connection, Statement, any_of, one_of
+from dalston.db.tables import DatabaseLater, edges, jobs, tasks, versions
+
+_VERSION_VALUES = (
+    "job_id version status parameters rerun tasks transcript transcript_path error_code "
+    "error_message started_at completed_at"
+)
+_NEW_VERSION = Statement(insert(versions).values(**given(versions, _VERSION_VALUES)))
+_SMALL_TRANSCRIPT = Statement(
+    select(tasks.c.output).where(tasks.c.job_id == bindparam("job_id"), tasks.c.final == 1)
+)
+_DROP = [
+    Statement(delete(edges).where(any_of(edges.c.task_id, "task_ids"))),
+    Statement(delete(edges).where(any_of(edges.c.after_id, "task_ids"))),
+    Statement(delete(tasks).where(any_of(tasks.c.id, "task_ids"))),
+]
+_AGAIN = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("by_id"), one_of(jobs.c.status, sorted(TERMINAL_JOB)))
+    .values(
+        **NO_ERROR,
+        status=JobStatus.PENDING.value,
+        resumed=jobs.c.resumed + 1,
+        started_at=None,
+        completed_at=None,
+        deadline_at=DatabaseLater(bindparam("by_deadline", type_=Float)),
+    )
+)
+_RETRY = Statement(_AGAIN)
+_RERUN = Statement(
+    _AGAIN.values(
+        version=jobs.c.version + 1,
+        transcript_path=None,
+        parameters=bindparam("by_parameters", type_=jobs.c.parameters.type),
+        rerun=bindparam("by_rerun", type_=jobs.c.rerun.type),
+    )
+)
+
+
+class Rerun(msgspec.Struct, frozen=True):
+    """What a rerun is asked for.
+
+    Attributes:
+        from_stage: The first stage that is done again.
+        options: What changes of the job's parameters, as it was sent.
+        parameters: What they are from now on.
+    """
+
+    from_stage: str
+    options: dict[str, Any]
+    parameters: dict[str, Any]
+
+
+def is_kept(task: Task) -> bool:
+    """Tell whether a task has come to an end that a retry leaves as it is."""
+    if task.status is TaskStatus.FAILED:
+        return task.optional
+    return task.status in {TaskStatus.COMPLETED, TaskStatus.SKIPPED}
+
+
+def with_all_behind(task_ids: Iterable[str], pairs: Collection[tuple[str, str]]) -> set[str]:
+    """Return some tasks and all that come after them.
+
+    Args:
+        task_ids: The tasks.
+        pairs: Which task comes after which one.
+    """
+    behind = set(task_ids)
+    new = behind
+    while new:
+        new = {task_id for task_id, after_id in pairs if after_id in new} - behind
+        behind |= new
+    return behind
+
+
+async def retry_job(
+    connection: Connection, locked: Locked, job_id: str, drop: Sequence[str]
+) -> bool:
+    """Failed or cancelled → pending: what isn't done will be planned once more.
+
+    Args:
+        connection: An open write transaction.
+        locked: Holds the job.
+        job_id: The job.
+        drop: Its tasks that are not done, and all behind them.
+
+    Returns:
+        Whether it was; a job that has a result, or still runs, isn't.
+    """
+    if locked.job_status.get(job_id) not in {JobStatus.FAILED, JobStatus.CANCELLED}:
+        return False
+    job = locked.jobs[job_id]
+    await _drop(connection, drop)
+    await connection.run_many(_RETRY, [_naming(job)])
+    return _reopened(connection, locked, job_id, "retried: what was finished is kept")
+
+
+async def rerun_job(  # noqa: PLR0917 - a transition's usual parameters, and what is new
+    connection: Connection,
+    locked: Locked,
+    job_id: str,
+    own_tasks: Sequence[Task],
+    drop: Sequence[str],
+    rerun: Rerun,
+) -> bool:
+    """Ended → pending, as the next version; the present one is kept beside it.
+
+    Args:
+        connection: An open write transaction.
+        locked: Holds the job.
+        job_id: The job.
+        own_tasks: All its tasks.
+        drop: Those that are to be done again.
+        rerun: Where it begins, and with what.
+
+    Returns:
+        Whether it was; a job that still runs isn't.
+    """
+    if locked.job_status.get(job_id) not in TERMINAL_JOB:
+        return False
+    job = locked.jobs[job_id]
+    final = await connection.fetch_one(_SMALL_TRANSCRIPT, job_id=job_id)
+    # It goes with the task's row; the object that people find is the newest version's.
+    transcript = None if final is None else final.output
+    await connection.run_many(_NEW_VERSION, [_version(job, own_tasks, transcript)])
+    await _drop(connection, drop)
+    shown = {"from_stage": rerun.from_stage, "options": rerun.options}
+    asked = {"by_parameters": rerun.parameters, "by_rerun": shown}
+    await connection.run_many(_RERUN, [_naming(job) | asked])
+    why = f"rerun from {rerun.from_stage}, as version {job.version + 1}"
+    return _reopened(connection, locked, job_id, why)
+
+
+def _version(job: Job, own_tasks: Sequence[Task], transcript: str | None) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "version": job.version,
+        "status": job.status.value,
+        "parameters": job.parameters,
+        "rerun": job.rerun,
+        "tasks": msgspec.to_builtins(list(own_tasks)),
+        "transcript": transcript,
+        "transcript_path": job.transcript_path,
+        "error_code": None if job.error is None else job.error.code,
+        "error_message": None if job.error is None else job.error.message,
+        "started_at": job.started_at,
+        "completed_at": job.completed_at,
+    }
+
+
+def _naming(job: Job) -> dict[str, Any]:
+    return {"by_id": job.id, "by_deadline": job.deadline_seconds}
+
+
+async def _drop(connection: Connection, task_ids: Sequence[str]) -> None:
+    for statement in _DROP:
+        await connection.fetch(statement, task_ids=task_ids)
+
+
+def _reopened(connection: Connection, locked: Locked, job_id: str, why: str) -> bool:
+    record(connection, [job_entry(job_id, locked.job_status[job_id], JobStatus.PENDING, why)])
+    locked.job_status[job_id] = JobStatus.PENDING
+    return True

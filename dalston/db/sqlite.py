@@ -1,0 +1,130 @@
+"""Connections to SQLite; everything about its driver is in here."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import aiosqlite
+from sqlalchemy import Dialect
+from sqlalchemy.dialects.sqlite.aiosqlite import dialect as sqlite_dialect
+from sqlalchemy.engine import URL
+
+from dalston.db.statements import Connection, Parameters, Row, Statement, chunks
+
+DIALECT: Dialect = sqlite_dialect()
+_CONNECTIONS = 5
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""What SQLite says when the same statement may work later. The lowest byte is the kind."""
+_KIND = 0xFF
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",
+)
+
+
+class SQLiteConnection(Connection):
+    """A connection of aiosqlite: each call is one trip to its thread."""
+
+    def __init__(self, driver: aiosqlite.Connection) -> None:
+        super().__init__()
+        self._driver = driver
+
+    async def fetch(self, statement: Statement, **parameters: object) -> list[Row]:
+        """Run a statement and return its rows."""
+        compiled = statement.on(DIALECT)
+        found = await self._driver.execute_fetchall(compiled.sql, compiled.values(parameters))
+        return compiled.rows([tuple(row) for row in found])
+
+    async def run_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        """Run a statement once for each row of parameters, thousands on one trip."""
+        compiled = statement.on(DIALECT)
+        for some in chunks(rows):
+            await self._driver.executemany(compiled.sql, [compiled.values(row) for row in some])
+
+    async def script(self, sql: str) -> None:
+        """Run a statement that has neither parameters nor rows."""
+        await self._driver.execute_fetchall(sql)
+
+
+class SQLitePool:
+    """Connections of aiosqlite, each with a thread of its own, opened when they are needed.
+
+    Args:
+        url: The database's.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._path = url.database or ":memory:"
+        self._idle: list[aiosqlite.Connection] = []
+        self._free = asyncio.Semaphore(_CONNECTIONS)
+        # SQLite lets one transaction write at a time, and whoever waits for it inside SQLite
+        # sleeps for longer and longer.
+        self._writing = asyncio.Lock()
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Connection]:
+        """Lend a connection."""
+        async with self._lend_driver() as driver:
+            yield SQLiteConnection(driver)
+
+    @asynccontextmanager
+    async def lend_for_writing(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction.
+
+        SQLite takes its one write lock at the beginning: a transaction that reads first and
+        writes later would otherwise fail at once whenever another one writes.
+        """
+        async with self._writing, self._lend_driver() as driver:
+            connection = SQLiteConnection(driver)
+            try:
+                await connection.script("BEGIN IMMEDIATE")
+                yield connection
+                await connection.flush()
+                await connection.script("COMMIT")
+            except BaseException:
+                # Also when BEGIN was given up: its thread comes to it all the same.
+                await driver.rollback()
+                raise
+
+    @asynccontextmanager
+    async def _lend_driver(self) -> AsyncIterator[aiosqlite.Connection]:
+        async with self._free:
+            driver = self._idle.pop() if self._idle else await self._connect()
+            try:
+                yield driver
+            finally:
+                self._idle.append(driver)
+
+    async def _connect(self) -> aiosqlite.Connection:
+        # The driver must not begin transactions by itself.
+        driver = await aiosqlite.connect(self._path, isolation_level=None)
+        for pragma in _PRAGMAS:
+            await driver.execute_fetchall(f"PRAGMA {pragma}")
+        return driver
+
+    async def close(self) -> None:
+        """Close all connections."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    @staticmethod
+    def is_passing(error: Exception) -> bool:
+        """Tell whether an error is of the moment: the same statement may work later."""
+        if isinstance(error, sqlite3.Error):
+            return getattr(error, "sqlite_errorcode", 0) & _KIND in _PASSING
+        return isinstance(error, OSError | TimeoutError)
