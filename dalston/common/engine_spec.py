@@ -5,33 +5,76 @@ Formats are described in `docs/engines.md` and `docs/pipelines.md`.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
 
 from dalston.common.errors import ConfigurationError
 from dalston.common.languages import LANGUAGES
+from dalston.common.models import ATTEMPT_LIMITS, Cause
+from dalston.common.pipeline_checks import check_stages, unable_stages, without
 
 ANY_LANGUAGE = "*"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _STAGE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
+_SPDX = r"[A-Za-z0-9][A-Za-z0-9.+-]*"
+_LICENSE = re.compile(rf"\(*{_SPDX}\)*(?: (?:AND|OR|WITH) \(*{_SPDX}\)*)*")
+"""An SPDX expression, as far as its form shows: `MIT`, `Apache-2.0 AND (MIT OR BSD-3-Clause)`."""
+
+Megabytes = Annotated[int, msgspec.Meta(gt=0)]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long one task may take: a base, and more for longer audio.
+    """How long one task may take, and what the engine's process may take meanwhile.
 
     Attributes:
         base_seconds: Seconds that any task may take.
         seconds_per_audio_second: Added for each second of audio.
+        memory_mb: Megabytes that the process may have for itself; no limit if None.
+        file_mb: Megabytes that a file may have that it writes by itself.
     """
 
     base_seconds: float = 60.0
     seconds_per_audio_second: float = 2.0
+    memory_mb: Megabytes | None = None
+    file_mb: Megabytes = 4096
+
+
+class Retries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a task that failed is tried again.
+
+    Attributes:
+        tries: How often it is tried in all, should each fail in a way that a retry may cure.
+        first_seconds: Pause before the second try.
+        factor: Each later pause is so many times as long as the one before.
+        longest_seconds: But never longer than this.
+        jitter: Share by which a pause is made longer or shorter at random, 0 to 1, so that what
+            failed together isn't tried again together.
+    """
+
+    tries: Annotated[int, msgspec.Meta(ge=1, le=100)] = ATTEMPT_LIMITS[Cause.RETRY]
+    first_seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 1.0
+    factor: Annotated[float, msgspec.Meta(ge=1, le=100)] = 2.0
+    longest_seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 60.0
+    jitter: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.25
+
+    def pause(self, failures: int, chance: float) -> float:
+        """Return how many seconds to wait after a failure.
+
+        Args:
+            failures: How many there have been, this one included.
+            chance: At random between 0 and 1.
+        """
+        # The exponent is bounded because a float is.
+        grown = self.first_seconds * self.factor ** min(failures - 1, 60)
+        spread = 1.0 + self.jitter * (2.0 * chance - 1.0)
+        return min(grown, self.longest_seconds) * spread
 
 
 class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,11 +82,31 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         memory_mb: Megabytes of memory with its model loaded.
+        model_memory_mb: The same with models that need another amount, by the value of the
+            configuration's `model`.
         gpu: `none`, `optional` or `required`.
+        audio: Whether it looks at the audio; if not, that isn't brought to it. `on_demand`: it
+            reads a long recording with `open_audio` alone, which brings what is read.
     """
 
-    memory_mb: int = 128
-    gpu: str = "none"
+    memory_mb: Megabytes = 128
+    model_memory_mb: dict[str, Megabytes] = {}
+    gpu: Literal["none", "optional", "required"] = "none"
+    audio: bool | Literal["on_demand"] = True
+
+
+class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model that the engine computes with: what it is, where it comes from, whose it is.
+
+    Attributes:
+        name: For people.
+        source: Who made it, and how it gets onto the machine.
+        license: Of the weights, as an SPDX expression; `NOASSERTION` if nobody states one.
+    """
+
+    name: str
+    source: str
+    license: str
 
 
 class EngineSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,21 +115,30 @@ class EngineSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         id: Lower case, digits and hyphens; names the queue.
         stage: The stage that it does.
+        further_stages: Other stages that the same model can do.
         languages: Codes, or `*` for every language of `languages.py`.
+        languages_of_models: What differs from that, by a pattern of the model's name.
         produces: What its output has: `segments`, `words`, `audio` …
         config: JSON schema of its configuration, with defaults.
+        license: Of the engine and the libraries that it needs, as an SPDX expression.
+        weights: The models that it computes with, if any.
+        retries: How a task of it that failed is tried again.
     """
 
     id: str
     version: str
     stage: str
+    further_stages: list[str] = []
     description: str = ""
     languages: list[str] = msgspec.field(default_factory=lambda: [ANY_LANGUAGE])
+    languages_of_models: dict[str, list[str]] = {}
     produces: list[str] = []
     config: dict[str, Any] = {}
     needs: Needs = Needs()
     limits: Limits = Limits()
+    retries: Retries = Retries()
     license: str = ""
+    weights: list[Weights] = []
     folder: Path | None = None
 
     def defaults(self) -> dict[str, Any]:
@@ -78,9 +150,26 @@ class EngineSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Tell whether the configuration has that property."""
         return name in self.config.get("properties", {})
 
-    def known_languages(self) -> list[str]:
-        """Return the codes of all languages that it knows, sorted."""
-        return sorted(LANGUAGES) if ANY_LANGUAGE in self.languages else sorted(self.languages)
+    def memory_mb(self, config: Mapping[str, Any]) -> int:
+        """Return the megabytes of memory that it takes with a configuration."""
+        needs = self.needs
+        return needs.model_memory_mb.get(str(config.get("model")), needs.memory_mb)
+
+    def does(self, stage: str) -> bool:
+        """Tell whether it can do a stage."""
+        return stage == self.stage or stage in self.further_stages
+
+    def known_languages(self, model: str | None = None) -> list[str]:
+        """Return the codes of all languages that it knows, sorted.
+
+        Args:
+            model: Name of the model that it would use.
+        """
+        known = self.languages
+        for pattern, languages in self.languages_of_models.items():
+            if model is not None and fnmatch.fnmatchcase(model, pattern):
+                known = languages
+        return sorted(LANGUAGES) if ANY_LANGUAGE in known else sorted(known)
 
     def configure(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Return a complete configuration: defaults, then each mapping over the one before.
@@ -91,15 +180,18 @@ class EngineSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         merged = self.defaults()
         for override in overrides:
             merged.update(override)
+        if not self.config:
+            return merged
         # Imported here because only a process that checks configurations should carry it.
-        import jsonschema  # noqa: PLC0415
+        import fastjsonschema  # noqa: PLC0415
 
         try:
-            jsonschema.validate(merged, self.config or True)
-        except jsonschema.ValidationError as error:
-            where = ".".join(str(part) for part in error.path) or "configuration"
+            fastjsonschema.validate(self.config, merged, use_default=False)
+        except fastjsonschema.JsonSchemaValueException as error:
+            where = ".".join(str(part) for part in error.path[1:]) or "configuration"
+            what = error.message.removeprefix(str(error.name)).strip()
             raise ConfigurationError(
-                f"Engine {self.id}: {where}: {error.message}. Its engine.yaml says what is allowed."
+                f"Engine {self.id}: {where}: {what}. Its engine.yaml says what is allowed."
             ) from None
         return merged
 
@@ -112,12 +204,27 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         engine: Id of the engine that serves it.
         after: Names of the stages whose outputs it gets.
         config: Overrides of the engine's configuration.
+        each: What one task of it works on: the whole `recording`, or each `chunk`; or there is
+            one task for the `first_chunk`, whose output those of all chunks may use.
+        optional: Whether a job goes on without it should it fail.
+        when: Fields of the request and the values that they must have for the stage to be done;
+            null is a field that isn't given, a list has several values that will do.
     """
 
     stage: str
     engine: str
     after: list[str] = []
     config: dict[str, Any] = {}
+    each: Literal["recording", "chunk", "first_chunk"] = "recording"
+    optional: bool = False
+    when: dict[str, Any] = {}
+
+    def wanted(self, parameters: Mapping[str, Any]) -> bool:
+        """Tell whether a request with these fields wants it done."""
+        return all(
+            parameters.get(name) in (value if isinstance(value, list) else [value])
+            for name, value in self.when.items()
+        )
 
 
 class Pipeline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,12 +248,10 @@ class Catalog(msgspec.Struct, frozen=True):
     engines: dict[str, EngineSpec]
     pipelines: dict[str, Pipeline]
 
-    def language_engine(self, pipeline: Pipeline) -> EngineSpec | None:
-        """Return the engine that decides which languages a pipeline knows: its transcriber."""
-        for stage in pipeline.stages:
-            if stage.stage == "transcribe":
-                return self.engines[stage.engine]
-        return None
+    @staticmethod
+    def transcriber(pipeline: Pipeline) -> Stage | None:
+        """Return the stage that decides which languages a pipeline knows."""
+        return next((stage for stage in pipeline.stages if stage.stage == "transcribe"), None)
 
 
 def read_engine(folder: Path) -> EngineSpec:
@@ -163,12 +268,37 @@ def read_engine(folder: Path) -> EngineSpec:
         raise ConfigurationError(f"{path}: {error}") from None
     if not _NAME.fullmatch(spec.id):
         raise ConfigurationError(f"{path}: id must be lower case letters, digits and hyphens")
-    if not _STAGE.fullmatch(spec.stage):
+    if not all(_STAGE.fullmatch(stage) for stage in (spec.stage, *spec.further_stages)):
         raise ConfigurationError(f"{path}: stage must be lower case letters, digits and _")
-    unknown = set(spec.languages) - set(LANGUAGES) - {ANY_LANGUAGE}
+    named = {*spec.languages, *(code for of in spec.languages_of_models.values() for code in of)}
+    unknown = named - set(LANGUAGES) - {ANY_LANGUAGE}
     if unknown:
         raise ConfigurationError(f"{path}: unknown languages: {', '.join(sorted(unknown))}")
+    if not spec.languages:
+        raise ConfigurationError(f'{path}: languages is empty; write ["*"] for all of them')
+    _check_origin(spec, path)
     return spec
+
+
+def _check_origin(spec: EngineSpec, path: Path) -> None:
+    """Refuse what doesn't say in a usable form whose the engine and its weights are."""
+    for weights in spec.weights:
+        if not weights.name.strip() or not weights.source.strip():
+            raise ConfigurationError(f"{path}: each of the weights needs a name and a source")
+    for license_ in filter(None, [spec.license, *(weights.license for weights in spec.weights)]):
+        if not _LICENSE.fullmatch(license_):
+            raise ConfigurationError(
+                f"{path}: the license '{license_}' is no SPDX expression, like MIT or "
+                f"Apache-2.0 AND BSD-3-Clause"
+            )
+    if not all(weights.license for weights in spec.weights):
+        raise ConfigurationError(
+            f"{path}: each of the weights needs a license; NOASSERTION if nobody states one"
+        )
+    if spec.needs.model_memory_mb and not spec.accepts("model"):
+        raise ConfigurationError(
+            f"{path}: needs.model_memory_mb is for engines whose config has a property `model`"
+        )
 
 
 def read_catalog(
@@ -225,7 +355,9 @@ def _read_pipeline(
     if not _NAME.fullmatch(pipeline.name):
         raise ConfigurationError(f"{path}: name must be lower case letters, digits and hyphens")
     stages = [_resolve(stage, path, variables) for stage in pipeline.stages]
-    _check_stages(stages, engines, path)
+    if unable := unable_stages(pipeline.stages, stages, engines):
+        stages = [without(stage, unable) for stage in stages if stage.stage not in unable]
+    check_stages(stages, engines, path)
     return msgspec.structs.replace(pipeline, stages=stages)
 
 
@@ -237,43 +369,6 @@ def _resolve(stage: Stage, path: Path, variables: Mapping[str, str]) -> Stage:
         return variables[match[1]]
 
     return msgspec.structs.replace(stage, engine=_VARIABLE.sub(value, stage.engine))
-
-
-def _check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: Path) -> None:
-    seen: set[str] = set()
-    for stage in stages:
-        spec = engines.get(stage.engine)
-        if spec is None:
-            known = ", ".join(sorted(engines)) or "none"
-            raise ConfigurationError(
-                f"{path}: stage {stage.stage} wants the engine '{stage.engine}', which isn't "
-                f"there. Known engines: {known}. Add its folder to DALSTON_ENGINES or correct "
-                f"the pipeline."
-            )
-        if spec.stage != stage.stage:
-            raise ConfigurationError(
-                f"{path}: engine {spec.id} does the stage {spec.stage}, not {stage.stage}"
-            )
-        if stage.stage in seen:
-            raise ConfigurationError(f"{path}: stage {stage.stage} is there twice")
-        missing = [name for name in stage.after if name not in seen]
-        if missing:
-            raise ConfigurationError(
-                f"{path}: stage {stage.stage} comes after {', '.join(missing)}, which is not "
-                f"listed above it. Put that first, or take it out of `after`."
-            )
-        try:
-            spec.configure(stage.config)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{path}: {error.message}") from None
-        seen.add(stage.stage)
-    needed = {name for stage in stages for name in stage.after}
-    finals = [stage.stage for stage in stages if stage.stage not in needed]
-    if len(finals) != 1:
-        raise ConfigurationError(
-            f"{path}: exactly one stage must come last and give the transcript; "
-            f"here it is: {', '.join(finals) or 'none'}"
-        )
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -17,9 +17,11 @@ class DalstonError(Exception):
         param: The request's field that is wrong, if one is.
     """
 
-    code: ClassVar[str] = "internal_error"
-    http_status: ClassVar[int] = 500
-    retryable: ClassVar[bool] = False
+    code = "internal_error"
+    http_status = 500
+    retryable = False
+    job_id: str | None = None
+    """The job that it is about, where the request made one: it goes on, or shows what happened."""
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
@@ -94,6 +96,63 @@ class UnsupportedLanguageError(RequestError):
     code = "unsupported_language"
 
 
+class UnsupportedOptionError(RequestError):
+    """The pipeline, or its model, can't do what an option asks for."""
+
+    code = "unsupported_option"
+
+
+class UnsupportedValueError(RequestError):
+    """A field of OpenAI's has a value that the engine can't do; the message says what it can."""
+
+    code = "unsupported_value"
+
+
+class ModelNotFoundError(RequestError):
+    """No model of that name; the message lists those that there are."""
+
+    code = "model_not_found"
+    http_status = 404
+
+
+class UnsupportedTaskError(RequestError):
+    """The model can't translate."""
+
+    code = "unsupported_task"
+
+
+class ContradictoryOptionsError(RequestError):
+    """Two options can't be true together."""
+
+    code = "contradictory_options"
+
+
+class InvalidIdempotencyKeyError(RequestError):
+    """The header `Idempotency-Key` is not one that can be kept."""
+
+    code = "invalid_idempotency_key"
+
+
+class InvalidKeyError(RequestError):
+    """There is no API key, or none that is valid: all such requests hear the same."""
+
+    code = "invalid_api_key"
+    http_status = 401
+
+
+class InsufficientScopeError(RequestError):
+    """The API key doesn't allow this."""
+
+    code = "insufficient_scope"
+    http_status = 403
+
+
+class UnknownStageError(RequestError):
+    """The job's pipeline has no stage of that name."""
+
+    code = "unknown_stage"
+
+
 class NotFoundError(RequestError):
     """Nothing is there."""
 
@@ -107,11 +166,31 @@ class JobNotFoundError(NotFoundError):
     code = "job_not_found"
 
 
+class VersionNotFoundError(NotFoundError):
+    """The job has no such version, or its transcript is gone."""
+
+    code = "version_not_found"
+
+
 class MethodNotAllowedError(RequestError):
     """The path exists, but not for that method."""
 
     code = "method_not_allowed"
     http_status = 405
+
+
+class ModelMissingError(RequestError):
+    """The job needs a model that isn't on the machine of any engine that could do it."""
+
+    code = "model_missing"
+    http_status = 409
+
+
+class EngineNotUsableError(RequestError):
+    """The job needs an engine that can't work until somebody has done something about it."""
+
+    code = "engine_not_usable"
+    http_status = 409
 
 
 class BodyTimeoutError(RequestError):
@@ -120,6 +199,44 @@ class BodyTimeoutError(RequestError):
     code = "body_timeout"
     http_status = 408
     retryable = True
+
+
+class IdempotentJobGoneError(RequestError):
+    """The job that an idempotency key stands for has been deleted."""
+
+    code = "idempotent_job_gone"
+    http_status = 409
+
+
+class ConflictError(RequestError):
+    """The job isn't in a state in which this can be done."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class JobFinishedError(ConflictError):
+    """The job has ended: there is nothing left to cancel."""
+
+    code = "job_finished"
+
+
+class JobNotFinishedError(ConflictError):
+    """The job still waits or runs."""
+
+    code = "job_not_finished"
+
+
+class JobCompletedError(ConflictError):
+    """The job has its result: there is nothing to retry."""
+
+    code = "job_completed"
+
+
+class ObjectsGoneError(ConflictError):
+    """What the job would have to go on from has been deleted."""
+
+    code = "objects_gone"
 
 
 class FileTooLargeError(RequestError):
@@ -134,6 +251,64 @@ class UnsupportedContentTypeError(RequestError):
 
     code = "unsupported_content_type"
     http_status = 415
+
+
+class IdempotencyKeyReusedError(RequestError):
+    """The same idempotency key came with another content before."""
+
+    code = "idempotency_key_reused"
+    http_status = 422
+
+
+class LimitReachedError(RequestError):
+    """The owner may not have more of something now.
+
+    Args:
+        message: For people.
+        param: As of every error.
+        most: The limit.
+        retry_after: Seconds until a repeated request may succeed.
+
+    Attributes:
+        quota: Name of the limit in the headers.
+        window: Seconds that the limit holds for; None where time doesn't matter.
+    """
+
+    code = "limit_reached"
+    http_status = 429
+    retryable = True
+    quota: ClassVar[str] = "limit"
+    window: ClassVar[int | None] = None
+
+    def __init__(
+        self, message: str, *, param: str | None = None, most: int = 0, retry_after: int = 1
+    ) -> None:
+        super().__init__(message, param=param)
+        self.most = most
+        self.retry_after = retry_after
+
+
+class TooManyRequestsError(LimitReachedError):
+    """More requests in a minute than the owner may send."""
+
+    code = "too_many_requests"
+    quota = "requests"
+    window = 60
+
+
+class TooManyJobsError(LimitReachedError):
+    """As many of the owner's jobs are unfinished as may be."""
+
+    code = "too_many_jobs"
+    quota = "jobs"
+
+
+class AudioLimitError(LimitReachedError):
+    """The owner's hours of audio for this day are used up."""
+
+    code = "audio_limit_reached"
+    quota = "audio"
+    window = 86400
 
 
 class HeadersTooLargeError(RequestError):
@@ -173,6 +348,12 @@ class ConfigurationError(DalstonError):
     """The server can't start as it is configured; the message says what to change."""
 
     code = "invalid_configuration"
+
+
+class KeyNotFoundError(ConfigurationError):
+    """No API key has that prefix."""
+
+    code = "key_not_found"
 
 
 class DataFolderInUseError(ConfigurationError):

@@ -2,46 +2,99 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from dalston.common.messages import Event, JobUpdated, decode_event, encode
-from dalston.common.redis import EVENT_GROUP, EVENTS, job_channel
+from dalston.common.leases import LEASE_MS, LeaseUpdate
+from dalston.common.messages import Event, JobUpdated, decode_event, decode_update, encode
+from dalston.common.redis import EVENT_GROUP, EVENTS, job_channel, lease_key
+from dalston.common.scripts import Scripts
 
 STREAM_LENGTH = 100_000
 """Events that the stream keeps, about."""
 BATCH = 256
-"""Events that are read at a time."""
+"""Events that are read, or sent, at a time."""
+_NO_LEASE = ("", "", "", "", "", "")
+
+
+class _Posted(NamedTuple):
+    """An event that waits to be sent, and what its attempt's lease shall say before that."""
+
+    event: Event
+    update: LeaseUpdate | None
+    sent: asyncio.Future[None]
 
 
 class EventBus:
-    """Sends and reads events."""
+    """Sends and reads events.
+
+    What is posted while one round trip is under way goes together in the next: nobody waits for
+    a full batch, and the busier a process is, the less each event costs.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._scripts = Scripts(redis)
+        self._posted: deque[_Posted] = deque()
+        self._sending: asyncio.Task[None] | None = None
+
+    def post(self, event: Event, update: LeaseUpdate | None = None) -> asyncio.Future[None]:
+        """Send an event soon, after all that were posted before.
+
+        Args:
+            event: Goes to the stream and to the listeners.
+            update: What the lease of the event's attempt says from then on, if it is still that
+                attempt's: it is written first.
+
+        Returns:
+            Done once it has been sent; carries the error of Redis if it could not be.
+        """
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._posted.append(_Posted(event, update, sent))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send())
+        return sent
 
     async def emit(self, events: Sequence[Event]) -> None:
         """Append events to the stream and tell the listeners."""
-        if not events:
-            return
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for event in events:
-                data = encode(event)
-                pipe.xadd(EVENTS, {"data": data}, maxlen=STREAM_LENGTH, approximate=True)
-                pipe.publish(EVENTS, data)
-                pipe.publish(job_channel(event.job_id), data)
-            await pipe.execute()
+        if events:
+            await asyncio.gather(*(self.post(event) for event in events))
 
-    async def notify(self, updates: Sequence[JobUpdated]) -> None:
-        """Tell listeners about changes that are committed already."""
-        if not updates:
-            return
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for update in updates:
-                pipe.publish(job_channel(update.job_id), encode(update))
-            await pipe.execute()
+    async def _send(self) -> None:
+        try:
+            while self._posted:
+                count = min(len(self._posted), BATCH)
+                await self._send_together([self._posted.popleft() for _ in range(count)])
+        finally:
+            self._sending = None
+
+    async def _send_together(self, batch: Sequence[_Posted]) -> None:
+        try:
+            await self._scripts.run("report", *_report(batch))
+        except BaseException as error:
+            if isinstance(error, ResponseError) and len(batch) > 1:
+                # One that Redis refuses must not keep the others from being heard.
+                for posted in batch:
+                    await self._send_together([posted])
+                return
+            for posted in batch:
+                if not posted.sent.done():
+                    posted.sent.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for posted in batch:
+                if not posted.sent.done():
+                    posted.sent.set_result(None)
+
+    def listener(self) -> JobListener:
+        """Return a new ear for what is told of some jobs."""
+        return JobListener(self._redis)
 
     async def read(self, consumer: str, wait_seconds: float) -> tuple[list[Event], int]:
         """Read the next events that no other orchestrator has read.
@@ -84,6 +137,48 @@ class EventBus:
         except ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
+
+
+class JobListener:
+    """Hears that jobs have changed. What it hears is a hint, and may be missed.
+
+    Args:
+        redis: Gets a connection of its own at the first job that is listened for.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._pubsub = redis.pubsub(ignore_subscribe_messages=True)
+        self._connecting = asyncio.Lock()
+
+    async def add(self, job_id: str) -> None:
+        """Listen for a job too."""
+        # Two first subscriptions at once would each make a connection, and one would be forgotten.
+        async with self._connecting:
+            await self._pubsub.subscribe(job_channel(job_id))
+
+    async def remove(self, job_id: str) -> None:
+        """Listen for a job no more."""
+        await self._pubsub.unsubscribe(job_channel(job_id))
+
+    async def heard(self, seconds: float) -> JobUpdated | None:
+        """Return the next change of a job's status, or None if none is heard in time."""
+        message = await self._pubsub.get_message(timeout=seconds)
+        return None if message is None else decode_update(message["data"])
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+
+
+def _report(batch: Sequence[_Posted]) -> tuple[list[str], list[Any]]:
+    """Return keys and arguments of the script that sends a batch."""
+    keys = [EVENTS]
+    arguments: list[Any] = [LEASE_MS, STREAM_LENGTH]
+    for event, update, _ in batch:
+        keys.append("" if update is None else lease_key(update.attempt.task_id))
+        arguments += (encode(event), job_channel(event.job_id))
+        arguments += _NO_LEASE if update is None else update.fields()
+    return keys, arguments
 
 
 def _entries(answer: object) -> list[tuple[bytes, dict[bytes, bytes]]]:

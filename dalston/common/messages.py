@@ -10,9 +10,38 @@ from typing import Any
 
 import msgspec
 
-from dalston.common.models import Failure, JobStatus
+from dalston.common.models import Failure, JobStatus, Part
 
 SCHEMA_VERSION = 1
+
+
+class PartOutput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The output of a stage for one chunk; times are seconds of the recording.
+
+    Attributes:
+        path: Object path of the output.
+        offset: Where the chunk's audio begins: zero of the times in the output.
+        core_start: Where the part begins that no other chunk has.
+        core_end: Where that ends.
+        channel: Which of the recording's channels it is of, counted from 1; None means all of
+            them, mixed.
+    """
+
+    path: str
+    offset: float
+    core_start: float
+    core_end: float
+    channel: int | None = None
+
+
+class SmallOutput(msgspec.Struct, frozen=True):
+    """The output of a stage that is small enough to travel by itself.
+
+    Attributes:
+        data: As JSON.
+    """
+
+    data: msgspec.Raw
 
 
 class QueueEntry(msgspec.Struct, frozen=True):
@@ -28,8 +57,17 @@ class QueueEntry(msgspec.Struct, frozen=True):
         stage: The stage's name.
         audio: Object path of the audio to work on.
         audio_bytes: Size of the original recording in bytes.
-        inputs: Object path of each earlier stage's output, by stage name.
+        inputs: Object path of each earlier stage's output, by stage name, or a small output
+            itself; a list in order of time where the stage worked on chunks and this task is about
+            the whole recording.
         config: The engine's configuration for the task.
+        final: Whether the task's output is its job's transcript.
+        expands: Whether the output says which tasks follow.
+        warnings: What went wrong in optional stages before.
+        chunk_of: The chunk that the task works on, by the stage that cut the recording. It may be
+            known before that stage has an output.
+        small_bytes: Bytes of an output that may be reported as it is, without an object.
+        audio_seconds: Length of the audio in seconds, if it is a chunk.
     """
 
     task_id: str
@@ -39,13 +77,26 @@ class QueueEntry(msgspec.Struct, frozen=True):
     stage: str
     audio: str
     audio_bytes: int
-    inputs: dict[str, str]
+    inputs: dict[str, str | SmallOutput | list[PartOutput]]
     config: dict[str, Any]
+    final: bool = False
+    expands: bool = False
+    warnings: list[str] = []
+    small_bytes: int = 0
+    chunk_of: dict[str, Part] = {}
+    audio_seconds: float | None = None
     v: int = SCHEMA_VERSION
 
 
 class JobCreated(msgspec.Struct, frozen=True, tag_field="type", tag="job.created"):
     """A job's row was committed."""
+
+    job_id: str
+    v: int = SCHEMA_VERSION
+
+
+class JobResumed(msgspec.Struct, frozen=True, tag_field="type", tag="job.resumed"):
+    """A job that had ended waits to be planned again, for what is left to do of it."""
 
     job_id: str
     v: int = SCHEMA_VERSION
@@ -77,9 +128,34 @@ class TaskStarted(Attempt, frozen=True, kw_only=True, tag_field="type", tag="tas
     v: int = SCHEMA_VERSION
 
 
-class TaskCompleted(Attempt, frozen=True, kw_only=True, tag_field="type", tag="task.completed"):
-    """The output is in the store."""
+class ChunkReady(Attempt, frozen=True, kw_only=True, tag_field="type", tag="task.chunk"):
+    """A chunk of the recording is in the store; the task that cuts goes on.
 
+    Attributes:
+        index: Its place among the recording's chunks, from 0.
+        part: What it is; its `path` is set.
+    """
+
+    index: int
+    part: Part
+    v: int = SCHEMA_VERSION
+
+
+class TaskCompleted(Attempt, frozen=True, kw_only=True, tag_field="type", tag="task.completed"):
+    """The output is in the store, or in the attempt's lease.
+
+    Attributes:
+        seconds: How long the engine worked on it, from its start to its outcome.
+        final: Whether the output is the job's transcript, as the queue's entry said.
+        expands: Whether the output says which tasks follow, likewise.
+        small: Whether the output is in the lease. It isn't in here, because the stream keeps its
+            last hundred thousand events.
+    """
+
+    seconds: float = 0.0
+    final: bool = False
+    expands: bool = False
+    small: bool = False
     v: int = SCHEMA_VERSION
 
 
@@ -96,7 +172,9 @@ class TaskReleased(Attempt, frozen=True, kw_only=True, tag_field="type", tag="ta
     v: int = SCHEMA_VERSION
 
 
-Event = JobCreated | TaskStarted | TaskCompleted | TaskErrored | TaskReleased
+Event = (
+    JobCreated | JobResumed | TaskStarted | ChunkReady | TaskCompleted | TaskErrored | TaskReleased
+)
 
 
 class JobUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="job.updated"):
@@ -109,6 +187,7 @@ class JobUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="job.updated
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _event_decoder = msgspec.json.Decoder(Event)
+_update_decoder = msgspec.json.Decoder(JobUpdated)
 _entry_decoder = msgspec.json.Decoder(QueueEntry)
 
 
@@ -124,6 +203,14 @@ def decode_event(data: bytes) -> Event | None:
     except _UNREADABLE:
         return None
     return event if event.v == SCHEMA_VERSION else None
+
+
+def decode_update(data: bytes) -> JobUpdated | None:
+    """Return what a job's channel says of its status, or None if it says something else."""
+    try:
+        return _update_decoder.decode(data)
+    except _UNREADABLE:
+        return None
 
 
 def decode_entry(data: bytes) -> QueueEntry | None:

@@ -58,12 +58,23 @@ class Cause(StrEnum):
     """A restarted server took back what it had been doing."""
 
 
+class Retention(StrEnum):
+    """What is deleted of a job some days after it has ended."""
+
+    KEEP = "keep"
+    """Nothing."""
+    DELETE_AUDIO = "delete_audio"
+    """The recording and what was made of it; the transcript and its like stay."""
+    DELETE_ALL = "delete_all"
+    """The job with all there is of it."""
+
+
 JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELLED}),
     JobStatus.RUNNING: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}),
-    JobStatus.COMPLETED: frozenset(),
-    JobStatus.FAILED: frozenset(),
-    JobStatus.CANCELLED: frozenset(),
+    JobStatus.COMPLETED: frozenset({JobStatus.PENDING}),
+    JobStatus.FAILED: frozenset({JobStatus.PENDING}),
+    JobStatus.CANCELLED: frozenset({JobStatus.PENDING}),
 }
 """Which status may follow which. `docs/states.md` draws it."""
 
@@ -98,7 +109,8 @@ CODE_LIMITS: dict[str, int] = {"invalid_engine_output": 2}
 _CODE_CHARACTERS = 64
 _MESSAGE_CHARACTERS = 4000
 JOB_ID = re.compile(r"job_[0-9a-f]{12}")
-TERMINAL_JOB = frozenset(status for status, after in JOB_TRANSITIONS.items() if not after)
+TERMINAL_JOB = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+"""A job stays there unless somebody asks for more: a retry or a rerun."""
 
 
 def new_job_id() -> str:
@@ -159,6 +171,13 @@ class Job(msgspec.Struct, frozen=True):
         audio_bytes: Its size in bytes.
         transcript_path: The final task's output, once completed.
         error: Why it failed, if it did.
+        version: Counts its results, from 1; a rerun makes the next one.
+        resumed: How often a retry or a rerun has put it back to be planned.
+        rerun: What the current version was asked for with: `from_stage` and `options`.
+        deadline_seconds: How long it may take from its submission, or from when it was resumed.
+        retention: What is deleted of it once it has ended; None means the server's default.
+        retention_days: How long after its end that is, likewise.
+        audio_deleted_at: When its audio was deleted.
     """
 
     id: str
@@ -174,6 +193,13 @@ class Job(msgspec.Struct, frozen=True):
     completed_at: datetime | None = None
     transcript_path: str | None = None
     error: Failure | None = None
+    version: int = 1
+    resumed: int = 0
+    rerun: dict[str, Any] | None = None
+    deadline_seconds: float | None = None
+    retention: Retention | None = None
+    retention_days: float | None = None
+    audio_deleted_at: datetime | None = None
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -185,6 +211,10 @@ class Task(msgspec.Struct, frozen=True):
         instance: The engine instance of that attempt.
         config: The engine's configuration for it.
         output_path: The object of the output that counts, once completed.
+        part: The chunk that it works on; None means the whole recording.
+        optional: Whether the job goes on without it should it fail.
+        expands: Whether it says which chunks there are, and so which tasks follow.
+        not_before: When it may be handed out again, once it has come back.
     """
 
     id: str
@@ -200,16 +230,65 @@ class Task(msgspec.Struct, frozen=True):
     output_path: str | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
+    part: Part | None = None
+    optional: bool = False
+    expands: bool = False
     error: Failure | None = None
+    not_before: datetime | None = None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A chunk of a recording; times are seconds of the recording.
+
+    Attributes:
+        file: Name of its audio, beside the output of the task that made it.
+        start: Where that audio begins.
+        end: Where it ends.
+        core_start: Where the part begins that no other chunk has.
+        core_end: Where that ends.
+        channel: Which of the recording's channels it is of, counted from 1; None means all of
+            them, mixed.
+        path: Object path of its audio. Without it, the audio lies beside the output of the task
+            that made it.
+    """
+
+    file: str
+    start: float
+    end: float
+    core_start: float
+    core_end: float
+    channel: int | None = None
+    path: str | None = None
+
+    @property
+    def place(self) -> tuple[float, float, float, float, int | None]:
+        """Where it is in the recording: what two attempts at cutting must agree on."""
+        return (self.start, self.end, self.core_start, self.core_end, self.channel)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what an engine that works on it is told."""
+        facts = {
+            "duration": round(self.end - self.start, 6),
+            "file": self.file,
+            "start": self.start,
+            "end": self.end,
+            "core_start": self.core_start,
+            "core_end": self.core_end,
+        }
+        return facts if self.channel is None else facts | {"channel": self.channel}
 
 
 class PlannedTask(msgspec.Struct, frozen=True):
     """A task that the plan of a job asks for.
 
     Attributes:
-        audio_from: The task whose `audio.wav` it works on; None means the upload itself.
+        audio_from: The task whose audio it works on; None means the upload itself.
         after: Ids of the tasks whose outputs it needs.
         final: Whether its output is the job's transcript.
+        part: The chunk that it works on; None means the whole recording.
+        cut_by: The stage that cut the recording, for a task on a chunk.
+        optional: Whether the job goes on without it should it fail.
+        expands: Whether its output says which chunks there are, and so which tasks follow.
     """
 
     id: str
@@ -220,3 +299,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
     after: tuple[str, ...] = ()
     audio_from: str | None = None
     final: bool = False
+    part: Part | None = None
+    cut_by: str | None = None
+    optional: bool = False
+    expands: bool = False

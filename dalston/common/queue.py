@@ -6,50 +6,61 @@ processes is one Lua script in `lua/`. `docs/walk.md` tells how they play togeth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from importlib import resources
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 
-from dalston.common.messages import Attempt, QueueEntry, encode
-from dalston.common.models import Failure
+from dalston.common.leases import (
+    LEASE_MS,
+    LEASE_SECONDS,
+    RENEW_SECONDS,
+    Lease,
+    LeaseState,
+    LeaseUpdate,
+    Outcome,
+    Renewal,
+    decoded,
+    read_lease,
+)
+from dalston.common.messages import SCHEMA_VERSION, Attempt, JobUpdated, QueueEntry, encode
 from dalston.common.redis import (
+    LEASES,
     STEADY,
+    backlog_key,
     engine_key,
     instance_key,
+    job_channel,
     job_tasks_key,
     lease_key,
     queue_key,
 )
+from dalston.common.scripts import Command, Scripts
 
-LEASE_SECONDS = 15.0
-"""A lease that nobody renews ends after this."""
-RENEW_SECONDS = 1.0
-"""How often a runner renews its leases."""
+__all__ = [
+    "LEASE_SECONDS",
+    "RENEW_SECONDS",
+    "EngineInstance",
+    "Lease",
+    "LeaseState",
+    "LeaseUpdate",
+    "Offer",
+    "Outcome",
+    "Published",
+    "Renewal",
+    "TaskQueue",
+    "Told",
+]
+
 STEADY_SECONDS = 5.0
 """The mark of a steady Redis goes away when no sweep refreshes it for this long."""
 JOB_TASKS_SECONDS = 24 * 3600
 """A job's set of tasks goes away after this, should nobody remove it."""
-
-_LEASE_MS = int(LEASE_SECONDS * 1000)
-_Value = TypeVar("_Value")
-
-
-class LeaseState(StrEnum):
-    """What the holder of a lease does with its task."""
-
-    PREFETCH = "prefetch"
-    """Fetches the input while another task still computes; the row stays ready."""
-    RUNNING = "running"
-    """Computes."""
-    DONE = "done"
-    """Has an outcome in the store and waits until an orchestrator has seen it."""
-    CLOSED = "closed"
-    """Ended by an orchestrator or a gateway: stop, nothing more will count."""
+BACKLOG_SECONDS = 60
+"""The mark of a backlog goes away when no full queue refreshes it for this long."""
 
 
 class Published(StrEnum):
@@ -61,38 +72,34 @@ class Published(StrEnum):
     FULL = "full"
 
 
-class Renewal(StrEnum):
-    """What became of a lease that its holder wanted to keep."""
+class Offer(NamedTuple):
+    """Entries that are offered to an engine's queue, which takes them up to its window.
 
-    KEPT = "kept"
-    RECREATED = "recreated"
-    CLOSED = "closed"
+    Attributes:
+        engine_id: The engine.
+        window: Entries that the queue may hold.
+        entries: In the order in which they should be handed out.
+        complete: Whether these are all ready tasks of the engine: if the queue takes them all,
+            nothing waits outside of it.
+    """
 
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How an attempt ended; `error` is None when it succeeded."""
-
-    error: Failure | None = None
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """What Redis says about a task's current attempt."""
-
-    hand_out: int
-    token: str
-    instance: str
-    state: LeaseState
-    progress: tuple[float, float] | None = None
-    outcome: Outcome | None = None
+    engine_id: str
+    window: int
+    entries: Sequence[QueueEntry]
+    complete: bool = False
 
 
-class LeaseUpdate(msgspec.Struct, frozen=True):
-    """What a runner says about an attempt when it renews the lease."""
+class Told(msgspec.Struct, frozen=True):
+    """What `TaskQueue.tell` found out.
 
-    attempt: Attempt
-    state: LeaseState
-    progress: tuple[float, float] | None = None
-    outcome: Outcome | None = None
+    Attributes:
+        published: For each offer, what became of its entries.
+        backlogged: Of the engines that were asked about, those with more ready tasks than their
+            queue could take.
+    """
+
+    published: list[list[Published]]
+    backlogged: set[str]
 
 
 class EngineInstance(msgspec.Struct, frozen=True):
@@ -100,9 +107,14 @@ class EngineInstance(msgspec.Struct, frozen=True):
 
     Attributes:
         slots: How many tasks it works on at a time; 0 while it can't take any.
-        state: `loading`, `ready` or `failed`.
+        state: `loading`, `ready`, `idle` (its model is loaded for the next task) or `failed`.
         message: What it is loading, or why it failed.
         progress: Done and total of the loading, if known.
+        pace: Tasks that one slot could do in a second, by how long the last ones took; 0 while
+            that isn't known.
+        code: Why it failed, for programs.
+        model: The model that its settings name; empty if it has no such setting.
+        models: Names of the models that are on its machine; None if it doesn't tell.
     """
 
     instance: str
@@ -112,10 +124,12 @@ class EngineInstance(msgspec.Struct, frozen=True):
     message: str = ""
     progress: tuple[float, float] | None = None
     version: str = ""
+    pace: float = 0.0
+    code: str = ""
+    model: str = ""
+    models: list[str] | None = None
 
 
-_progress_decoder = msgspec.json.Decoder(tuple[float, float] | None)
-_outcome_decoder = msgspec.json.Decoder(Outcome | None)
 _instance_decoder = msgspec.json.Decoder(EngineInstance | None)
 
 
@@ -124,47 +138,100 @@ class TaskQueue:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self._publish = self._script("publish")
-        self._claim = self._script("claim")
-        self._renew = self._script("renew")
-        self._close = self._script("close")
-        self._withdraw = self._script("withdraw")
-        self._hand_back = self._script("hand_back")
-        self._steady = self._script("steady")
-
-    def _script(self, name: str) -> AsyncScript:
-        source = resources.files("dalston.common").joinpath(f"lua/{name}.lua").read_text("utf-8")
-        return self.redis.register_script(source)
+        self._scripts = Scripts(redis)
 
     async def publish(
-        self, engine_id: str, window: int, entries: Sequence[QueueEntry]
+        self,
+        engine_id: str,
+        window: int,
+        entries: Sequence[QueueEntry],
+        *,
+        complete: bool = False,
     ) -> list[Published]:
-        """Offer entries to an engine's queue, which takes them up to its window.
+        """Offer entries to an engine's queue; the arguments are those of `Offer`."""
+        if not entries and not complete:
+            return []
+        [answers] = await self.publish_many([Offer(engine_id, window, entries, complete)])
+        return answers
+
+    async def publish_many(
+        self, offers: Sequence[Offer | tuple[str, int, Sequence[QueueEntry]]]
+    ) -> list[list[Published]]:
+        """Make offers to the queues of several engines, in one round trip."""
+        told = await self.tell(offers=offers)
+        return told.published
+
+    async def tell(
+        self,
+        *,
+        close: Sequence[tuple[str, int, str]] = (),
+        offers: Sequence[Offer | tuple[str, int, Sequence[QueueEntry]]] = (),
+        updates: Sequence[JobUpdated] = (),
+        forget: Sequence[str] = (),
+        check: Iterable[str] = (),
+    ) -> Told:
+        """Tell everybody what has been committed, in one round trip.
 
         Args:
-            engine_id: The engine.
-            window: Entries that the queue may hold.
-            entries: In the order in which they should be handed out.
+            close: As for `close`.
+            offers: As for `publish_many`.
+            updates: What listeners of jobs should hear.
+            forget: Ids of jobs that have ended, as for `forget_jobs`.
+            check: Engines whose backlog is asked about, after the offers.
         """
-        if not entries:
-            return []
-        keys = [queue_key(engine_id), *(lease_key(entry.task_id) for entry in entries)]
-        arguments: list[Any] = [window]
-        for entry in entries:
-            arguments += [entry.hand_out, encode(entry)]
-        answers = [Published(_text(a)) for a in await self._publish(keys, arguments)]
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for entry, answer in zip(entries, answers, strict=True):
-                if answer is Published.PUSHED:
-                    pipe.sadd(job_tasks_key(entry.job_id), entry.task_id)
-                    pipe.expire(job_tasks_key(entry.job_id), JOB_TASKS_SECONDS)
-            await pipe.execute()
-        return answers
+        engines = sorted(set(check))
+        commands = self._closing(close)
+        first = len(commands)
+        commands += [self._publishing(Offer(*offer)) for offer in offers]
+        commands += [("PUBLISH", job_channel(update.job_id), encode(update)) for update in updates]
+        if forget:
+            commands.append(("DEL", *(job_tasks_key(job_id) for job_id in forget)))
+        if engines:
+            commands.append(("MGET", *(backlog_key(engine_id) for engine_id in engines)))
+        answers = await self._scripts.run_all(commands)
+        published = [
+            [Published(_text(answer)) for answer in of_one]
+            for of_one in islice(answers, first, first + len(offers))
+        ]
+        marks = answers[-1] if engines else []
+        pairs = zip(engines, marks, strict=True)
+        return Told(published, {engine_id for engine_id, mark in pairs if mark is not None})
+
+    async def backlogged(self, engine_ids: Iterable[str]) -> set[str]:
+        """Return those engines with more ready tasks than their queue could take."""
+        told = await self.tell(check=engine_ids)
+        return told.backlogged
+
+    def _publishing(self, offer: Offer) -> Command:
+        keys = [queue_key(offer.engine_id), backlog_key(offer.engine_id)]
+        arguments: list[Any] = [
+            offer.window,
+            int(offer.complete),
+            BACKLOG_SECONDS,
+            JOB_TASKS_SECONDS,
+        ]
+        for entry in offer.entries:
+            keys += [lease_key(entry.task_id), job_tasks_key(entry.job_id)]
+            arguments += [entry.hand_out, entry.task_id, encode(entry)]
+        return self._scripts.command("publish", keys, arguments)
 
     async def pop(self, engine_id: str, wait_seconds: float) -> bytes | None:
         """Take the next entry of an engine's queue, as bytes, waiting for one for a while."""
         popped = await self.redis.brpop([queue_key(engine_id)], timeout=wait_seconds)
         return None if popped is None else _bytes(popped[1])
+
+    async def has_entry(self, engine_id: str, wait_seconds: float) -> bool:
+        """Tell whether an entry waits for an engine, waiting for one for a while.
+
+        The entry stays where it is, for whoever is ready to claim it.
+        """
+        key = queue_key(engine_id)
+        seconds: Any = wait_seconds  # Redis takes fractions of them, whatever the client declares
+        return await self.redis.blmove(key, key, seconds, "RIGHT", "RIGHT") is not None
+
+    async def length(self, engine_id: str) -> int:
+        """Return how many entries wait for an engine."""
+        return int(await self.redis.llen(queue_key(engine_id)))
 
     async def put_back(self, engine_id: str, entry: bytes) -> None:
         """Return an entry that this version can't read, behind all others."""
@@ -176,20 +243,42 @@ class TaskQueue:
         The lease begins as `prefetch`: what has not been started can't be lost.
         """
         arguments: list[Any] = [attempt.hand_out, attempt.token, attempt.instance]
-        arguments += [LeaseState.PREFETCH.value, _LEASE_MS]
-        return bool(await self._claim([lease_key(attempt.task_id)], arguments))
+        arguments += [LeaseState.PREFETCH.value, LEASE_MS]
+        return bool(await self._scripts.run("claim", [lease_key(attempt.task_id)], arguments))
+
+    async def take(
+        self, engine_id: str, instance: str, tokens: Sequence[str], first: bytes | None = None
+    ) -> list[tuple[bytes, str | None]]:
+        """Pop entries and take the lease of each, without waiting; stale ones are dropped.
+
+        Args:
+            engine_id: The engine.
+            instance: The engine instance that takes them.
+            tokens: Minted for this call: as many entries are taken at most.
+            first: An entry that has been popped already, to be taken before all others.
+
+        Returns:
+            Each entry with the token that its lease carries. One without a token can't be read
+            by this version; nothing behind it has been taken, and it must be put back.
+        """
+        if not tokens:
+            return []
+        arguments: list[Any] = [LEASES, SCHEMA_VERSION, instance, LeaseState.PREFETCH.value]
+        arguments += [LEASE_MS, first or b"", *tokens]
+        flat = await self._scripts.run("take", [queue_key(engine_id)], arguments)
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return [(_bytes(entry), _text(token) or None) for entry, token in pairs]
 
     async def renew(self, updates: Sequence[LeaseUpdate]) -> list[Renewal]:
         """Renew many leases at once; the answers are in the same order."""
         if not updates:
             return []
-        arguments: list[Any] = [_LEASE_MS]
+        arguments: list[Any] = [LEASE_MS]
         for update in updates:
-            attempt = update.attempt
-            arguments += [attempt.hand_out, attempt.token, attempt.instance, update.state.value]
-            arguments += [msgspec.json.encode(update.progress), msgspec.json.encode(update.outcome)]
+            arguments += update.fields()
         keys = [lease_key(update.attempt.task_id) for update in updates]
-        return [Renewal(_text(answer)) for answer in await self._renew(keys, arguments)]
+        answers = await self._scripts.run("renew", keys, arguments)
+        return [Renewal(_text(answer)) for answer in answers]
 
     async def close(self, ended: Sequence[tuple[str, int, str]]) -> None:
         """End attempts: their runners read it at the next renewal and stop.
@@ -197,21 +286,36 @@ class TaskQueue:
         Args:
             ended: Task id, hand-out and token of each; an empty token means any.
         """
+        await self._scripts.run_all(self._closing(ended))
+
+    def _closing(self, ended: Sequence[tuple[str, int, str]]) -> list[Command]:
         if not ended:
-            return
-        arguments: list[Any] = [_LEASE_MS]
+            return []
+        arguments: list[Any] = [LEASE_MS]
         for _task_id, hand_out, token in ended:
             arguments += [hand_out, token]
-        await self._close([lease_key(task_id) for task_id, _, _ in ended], arguments)
+        keys = [lease_key(task_id) for task_id, _, _ in ended]
+        return [self._scripts.command("close", keys, arguments)]
 
     async def withdraw(self, engine_id: str, task_id: str) -> None:
         """Take a task out of its queue and end its lease, whoever holds it."""
-        await self._withdraw([queue_key(engine_id), lease_key(task_id)], [task_id, _LEASE_MS])
+        keys = [queue_key(engine_id), lease_key(task_id)]
+        await self._scripts.run("withdraw", keys, [task_id, LEASE_MS])
 
-    async def hand_back(self, attempt: Attempt, entry: bytes, engine_id: str) -> None:
-        """Give up a claim that nothing was started for."""
+    async def hand_back(
+        self, attempt: Attempt, entry: bytes, engine_id: str, *, behind: bool = False
+    ) -> None:
+        """Give up a claim that nothing was started for.
+
+        Args:
+            attempt: The claim.
+            entry: What was popped.
+            engine_id: The engine from whose queue it was popped.
+            behind: Whether the entry goes behind all others, instead of being the next.
+        """
         keys = [lease_key(attempt.task_id), queue_key(engine_id)]
-        await self._hand_back(keys, [attempt.token, entry])
+        side = "LPUSH" if behind else "RPUSH"
+        await self._scripts.run("hand_back", keys, [attempt.token, entry, side])
 
     async def leases(self, task_ids: Sequence[str]) -> dict[str, Lease]:
         """Return the leases that exist, by task id."""
@@ -222,29 +326,26 @@ class TaskQueue:
                 pipe.hgetall(lease_key(task_id))
             found = await pipe.execute()
         pairs = zip(task_ids, found, strict=True)
-        return {task_id: _lease(fields) for task_id, fields in pairs if fields}
+        return {task_id: read_lease(fields) for task_id, fields in pairs if fields}
 
     async def steady_seconds(self) -> float:
         """Return for how long Redis has been undisturbed, and keep that mark alive."""
-        return float(await self._steady([STEADY], [int(STEADY_SECONDS * 1000)]))
+        return float(await self._scripts.run("steady", [STEADY], [int(STEADY_SECONDS * 1000)]))
 
     async def forget_jobs(self, job_ids: Sequence[str]) -> None:
         """Remove what Redis holds for people who look at a running job."""
-        if job_ids:
-            await self.redis.delete(*(job_tasks_key(job_id) for job_id in job_ids))
+        await self.tell(forget=job_ids)
 
     async def announce(self, instance: EngineInstance) -> None:
         """Say that an engine instance lives; to be repeated each second."""
         key = engine_key(instance.engine_id)
-        async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.set(
-                instance_key(instance.engine_id, instance.instance),
-                msgspec.json.encode(instance),
-                px=_LEASE_MS,
-            )
-            pipe.sadd(key, instance.instance)
-            pipe.pexpire(key, _LEASE_MS)
-            await pipe.execute()
+        own = instance_key(instance.engine_id, instance.instance)
+        commands: list[Command] = [
+            ("SET", own, msgspec.json.encode(instance), "PX", LEASE_MS),
+            ("SADD", key, instance.instance),
+            ("PEXPIRE", key, LEASE_MS),
+        ]
+        await self._scripts.run_all(commands)
 
     async def leave(self, engine_id: str, instance: str) -> None:
         """Say that an engine instance has ended."""
@@ -259,41 +360,21 @@ class TaskQueue:
             for engine_id in engine_ids:
                 pipe.smembers(engine_key(engine_id))
             members = [sorted(map(_text, names)) for names in await pipe.execute()]
-        return {
-            engine_id: await self._read_instances(engine_id, names)
-            for engine_id, names in zip(engine_ids, members, strict=True)
-        }
-
-    async def _read_instances(self, engine_id: str, names: list[str]) -> list[EngineInstance]:
-        if not names:
-            return []
-        values = await self.redis.mget([instance_key(engine_id, name) for name in names])
-        gone = [name for name, value in zip(names, values, strict=True) if value is None]
-        if gone:
-            await self.redis.srem(engine_key(engine_id), *gone)
-        found = [_decoded(value, _instance_decoder) for value in values]
-        return [instance for instance in found if instance is not None]
-
-
-def _lease(fields: dict[bytes, bytes]) -> Lease:
-    return Lease(
-        hand_out=int(fields[b"hand_out"]),
-        token=fields[b"token"].decode(),
-        instance=fields[b"instance"].decode(),
-        state=LeaseState(fields[b"state"].decode()),
-        progress=_decoded(fields.get(b"progress"), _progress_decoder),
-        outcome=_decoded(fields.get(b"outcome"), _outcome_decoder),
-    )
-
-
-def _decoded(
-    data: bytes | str | None, decoder: msgspec.json.Decoder[_Value | None]
-) -> _Value | None:
-    """Decode a field; one that can't be read is as good as none, and must stop nobody."""
-    try:
-        return None if data is None else decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        named = dict(zip(engine_ids, members, strict=True))
+        pairs = [(engine_id, name) for engine_id, names in named.items() for name in names]
+        if not pairs:
+            return {engine_id: [] for engine_id in engine_ids}
+        values = await self.redis.mget([instance_key(*pair) for pair in pairs])
+        found: dict[str, list[EngineInstance]] = {engine_id: [] for engine_id in engine_ids}
+        gone: list[Command] = []
+        for (engine_id, name), value in zip(pairs, values, strict=True):
+            if value is None:
+                gone.append(("SREM", engine_key(engine_id), name))
+            instance = decoded(value, _instance_decoder)
+            if instance is not None:
+                found[engine_id].append(instance)
+        await self._scripts.run_all(gone)
+        return found
 
 
 def _bytes(value: bytes | str) -> bytes:

@@ -9,6 +9,8 @@ from redis.backoff import NoBackoff
 EVENTS = "dalston:events"
 """Stream of events for the orchestrators, and pub/sub channel of the same for listeners."""
 EVENT_GROUP = "orchestrators"
+LEASES = "dalston:lease:"
+"""Begins the key of each lease."""
 STEADY = "dalston:steady"
 """Creation time of this key, by Redis's clock: since when Redis has been undisturbed."""
 
@@ -37,9 +39,14 @@ def queue_key(engine_id: str) -> str:
     return f"dalston:queue:{engine_id}"
 
 
+def backlog_key(engine_id: str) -> str:
+    """Mark of an engine that has more ready tasks than its queue may hold."""
+    return f"dalston:backlog:{engine_id}"
+
+
 def lease_key(task_id: str) -> str:
     """Hash of the lease of the task's current attempt."""
-    return f"dalston:lease:{task_id}"
+    return f"{LEASES}{task_id}"
 
 
 def job_tasks_key(job_id: str) -> str:

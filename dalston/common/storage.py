@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import re
 import time
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import obstore
@@ -14,12 +19,24 @@ from obstore.store import LocalStore, S3Store
 
 from dalston.common.errors import ConfigurationError, ObjectMissingError, StoreUnavailableError
 
+if TYPE_CHECKING:
+    from obstore import Bytes, GetResult
+
 # obstore's async calls can abort a short-lived process while the interpreter ends: its
 # background thread still wants to set a result. A moment's wait at exit lets it finish.
 atexit.register(time.sleep, 0.02)
 
-PART_BYTES = 8 * 1024 * 1024
-"""Bytes of one part of a streamed upload."""
+FOLDER_PART_BYTES = 1024 * 1024
+"""Bytes of one part of a large object that is written to a folder."""
+BUCKET_PART_BYTES = 5 * 1024 * 1024
+"""The same in a bucket: the least that S3 allows. The 10,000 parts that it allows are 50 GiB."""
+_FOLDER_PARTS, _BUCKET_PARTS = 1, 2
+"""Parts of one object that are written at a time, while the next one is gathered. A folder is not
+quicker with more of them; a bucket may be far away."""
+_READ_BYTES = 1024 * 1024
+"""Of an object that is copied to a local file, at a time; a smaller one is read at once."""
+_UNFINISHED = re.compile(r".+#\d+")
+"""How a file is called in a folder while it is written; it gets its own name once it is whole."""
 OUTPUT_NAME = "output.json"
 FAILURE_NAME = "failure.json"
 AUDIO_NAME = "audio.wav"
@@ -67,9 +84,9 @@ def failure_path(job_id: str, task_id: str, attempt: str) -> str:
     return f"{attempt_folder(job_id, task_id, attempt)}/{FAILURE_NAME}"
 
 
-def audio_beside(path: str) -> str:
-    """Return the object path of the audio that was kept beside an output."""
-    return f"{path.rpartition('/')[0]}/{AUDIO_NAME}"
+def beside(path: str, name: str) -> str:
+    """Return the object path of a file that was kept beside an output."""
+    return f"{path.rpartition('/')[0]}/{name}"
 
 
 def transcript_path(job_id: str) -> str:
@@ -82,9 +99,13 @@ class ObjectStore:
 
     def __init__(self, settings: StoreSettings) -> None:
         self._store: LocalStore | S3Store
+        self._folder: Path | None = None
+        self._part_bytes, self._parts = FOLDER_PART_BYTES, _FOLDER_PARTS
         if settings.bucket is not None:
             self._store = _open_s3(settings)
+            self._part_bytes, self._parts = BUCKET_PART_BYTES, _BUCKET_PARTS
         elif settings.folder is not None:
+            self._folder = settings.folder
             settings.folder.mkdir(parents=True, exist_ok=True)
             self._store = LocalStore(settings.folder, automatic_cleanup=True)
         else:
@@ -94,24 +115,49 @@ class ObjectStore:
         """Write a small object, or a file in parts; nobody sees it before it is whole."""
         try:
             if isinstance(data, Path):
-                await obstore.put_async(self._store, path, data, chunk_size=PART_BYTES)
+                await obstore.put_async(
+                    self._store,
+                    path,
+                    data,
+                    chunk_size=self._part_bytes,
+                    max_concurrency=self._parts,
+                )
             else:
                 await obstore.put_async(self._store, path, data, use_multipart=False)
         except (ObstoreError, OSError) as error:
             raise _unavailable(error) from error
 
-    async def put_stream(self, path: str, parts: AsyncIterator[bytes]) -> None:
+    async def put_stream(self, path: str, pieces: AsyncIterator[bytes]) -> None:
         """Write an object as its bytes arrive.
 
+        One that is no longer than a part is written at once, because beginning and completing an
+        upload in parts costs a store twice the work of a small object.
+
         Raises:
-            Exception: Whatever `parts` raised; nothing is left behind then.
+            Exception: Whatever `pieces` raised; nothing is left behind then.
         """
+        head: deque[bytes] = deque()
+        size = 0
+        async for piece in pieces:
+            head.append(piece)
+            size += len(piece)
+            if size > self._part_bytes:
+                await self._put_parts(path, head, pieces)
+                return
+        try:
+            await obstore.put_async(self._store, path, list(head), use_multipart=False)
+        except (ObstoreError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def _put_parts(self, path: str, head: deque[bytes], rest: AsyncIterator[bytes]) -> None:
         failed: list[Exception] = []
 
         async def watched() -> AsyncIterator[bytes]:
+            while head:
+                yield head.popleft()
             try:
-                async for part in parts:
-                    yield part
+                async for piece in rest:
+                    yield piece
             except Exception as error:
                 # It may be of a kind that the store raises too, and must not pass for one.
                 failed.append(error)
@@ -119,7 +165,11 @@ class ObjectStore:
 
         try:
             await obstore.put_async(
-                self._store, path, watched(), chunk_size=PART_BYTES, max_concurrency=2
+                self._store,
+                path,
+                watched(),
+                chunk_size=self._part_bytes,
+                max_concurrency=self._parts,
             )
         except (ObstoreError, OSError) as error:
             if failed:
@@ -132,37 +182,62 @@ class ObjectStore:
         Raises:
             ObjectMissingError: It isn't there.
         """
+        result = await self._found(path)
         try:
-            result = await obstore.get_async(self._store, path)
             return bytes(await result.bytes_async())
+        except (ObstoreError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def size(self, path: str) -> int:
+        """Return the bytes of an object.
+
+        Raises:
+            ObjectMissingError: It isn't there.
+        """
+        try:
+            found = await obstore.head_async(self._store, path)
+        except FileNotFoundError:
+            raise ObjectMissingError(f"The object {path} is not in the store.") from None
+        except (ObstoreError, OSError) as error:
+            raise _unavailable(error) from error
+        return int(found["size"])
+
+    async def get_range(self, path: str, start: int, length: int) -> bytes:
+        """Read some bytes of an object, all of which must be there.
+
+        Raises:
+            ObjectMissingError: It isn't there.
+        """
+        try:
+            return bytes(
+                await obstore.get_range_async(self._store, path, start=start, length=length)
+            )
         except FileNotFoundError:
             raise ObjectMissingError(f"The object {path} is not in the store.") from None
         except (ObstoreError, OSError) as error:
             raise _unavailable(error) from error
 
     async def download(self, path: str, target: Path) -> None:
-        """Write an object to a local file, part by part.
+        """Write an object to a local file, piece by piece.
 
         Raises:
             ObjectMissingError: It isn't there.
             OSError: The local file can't be written.
         """
-        local: list[OSError] = []
+        result = await self._found(path)
+        # A full disk here must not pass for a store that doesn't answer: the file's errors are
+        # raised here, those of the store in there.
+        with target.open("wb") as file:
+            async with aclosing(_pieces(result)) as pieces:
+                async for piece in pieces:
+                    file.write(piece)
+
+    async def _found(self, path: str) -> GetResult:
         try:
-            result = await obstore.get_async(self._store, path)
-            with target.open("wb") as file:
-                async for part in result.stream(min_chunk_size=PART_BYTES):
-                    try:
-                        file.write(part)
-                    except OSError as error:
-                        # A full disk here must not pass for a store that doesn't answer.
-                        local.append(error)
-                        raise
+            return await obstore.get_async(self._store, path)
         except FileNotFoundError:
             raise ObjectMissingError(f"The object {path} is not in the store.") from None
         except (ObstoreError, OSError) as error:
-            if local:
-                raise local[0] from None
             raise _unavailable(error) from error
 
     async def copy(self, source: str, target: str) -> None:
@@ -181,11 +256,9 @@ class ObjectStore:
     async def exists(self, path: str) -> bool:
         """Tell whether an object is there."""
         try:
-            await obstore.head_async(self._store, path)
-        except FileNotFoundError:
+            await self.size(path)
+        except ObjectMissingError:
             return False
-        except (ObstoreError, OSError) as error:
-            raise _unavailable(error) from error
         return True
 
     async def list(self, prefix: str) -> list[str]:
@@ -197,6 +270,31 @@ class ObjectStore:
         except (ObstoreError, OSError) as error:
             raise _unavailable(error) from error
         return paths
+
+    def unfinished(self) -> Sequence[str]:
+        """Return what writers that were killed have left in a folder: no object, but a file.
+
+        A bucket keeps such parts to itself; a lifecycle rule of the bucket removes them.
+        """
+        if self._folder is None:
+            return []
+        return [
+            path.relative_to(self._folder).as_posix()
+            for path in self._folder.rglob("*#*")
+            if _UNFINISHED.fullmatch(path.name) and path.is_file()
+        ]
+
+    def delete_unfinished(self, path: str) -> None:
+        """Delete a file that `unfinished` named, and the folders that are empty without it."""
+        if self._folder is None or not _UNFINISHED.fullmatch(path.rpartition("/")[2]):
+            return
+        target = self._folder / path
+        target.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for folder in target.parents:
+                if folder == self._folder:
+                    break
+                folder.rmdir()
 
     async def delete_below(self, prefix: str) -> int:
         """Delete all objects below a prefix and return how many there were."""
@@ -218,6 +316,18 @@ class ObjectStore:
         """Find out whether the store answers, by writing and deleting a small object."""
         await self.put("health/probe", b"")
         await self.delete("health/probe")
+
+
+async def _pieces(result: GetResult) -> AsyncGenerator[Bytes | bytes, None]:
+    try:
+        if result.meta["size"] <= _READ_BYTES:
+            # A stream costs three times as much as the bytes themselves.
+            yield await result.bytes_async()
+            return
+        async for piece in result.stream(min_chunk_size=_READ_BYTES):
+            yield piece
+    except (ObstoreError, OSError) as error:
+        raise _unavailable(error) from error
 
 
 def _open_s3(settings: StoreSettings) -> S3Store:

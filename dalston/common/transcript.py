@@ -33,6 +33,8 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     id: int | None = None
     speaker: str | None = None
     confidence: Probability | None = None
+    no_speech_probability: Probability | None = None
+    compression_ratio: Annotated[float, msgspec.Meta(ge=0)] | None = None
     words: list[Word] | None = None
 
 
@@ -52,6 +54,34 @@ class TranscribeOutput(msgspec.Struct, frozen=True):
     language_confidence: Probability | None = None
 
 
+class LanguageOutput(msgspec.Struct, frozen=True):
+    """What a `language` engine must return: nothing, if nobody speaks."""
+
+    language: str | None = None
+    language_confidence: Probability | None = None
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """A part of a recording that a stage can work on alone.
+
+    Attributes:
+        file: Name of the audio that was kept beside the output.
+        start: Where that audio begins, in seconds of the recording.
+        end: Where it ends.
+        core_start: Where the part begins that belongs to this chunk alone.
+        core_end: Where that ends.
+        channel: Which of the recording's channels it is of, counted from 1; None means all of
+            them, mixed.
+    """
+
+    file: str
+    start: Seconds
+    end: Seconds
+    core_start: Seconds
+    core_end: Seconds
+    channel: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
 class PrepareOutput(msgspec.Struct, frozen=True):
     """What a `prepare` engine must return, at least.
 
@@ -59,11 +89,36 @@ class PrepareOutput(msgspec.Struct, frozen=True):
         duration: Seconds of decoded audio.
         channels: Channels of the original.
         sample_rate: Hertz of the original.
+        chunks: In order of time; the cores of a channel's chunks make up the recording, but
+            for channels in which nobody speaks. Of the chunks at the recording's start the one
+            with the most speech comes first.
     """
 
     duration: Seconds
     channels: Annotated[int, msgspec.Meta(ge=1)]
     sample_rate: Annotated[int, msgspec.Meta(ge=1)]
+    chunks: list[Chunk] = []
+
+
+class AlignOutput(msgspec.Struct, frozen=True):
+    """What an `align` engine must return, at least: the transcriber's segments, better timed."""
+
+    segments: list[Segment]
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """A stretch of time in which one speaker speaks."""
+
+    start: Seconds
+    end: Seconds
+    speaker: str
+
+
+class DiarizeOutput(msgspec.Struct, frozen=True):
+    """What a `diarize` engine must return, at least."""
+
+    turns: list[Turn]
+    speakers: list[Speaker]
 
 
 class Transcript(msgspec.Struct, frozen=True):
@@ -80,7 +135,10 @@ class Transcript(msgspec.Struct, frozen=True):
 
 STAGE_SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "prepare": PrepareOutput,
+    "language": LanguageOutput,
     "transcribe": TranscribeOutput,
+    "align": AlignOutput,
+    "diarize": DiarizeOutput,
     "merge": Transcript,
 }
 
@@ -107,7 +165,7 @@ def check_stage_output(stage: str, data: dict[str, Any]) -> None:
         checked = msgspec.convert(data, schema)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
-    if isinstance(checked, Transcript | TranscribeOutput):
+    if isinstance(checked, Transcript | TranscribeOutput | AlignOutput):
         duration = checked.duration if isinstance(checked, Transcript) else None
         _check_times(checked.segments, math.inf if duration is None else duration)
 

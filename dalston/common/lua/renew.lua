@@ -4,17 +4,20 @@
 local answers = {}
 for i = 1, #KEYS do
   local at = 6 * i - 4
-  local token = redis.call('HGET', KEYS[i], 'token')
+  local found = redis.call('HMGET', KEYS[i], 'token', 'state')
   local answer = 'kept'
-  if not token then
+  if not found[1] then
     answer = 'recreated'
-  elseif token ~= ARGV[at + 1] or redis.call('HGET', KEYS[i], 'state') == 'closed' then
+  elseif found[1] ~= ARGV[at + 1] or found[2] == 'closed' then
     answer = 'closed'
   end
   if answer ~= 'closed' then
-    redis.call('HSET', KEYS[i], 'hand_out', ARGV[at], 'token', ARGV[at + 1],
-      'instance', ARGV[at + 2], 'state', ARGV[at + 3], 'progress', ARGV[at + 4],
-      'outcome', ARGV[at + 5])
+    -- An outcome that was told while this renewal was under way stays.
+    if found[2] ~= 'done' or ARGV[at + 3] == 'done' then
+      redis.call('HSET', KEYS[i], 'hand_out', ARGV[at], 'token', ARGV[at + 1],
+        'instance', ARGV[at + 2], 'state', ARGV[at + 3], 'progress', ARGV[at + 4],
+        'outcome', ARGV[at + 5])
+    end
     redis.call('PEXPIRE', KEYS[i], ARGV[1])
   end
   answers[i] = answer

@@ -1,0 +1,132 @@
+"""Whether a pipeline's stages can be done, one after the other, and make one transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dalston.common.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dalston.common.engine_spec import EngineSpec, Stage
+
+CHUNKS = "chunks"
+"""In an engine's `produces`: its output says which chunks a recording is cut into."""
+CONDITIONS = frozenset({"channels", "diarize", "language", "language_detection", "task"})
+"""Fields of a request that a pipeline's stage may depend on."""
+
+
+def unable_stages(
+    written: list[Stage], stages: list[Stage], engines: Mapping[str, EngineSpec]
+) -> set[str]:
+    """Return the optional stages whose engine comes from a variable and can't do them."""
+    return {
+        stage.stage
+        for before, stage in zip(written, stages, strict=True)
+        if stage.optional
+        and before.engine != stage.engine
+        and stage.engine in engines
+        and not engines[stage.engine].does(stage.stage)
+    }
+
+
+def without(stage: Stage, names: set[str]) -> Stage:
+    """Return a stage that doesn't come after some others."""
+    after = [name for name in stage.after if name not in names]
+    return msgspec.structs.replace(stage, after=after)
+
+
+def check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: Path) -> None:
+    """Refuse stages that can't be done, or don't make one transcript.
+
+    Args:
+        stages: In the order in which they are written.
+        engines: The engines that are there, by id.
+        path: The pipeline's file, for the message.
+
+    Raises:
+        ConfigurationError: Says what is wrong.
+    """
+    seen: set[str] = set()
+    for stage in stages:
+        spec = engines.get(stage.engine)
+        if spec is None:
+            known = ", ".join(sorted(engines)) or "none"
+            raise ConfigurationError(
+                f"{path}: stage {stage.stage} wants the engine '{stage.engine}', which isn't "
+                f"there. Known engines: {known}. Add its folder to DALSTON_ENGINES or correct "
+                f"the pipeline."
+            )
+        if not spec.does(stage.stage):
+            raise ConfigurationError(
+                f"{path}: engine {spec.id} does the stage {spec.stage}, not {stage.stage}"
+            )
+        _check_condition(stage, path)
+        if stage.stage in seen:
+            raise ConfigurationError(f"{path}: stage {stage.stage} is there twice")
+        missing = [name for name in stage.after if name not in seen]
+        if missing:
+            raise ConfigurationError(
+                f"{path}: stage {stage.stage} comes after {', '.join(missing)}, which is not "
+                f"listed above it. Put that first, or take it out of `after`."
+            )
+        try:
+            spec.configure(stage.config)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {error.message}") from None
+        seen.add(stage.stage)
+    _check_parts(stages, engines, path)
+    needed = {name for stage in stages for name in stage.after}
+    finals = [stage.stage for stage in stages if stage.stage not in needed]
+    if len(finals) != 1:
+        raise ConfigurationError(
+            f"{path}: exactly one stage must come last and give the transcript; "
+            f"here it is: {', '.join(finals) or 'none'}"
+        )
+
+
+def _check_condition(stage: Stage, path: Path) -> None:
+    if unknown := set(stage.when) - CONDITIONS:
+        raise ConfigurationError(
+            f"{path}: stage {stage.stage}: `when` can't look at {', '.join(sorted(unknown))}, "
+            f"only at {', '.join(sorted(CONDITIONS))}"
+        )
+
+
+def _check_parts(stages: list[Stage], engines: Mapping[str, EngineSpec], path: Path) -> None:
+    """Refuse stages for chunks that nobody makes, and a job without its transcript."""
+    makers = [stage.stage for stage in stages if CHUNKS in engines[stage.engine].produces]
+    in_parts = [stage for stage in stages if stage.each != "recording"]
+    if in_parts and (len(makers) != 1 or makers[0] != "prepare"):
+        raise ConfigurationError(
+            f"{path}: stage {in_parts[0].stage} works on each chunk, so the stage prepare, and no "
+            f"other, must have an engine that produces {CHUNKS}; here it is: "
+            f"{', '.join(makers) or 'none'}"
+        )
+    for stage in in_parts:
+        if not set(stage.after) & {*makers, *(other.stage for other in in_parts)}:
+            raise ConfigurationError(
+                f"{path}: stage {stage.stage} works on each chunk, but doesn't come after "
+                f"{makers[0]}, which makes them. Name it in `after`."
+            )
+    of_chunks = {stage.stage for stage in stages if stage.each == "chunk"}
+    for stage in stages:
+        if stage.each == "first_chunk" and (wrong := of_chunks & set(stage.after)):
+            raise ConfigurationError(
+                f"{path}: stage {stage.stage} works on the first chunk, so it can't come after "
+                f"{', '.join(sorted(wrong))}, which works on each"
+            )
+        if stage.when and in_parts and stage.stage in makers:
+            raise ConfigurationError(
+                f"{path}: stage {stage.stage} makes the chunks: no `when` there"
+            )
+    needed = {name for stage in stages for name in stage.after}
+    last = [stage for stage in stages if stage.stage not in needed]
+    if any(stage.optional or stage.when or stage.each != "recording" for stage in last):
+        raise ConfigurationError(
+            f"{path}: the last stage gives the transcript, so it can't be optional, has no "
+            f"`when`, and works on the whole recording"
+        )

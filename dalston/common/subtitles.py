@@ -1,0 +1,233 @@
+"""From a transcript to what stands on the screen, and when. Pure.
+
+Without rules each segment is a cue. With rules long segments are divided where a reader would
+pause, lines are of about the same length, and cues stay long enough to be read.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from dalston.common.transcript import Segment, Transcript
+
+SMALL_OVERLAP = 100
+"""Milliseconds by which rough times may make two cues overlap; more is two people talking."""
+_SENTENCE_ENDS = frozenset(".?!…。？！")  # noqa: RUF001 - of other scripts
+_CLAUSE_ENDS = frozenset(",;:–—、，；：")  # noqa: RUF001 - of other scripts
+_CLOSING = "\"')]}”’»"  # noqa: RUF001 - as printed
+_PAUSE = 300
+"""Milliseconds of silence at which a reader expects a break."""
+_EARLIEST_BREAK = 0.4
+"""Share of a full cue, or of a line, before which no break is looked for."""
+_WIDE = frozenset("WF")
+
+
+class Cue(msgspec.Struct, frozen=True):
+    """What stands on the screen from one moment to another, in milliseconds."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """How subtitles are to be.
+
+    Attributes:
+        line_length: Characters of a line at most; one that takes the room of two counts as two.
+            A single longer word stays whole.
+        lines: Lines of a cue at most.
+        shortest: Seconds that a cue stays at least, if the next one leaves it the time.
+        longest: Seconds that a cue stays at most.
+        speakers: Whether a cue begins with who speaks, where the speaker changes.
+    """
+
+    line_length: int = 42
+    lines: int = 2
+    shortest: float = 1.0
+    longest: float = 7.0
+    speakers: bool = False
+
+
+class _Token(msgspec.Struct, frozen=True):
+    """A piece of text that isn't divided: most often a word. Times are milliseconds."""
+
+    text: str
+    start: int
+    end: int
+    spaced: bool
+
+
+def cues(transcript: Transcript, rules: Rules | None = None) -> Iterator[Cue]:
+    """Yield what to show in order: never empty, each ending after it starts."""
+    found = _whole(transcript) if rules is None else _divided(transcript, rules)
+    ordered = sorted((cue for cue in found if cue.text), key=lambda cue: cue.start)
+    beyond_all = Cue(max((cue.end for cue in ordered), default=0) + 3_600_000, 0, "")
+    shortest = 0 if rules is None else round(1000 * rules.shortest)
+    for cue, following in pairwise([*ordered, beyond_all]):
+        overlap = cue.end - following.start
+        end = following.start if 0 < overlap <= SMALL_OVERLAP else cue.end
+        if end - cue.start < shortest and following.start > end:
+            end = min(cue.start + shortest, following.start)
+        yield Cue(cue.start, max(end, cue.start + 1), cue.text)
+
+
+def visible_lines(text: str) -> list[str]:
+    """Return the lines that show something, without control characters."""
+    visible = (
+        "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in line).strip()
+        for line in text.splitlines()
+    )
+    return [line for line in visible if line]
+
+
+def labels_of(transcript: Transcript) -> dict[str, str]:
+    """Return the speakers' names for people, by id."""
+    return {speaker.id: speaker.label for speaker in transcript.speakers}
+
+
+def prefixed(text: str, speaker: str | None, labels: Mapping[str, str]) -> str:
+    """Return a text with who says it in front, if that is known."""
+    if not text or not speaker:
+        return text
+    return f"{' '.join(visible_lines(labels.get(speaker) or speaker))}: {text}"
+
+
+def milliseconds(seconds: float) -> int:
+    """Round before splitting into units, so that no unit is ever full."""
+    return round(max(seconds, 0.0) * 1000)
+
+
+def _whole(transcript: Transcript) -> list[Cue]:
+    labels = labels_of(transcript)
+    return [
+        Cue(
+            milliseconds(segment.start),
+            milliseconds(segment.end),
+            prefixed("\n".join(visible_lines(segment.text)), segment.speaker, labels),
+        )
+        for segment in transcript.segments
+    ]
+
+
+def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
+    labels = labels_of(transcript)
+    found: list[Cue] = []
+    before: str | None = None
+    for segment in transcript.segments:
+        tokens = _tokens(segment)
+        if tokens and rules.speakers and segment.speaker and segment.speaker != before:
+            label = " ".join(visible_lines(labels.get(segment.speaker) or segment.speaker))
+            first = tokens[0]
+            tokens = [_Token(f"{label}:", first.start, first.start, spaced=False), *tokens]
+            tokens[1] = msgspec.structs.replace(first, spaced=True)
+        before = segment.speaker
+        while tokens:
+            count = _fitting(tokens, rules)
+            shown, tokens = tokens[:count], tokens[count:]
+            end = min(shown[-1].end, shown[0].start + round(1000 * rules.longest))
+            found.append(Cue(shown[0].start, end, "\n".join(_wrapped(shown, rules))))
+    return found
+
+
+def _tokens(segment: Segment) -> list[_Token]:
+    """Return a segment's words with their times; without words, times by the letters before."""
+    text = " ".join(visible_lines(segment.text))
+    words = [(word.text.strip(), word.start, word.end) for word in segment.words or ()]
+    timed = _found_in(text, words) if words else []
+    if timed:
+        return timed
+    pieces = text.split() if " " in text or _width(text) == len(text) else list(text)
+    letters = sum(map(len, pieces))
+    start, length = segment.start, segment.end - segment.start
+    found, seen = [], 0
+    for place, piece in enumerate(pieces):
+        begins = start + length * seen / letters
+        seen += len(piece)
+        ends = start + length * seen / letters
+        spaced = place > 0 and " " in text
+        found.append(_Token(piece, milliseconds(begins), milliseconds(ends), spaced))
+    return found
+
+
+def _found_in(text: str, words: Sequence[tuple[str, float, float]]) -> list[_Token]:
+    """Return words as they stand in a text, or none if they don't make it up."""
+    found: list[_Token] = []
+    place = 0
+    for word, start, end in words:
+        spaced = text[place : place + 1] == " "
+        place += spaced
+        if not word or not text.startswith(word, place):
+            return []
+        found.append(_Token(word, milliseconds(start), milliseconds(end), spaced and bool(found)))
+        place += len(word)
+    return found if not text[place:].strip() else []
+
+
+def _fitting(tokens: Sequence[_Token], rules: Rules) -> int:
+    """Return how many tokens the next cue takes."""
+    most = 0
+    while most < len(tokens) and _fits(tokens[: most + 1], rules):
+        most += 1
+    most = max(most, 1)
+    return most if most == len(tokens) else _best_break(tokens, most)
+
+
+def _fits(tokens: Sequence[_Token], rules: Rules) -> bool:
+    if tokens[-1].end - tokens[0].start > 1000 * rules.longest:
+        return False
+    return len(_filled(tokens, rules.line_length)) <= rules.lines
+
+
+def _filled(tokens: Sequence[_Token], length: int) -> list[str]:
+    """Return lines that are each as full as they may be."""
+    lines = [""]
+    for token in tokens:
+        longer = lines[-1] + " " * (token.spaced and lines[-1] != "") + token.text
+        if lines[-1] and _width(longer) > length:
+            lines.append(token.text)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _wrapped(tokens: Sequence[_Token], rules: Rules) -> list[str]:
+    """Return lines of about the same length: the narrowest that need no more lines."""
+    lines = _filled(tokens, rules.line_length)
+    if len(lines) == 1:
+        return lines
+    narrow, wide = 1, rules.line_length
+    while narrow < wide:
+        middle = (narrow + wide) // 2
+        if len(_filled(tokens, middle)) <= len(lines):
+            wide = middle
+        else:
+            narrow = middle + 1
+    return _filled(tokens, wide)
+
+
+def _best_break(tokens: Sequence[_Token], most: int) -> int:
+    """Return after how many tokens to break: at a sentence's end, a clause's, or a pause."""
+    earliest = max(1, round(_EARLIEST_BREAK * most))
+    return max(range(earliest, most + 1), key=lambda count: (_weight(tokens, count), count))
+
+
+def _weight(tokens: Sequence[_Token], count: int) -> int:
+    last = tokens[count - 1].text.rstrip(_CLOSING)[-1:]
+    if last in _SENTENCE_ENDS:
+        return 3
+    if last in _CLAUSE_ENDS:
+        return 2
+    pause = tokens[count].start - tokens[count - 1].end if count < len(tokens) else 0
+    return int(pause >= _PAUSE)
+
+
+def _width(text: str) -> int:
+    """Return the room that a text takes: some scripts' letters take that of two."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(letter) in _WIDE else 1 for letter in text)
