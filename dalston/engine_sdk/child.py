@@ -1,8 +1,10 @@
 """The process that an engine's code runs in: `python -m dalston.engine_sdk.child`.
 
-It talks with its supervisor in lines of JSON over two pipes. From the supervisor: one
+It talks with its supervisor in lines of JSON over two pipes, and brings and keeps files over a
+socket (`remote.py`). From the supervisor: one
 `configure`, then `task` after `task`, at last `close`. To the supervisor: `setup` (progress),
-`ready` or `setup_failed`, and for each task `progress`, then `output` or `failed`.
+`ready` or `setup_failed`, and for each task `progress`, then `output` or `failed`. Or else from the
+supervisor one `ask`, and to it `setup` (progress), then `answer` or `setup_failed`.
 
 Only the standard library and the SDK's types are imported here, so that an idle engine is
 small and an engine's own environment needs nothing of the server's.
@@ -14,6 +16,7 @@ import ctypes
 import json
 import os
 import queue
+import resource
 import signal
 import sys
 import threading
@@ -24,11 +27,13 @@ from typing import IO, Any
 
 from dalston.engine_sdk.base import Engine
 from dalston.engine_sdk.loading import load_engine_class
+from dalston.engine_sdk.remote import Line, RemoteAccess
 from dalston.engine_sdk.types import TaskFailed, TaskInput, TaskOutput
 
 _PROGRESS_SECONDS = 0.2
 """Progress is passed on at most this often."""
 _PR_SET_PDEATHSIG = 1
+_MEGABYTE = 1024 * 1024
 
 
 class Channel:
@@ -70,10 +75,10 @@ def main(arguments: list[str]) -> None:
     """Serve one engine until the supervisor closes or ends.
 
     Args:
-        arguments: The engine's folder, the file descriptors to read and to write, and the
-            process id of the supervisor.
+        arguments: The engine's folder, the file descriptors to read and to write, that of the
+            socket for files, and the process id of the supervisor.
     """
-    folder, read_end, write_end, supervisor = arguments
+    folder, read_end, write_end, files, supervisor = arguments
     _die_with(int(supervisor))
     # Ctrl-C reaches every process of the terminal; the supervisor decides what it means here.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -81,11 +86,17 @@ def main(arguments: list[str]) -> None:
     os.dup2(2, 1)
     channel = Channel(int(read_end), int(write_end))
     channel.listen()
-    engine = _set_up(Path(folder), channel)
+    line = Line(int(files))
+    first = channel.receive()
+    if first["kind"] == "ask":
+        _answer(Path(folder), first, channel)
+        return
+    _limit(first["memory_mb"], first["file_mb"])
+    engine = _set_up(Path(folder), first, channel)
     if engine is None:
         return
     while (message := channel.receive())["kind"] == "task":
-        _do_task(engine, message, channel)
+        _do_task(engine, message, channel, line)
     engine.close()
 
 
@@ -97,8 +108,39 @@ def _die_with(supervisor: int) -> None:
         os._exit(1)
 
 
-def _set_up(folder: Path, channel: Channel) -> Engine | None:
-    configuration = channel.receive()
+def _limit(memory_mb: int | None, file_mb: int) -> None:
+    """Have the system refuse what a broken library, or a recording made to break it, asks for."""
+    limits = {
+        # A dump of the memory holds the recording.
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: file_mb * _MEGABYTE,
+        **({} if memory_mb is None else {resource.RLIMIT_DATA: memory_mb * _MEGABYTE}),
+    }
+    for kind, wanted in limits.items():
+        most = resource.getrlimit(kind)[1]
+        value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(kind, (value, value))
+
+
+def _answer(folder: Path, asked: dict[str, Any], channel: Channel) -> None:
+    """Answer one question about the engine's models; the engine itself is not loaded."""
+    from dalston.engine_sdk.questions import answer  # noqa: PLC0415 - few children are asked
+
+    try:
+        found = answer(
+            asked["question"], folder, asked["config"], asked["name"], _setup_sink(channel)
+        )
+    except TaskFailed as error:
+        channel.send("setup_failed", **_failure(error.code, error.message, error.retryable))
+    except Exception as error:  # noqa: BLE001 - whatever an engine raises is reported
+        traceback.print_exc()
+        message = f"The engine could not answer ({type(error).__name__}: {error})."
+        channel.send("setup_failed", **_failure("engine_error", message, True))  # noqa: FBT003 - retryable
+    else:
+        channel.send("answer", answer=found)
+
+
+def _set_up(folder: Path, configuration: dict[str, Any], channel: Channel) -> Engine | None:
     try:
         engine = load_engine_class(folder)()
         engine.id = configuration["id"]
@@ -125,15 +167,19 @@ def _setup_sink(channel: Channel) -> Any:  # noqa: ANN401 - a function
     return tell
 
 
-def _do_task(engine: Engine, message: dict[str, Any], channel: Channel) -> None:
+def _do_task(engine: Engine, message: dict[str, Any], channel: Channel, line: Line) -> None:
+    audio = Path(message["audio_path"])
     task = TaskInput(
         task_id=message["task_id"],
         job_id=message["job_id"],
-        audio_path=Path(message["audio_path"]),
+        stage=message["stage"],
+        audio_path=audio,
         previous_outputs=message["previous_outputs"],
         config=message["config"],
         work_folder=Path(message["work_folder"]),
+        warnings=message["warnings"],
         progress_sink=_progress_sink(channel, message["task_id"]),
+        access=RemoteAccess(line, message["task_id"], audio),
     )
 
     def fail(code: str, text: str, *, retryable: bool) -> None:

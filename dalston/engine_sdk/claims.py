@@ -1,13 +1,13 @@
-"""Takes tasks from an engine's queue, and the next one's input while one still computes."""
+"""Takes tasks from an engine's queue, brings their inputs, and gives back what can't be done."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 from redis.exceptions import RedisError
 
@@ -16,6 +16,8 @@ from dalston.common.messages import Attempt, QueueEntry, decode_entry
 from dalston.common.models import new_attempt_token
 from dalston.common.queue import TaskQueue
 from dalston.common.storage import ObjectStore
+from dalston.engine_sdk.attempt_files import AttemptFiles
+from dalston.engine_sdk.folders import FolderPool, TaskFolder
 from dalston.engine_sdk.io import fetch_inputs
 from dalston.engine_sdk.leases import HeldLease, LeaseKeeper
 from dalston.engine_sdk.process import ChildTask
@@ -24,8 +26,6 @@ log = structlog.get_logger(__name__)
 
 POP_SECONDS = 1.0
 """How long one wait at the queue lasts; short, so that a stop is noticed soon."""
-PREFETCH_SECONDS = 10.0
-"""A prefetched task whose turn hasn't come by then goes to somebody else."""
 _PAUSE_SECONDS = 1.0
 
 
@@ -33,168 +33,196 @@ class Claim:
     """A task that this runner holds the lease of.
 
     Attributes:
-        folder: Temporary, once there are inputs; removed by `discard`.
-        inputs: What the child will be given, once fetched.
+        folder: Temporary, once inputs are being fetched.
+        fetching: Brings the inputs; its result is what the child will be given.
+        claimed_at: By the loop's clock.
+        started_at: When its turn came, by the loop's clock; None before.
+        files: What the engine reads and keeps while it works, once it does.
     """
 
     def __init__(self, entry: QueueEntry, raw: bytes, lease: HeldLease) -> None:
         self.entry = entry
         self.raw = raw
         self.lease = lease
-        self.folder: Path | None = None
-        self.inputs: ChildTask | None = None
-        self.log = log.bind(
-            job_id=entry.job_id,
-            task_id=entry.task_id,
-            attempt=entry.hand_out,
-            engine_id=entry.engine_id,
-        )
+        self.folder: TaskFolder | None = None
+        self.fetching: asyncio.Task[ChildTask] | None = None
+        self.claimed_at = asyncio.get_running_loop().time()
+        self.started_at: float | None = None
+        self.files: AttemptFiles | None = None
 
     @property
     def attempt(self) -> Attempt:
         """Names it in every message."""
         return self.lease.attempt
 
-    def discard(self) -> None:
-        """Remove the temporary folder."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+    @property
+    def about(self) -> dict[str, Any]:
+        """What every line of the log about it says."""
+        return {
+            "job_id": self.entry.job_id,
+            "task_id": self.entry.task_id,
+            "attempt": self.entry.hand_out,
+            "engine_id": self.entry.engine_id,
+        }
 
 
 class Claimer:
     """Claims tasks for one engine instance.
 
     Args:
-        root: Folder for temporary folders.
+        instance: The engine instance's name.
         config: The engine's configuration, on which a task's own is laid.
+        folders: Where inputs and outputs lie while a task runs.
     """
 
     def __init__(  # noqa: PLR0917 - the parts that a claim needs
         self,
         spec: EngineSpec,
+        instance: str,
         config: dict[str, Any],
         queue: TaskQueue,
         store: ObjectStore,
         keeper: LeaseKeeper,
-        root: Path,
+        folders: FolderPool,
     ) -> None:
         self._spec = spec
+        self._instance = instance
         self._config = config
         self._queue = queue
         self._store = store
         self._keeper = keeper
-        self._root = root
+        self._folders = folders
+        self._returning: set[asyncio.Task[None]] = set()
 
-    async def claim(self) -> Claim | None:
-        """Wait a moment for a task and take its lease; None if there was none to take."""
+    async def take(self, count: int) -> list[Claim]:
+        """Claim up to so many tasks of those that wait, without waiting for any."""
+        try:
+            return await self._take(count, None)
+        except (RedisError, OSError) as error:
+            await _pause(error)
+            return []
+
+    async def wait(self, count: int) -> list[Claim]:
+        """Wait a moment for a task, and claim it with up to so many in all."""
         try:
             raw = await self._queue.pop(self._spec.id, POP_SECONDS)
-            return None if raw is None else await self._take(raw)
+            return [] if raw is None else await self._take(count, raw)
         except (RedisError, OSError) as error:
-            log.warning("redis_unavailable", reason=repr(error))
-            await asyncio.sleep(_PAUSE_SECONDS)
-            return None
+            await _pause(error)
+            return []
 
-    async def _take(self, raw: bytes) -> Claim | None:
-        entry = decode_entry(raw)
-        if entry is None:
-            # A newer version's entry, perhaps: whoever knows it shall have it.
-            await asyncio.sleep(_PAUSE_SECONDS)
-            await self._queue.put_back(self._spec.id, raw)
-            return None
-        attempt = Attempt(
+    async def _take(self, count: int, first: bytes | None) -> list[Claim]:
+        tokens = [new_attempt_token() for _ in range(count)]
+        taken = await self._queue.take(self._spec.id, self._instance, tokens, first)
+        claims: list[Claim] = []
+        unknown: list[tuple[bytes, Attempt | None]] = []
+        for raw, token in taken:
+            entry = decode_entry(raw)
+            if token is None:
+                unknown.append((raw, None))
+            elif entry is None:
+                unknown.append((raw, self._attempt(msgspec.json.decode(raw, type=_Named), token)))
+            else:
+                lease = self._keeper.hold(self._attempt(entry, token))
+                claims.append(Claim(entry, raw, lease))
+        if unknown:
+            returning = asyncio.create_task(self._return_unknown(unknown))
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
+            if not claims:
+                await asyncio.wait([returning])
+        return claims
+
+    def _attempt(self, entry: QueueEntry | _Named, token: str) -> Attempt:
+        return Attempt(
             job_id=entry.job_id,
             task_id=entry.task_id,
             hand_out=entry.hand_out,
-            token=new_attempt_token(),
-            instance=self._keeper.announcement.instance,
+            token=token,
+            instance=self._instance,
         )
-        if not await self._queue.claim(attempt):
-            log.debug("stale_entry_dropped", job_id=entry.job_id, task_id=entry.task_id)
-            return None
-        return Claim(entry, raw, self._keeper.hold(attempt))
 
-    async def fetch(self, claim: Claim) -> None:
-        """Bring a claimed task's inputs into its folder.
+    async def _return_unknown(self, unknown: Sequence[tuple[bytes, Attempt | None]]) -> None:
+        """Put back what is a newer version's, perhaps: whoever knows it shall have it."""
+        await asyncio.sleep(_PAUSE_SECONDS)
+        try:
+            for raw, attempt in unknown:
+                if attempt is None:
+                    await self._queue.put_back(self._spec.id, raw)
+                else:
+                    await self._queue.hand_back(attempt, raw, self._spec.id, behind=True)
+        except (RedisError, OSError) as error:
+            # Their rows have been ready all the time: the sweep publishes them again.
+            log.warning("redis_unavailable", reason=repr(error))
 
-        Raises:
-            ObjectMissingError: An input isn't there any more.
-            StoreUnavailableError: The store did not answer for a minute.
-            OSError: There is no room for them.
+    def begin_fetch(self, claim: Claim) -> asyncio.Task[ChildTask]:
+        """Bring a claimed task's inputs into a folder of its own.
+
+        Returns:
+            What the child will be given. Its errors: `ObjectMissingError`, an input isn't there
+            any more; `StoreUnavailableError`, the store did not answer for a minute; `OSError`,
+            there is no room for them.
         """
-        if claim.inputs is None:
-            config = {**self._config, **claim.entry.config}
-            claim.folder = Path(tempfile.mkdtemp(prefix=f"{claim.entry.task_id}-", dir=self._root))
-            claim.inputs = await fetch_inputs(self._store, claim.entry, claim.folder, config)
+        if claim.fetching is None:
+            claim.fetching = asyncio.create_task(self._fetch(claim))
+        return claim.fetching
 
-    async def hand_back(self, claim: Claim) -> None:
-        """Give up a claim that nothing was started for."""
-        claim.discard()
+    async def _fetch(self, claim: Claim) -> ChildTask:
+        claim.folder = self._folders.take()
+        config = {**self._config, **claim.entry.config}
+        with_audio = self._spec.needs.audio
+        return await fetch_inputs(
+            self._store, claim.entry, claim.folder, config, with_audio=with_audio
+        )
+
+    def discard(self, claim: Claim, files: Iterable[Path] = (), *, clean: bool = True) -> None:
+        """Clear a claim's folder, if it has one.
+
+        Args:
+            claim: Nothing more will be done for it.
+            files: What the engine is known to have left there.
+            clean: Whether the folder may serve another task: nobody writes to it any more.
+        """
+        fetching, claim.fetching = claim.fetching, None
+        folder, claim.folder = claim.folder, None
+        if fetching is not None and not fetching.done():
+            fetching.cancel()
+            if folder is not None:
+                fetching.add_done_callback(lambda _: self._folders.remove(folder))
+            return
+        failed = fetching is not None and (fetching.cancelled() or fetching.exception())
+        if folder is None:
+            return
+        if clean and not failed:
+            self._folders.give_back(folder, files)
+        else:
+            self._folders.remove(folder)
+
+    async def hand_back(self, claims: Sequence[Claim]) -> None:
+        """Give up claims that nothing was started for: the first is the next to be taken."""
+        for claim in claims:
+            self.discard(claim)
         try:
             # No renewal may be under way: it would make the lease again that is given up.
             async with self._keeper.renewing:
-                self._keeper.drop(claim.lease)
-                await self._queue.hand_back(claim.attempt, claim.raw, self._spec.id)
+                for claim in reversed(claims):
+                    self._keeper.drop(claim.lease)
+                    await self._queue.hand_back(claim.attempt, claim.raw, self._spec.id)
         except (RedisError, OSError) as error:
-            # Its lease ends by itself, and the row has been ready all the time.
-            claim.log.warning("redis_unavailable", reason=repr(error))
+            # The leases end by themselves, and the rows have been ready all the time.
+            for claim in claims:
+                self._keeper.drop(claim.lease)
+            log.warning("redis_unavailable", reason=repr(error))
 
 
-class Prefetch:
-    """Claims and fetches the next task while the slot's current one still computes."""
+class _Named(msgspec.Struct):
+    """What a queue entry that can't be read is known to have."""
 
-    def __init__(self, claimer: Claimer) -> None:
-        self._claimer = claimer
-        self._running: asyncio.Task[Claim | None] | None = None
-        self._turn = asyncio.Event()
+    task_id: str
+    hand_out: int
+    job_id: str = ""
 
-    def begin(self) -> None:
-        """Start, unless it has been started already."""
-        if self._running is None:
-            self._turn.clear()
-            self._running = asyncio.create_task(self._fetch_next())
 
-    async def take(self) -> Claim | None:
-        """Return the prefetched task, now that its turn has come, or None if there is none."""
-        if self._running is None:
-            return None
-        self._turn.set()
-        running, self._running = self._running, None
-        claim = await running
-        if claim is not None and claim.lease.closed.is_set():
-            claim.discard()
-            return None
-        return claim
-
-    async def give_up(self) -> None:
-        """Hand back what has been prefetched, or is being fetched."""
-        running, self._running = self._running, None
-        if running is None:
-            return
-        self._turn.set()
-        running.cancel()
-        try:
-            claim = await running
-        except asyncio.CancelledError:
-            return
-        if claim is not None:
-            await self._claimer.hand_back(claim)
-
-    async def _fetch_next(self) -> Claim | None:
-        claim = None
-        while claim is None and not self._turn.is_set():
-            claim = await self._claimer.claim()
-        if claim is None:
-            return None
-        try:
-            await self._claimer.fetch(claim)
-            async with asyncio.timeout(PREFETCH_SECONDS):
-                await self._turn.wait()
-        except asyncio.CancelledError:
-            await self._claimer.hand_back(claim)
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it was, the task's own turn shows it
-            claim.log.debug("prefetch_handed_back", reason=repr(error))
-            await self._claimer.hand_back(claim)
-            return None
-        return claim
+async def _pause(error: Exception) -> None:
+    log.warning("redis_unavailable", reason=repr(error))
+    await asyncio.sleep(_PAUSE_SECONDS)

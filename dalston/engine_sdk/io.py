@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import os
+from collections.abc import Container, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 import msgspec
-import structlog
 
-from dalston.common.errors import StoreUnavailableError
-from dalston.common.messages import Attempt, QueueEntry
+from dalston.common.messages import Attempt, PartOutput, QueueEntry, SmallOutput
 from dalston.common.models import Failure
 from dalston.common.storage import (
     AUDIO_NAME,
@@ -23,98 +22,177 @@ from dalston.common.storage import (
     failure_path,
     output_path,
 )
+from dalston.engine_sdk.access import complete_header
+from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES, TaskFolder
+from dalston.engine_sdk.patience import patiently
 from dalston.engine_sdk.process import ChildOutput, ChildTask
 
-log = structlog.get_logger(__name__)
-
-STORE_PATIENCE_SECONDS = 60.0
-"""For how long a store that doesn't answer is tried again."""
-_FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 5.0
-
-_Result = TypeVar("_Result")
+ORIGINAL_NAME = "original"
+"""Of a recording as it was uploaded, without its extension: no other audio's size is known."""
+SHORT_AUDIO_BYTES = 16 * 1024 * 1024
+"""A recording up to this is brought to an engine that could read it on demand: that is quicker."""
 
 
 async def fetch_inputs(
-    store: ObjectStore, entry: QueueEntry, folder: Path, config: dict[str, Any]
+    store: ObjectStore,
+    entry: QueueEntry,
+    folder: TaskFolder,
+    config: dict[str, Any],
+    *,
+    with_audio: bool | Literal["on_demand"] = True,
 ) -> ChildTask:
-    """Bring a task's inputs into a folder.
+    """Bring a task's inputs into a folder, all at the same time.
+
+    Args:
+        store: Where they are.
+        entry: The task.
+        folder: For the audio.
+        config: The engine's configuration for the task.
+        with_audio: Whether the engine looks at the audio; `on_demand`: it can do without the
+            file if that is long.
 
     Raises:
         ObjectMissingError: An input isn't there any more.
         StoreUnavailableError: The store did not answer for a minute.
+        OSError: There is no room for them.
     """
-    audio_folder, work_folder = folder / "input", folder / "work"
-    audio_folder.mkdir()
-    work_folder.mkdir()
-    audio = audio_folder / PurePosixPath(entry.audio).name
-    await _patiently(lambda: store.download(entry.audio, audio))
-    previous: dict[str, Any] = {}
-    for stage, path in entry.inputs.items():
-        previous[stage] = msgspec.json.decode(await _patiently(partial(store.get, path)))
+    audio = Path(folder.path, PurePosixPath(entry.audio).name)
+    fetching = [patiently(partial(store.get, path)) for path in _paths(entry)]
+    if with_audio is True or (with_audio and _is_short(entry, audio)):
+        fetching.append(_fetch_audio(store, entry, folder.place_audio(audio.name)))
+    else:
+        # That of the task before may still lie here.
+        folder.remove_audio()
+    # Most often there is no more than one thing to wait for.
+    found = [await fetching[0]] if len(fetching) == 1 else await _all(fetching)
+    outputs = (msgspec.json.decode(output) for output in found)
+    previous = {stage: part.facts() for stage, part in entry.chunk_of.items()}
     return ChildTask(
         task_id=entry.task_id,
         job_id=entry.job_id,
+        stage=entry.stage,
         audio_path=str(audio),
-        previous_outputs=previous,
+        previous_outputs=previous
+        | {stage: _output(of, outputs) for stage, of in entry.inputs.items()},
         config=config,
-        work_folder=str(work_folder),
+        work_folder=folder.work,
+        warnings=entry.warnings,
     )
 
 
-async def store_output(store: ObjectStore, attempt: Attempt, output: ChildOutput) -> None:
+def _paths(entry: QueueEntry) -> Iterator[str]:
+    """Return the object paths of all inputs, in the order in which `_output` takes them."""
+    for of_stage in entry.inputs.values():
+        if isinstance(of_stage, str):
+            yield of_stage
+        elif isinstance(of_stage, list):
+            yield from (part.path for part in of_stage)
+
+
+def _output(of_stage: str | SmallOutput | list[PartOutput], outputs: Iterator[Any]) -> Any:  # noqa: ANN401 - JSON
+    """Return a stage's output, or those of its chunks with their places in the recording."""
+    if isinstance(of_stage, SmallOutput):
+        return msgspec.json.decode(of_stage.data)
+    if isinstance(of_stage, str):
+        return next(outputs)
+    return [
+        {
+            **next(outputs),
+            "offset": part.offset,
+            "core_start": part.core_start,
+            "core_end": part.core_end,
+            **({} if part.channel is None else {"channel": part.channel}),
+        }
+        for part in of_stage
+    ]
+
+
+def _is_short(entry: QueueEntry, audio: Path) -> bool:
+    return audio.stem == ORIGINAL_NAME and entry.audio_bytes <= SHORT_AUDIO_BYTES
+
+
+async def _fetch_audio(store: ObjectStore, entry: QueueEntry, target: Path) -> bytes:
+    if entry.audio_bytes > SMALL_AUDIO_BYTES or target.stem != ORIGINAL_NAME:
+        await patiently(lambda: store.download(entry.audio, target))
+        if target.name == AUDIO_NAME:
+            complete_header(target)
+    else:
+        # Read whole: that is half the work of reading it in parts.
+        _write_over(target, await patiently(lambda: store.get(entry.audio)))
+    return b""
+
+
+def _write_over(target: Path, data: bytes) -> None:
+    """Write a file without emptying it first: that would cost more than all the rest."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.truncate()
+
+
+async def _all(coroutines: Sequence[Coroutine[Any, Any, bytes]]) -> list[bytes]:
+    """Wait for all; when one fails, or nobody waits any more, none is left behind."""
+    if not coroutines:
+        return []
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        raise
+
+
+async def store_output(
+    store: ObjectStore, attempt: Attempt, files: Mapping[str, Path], data: bytes
+) -> None:
     """Store an attempt's files, and then its output: once that is there, all of it is.
+
+    Args:
+        store: Where.
+        attempt: Whose they are.
+        files: By the names under which they are kept.
+        data: The output, as JSON.
 
     Raises:
         StoreUnavailableError: The store did not answer for a minute.
     """
     prefix = attempt_folder(attempt.job_id, attempt.task_id, attempt.folder)
-    for name, path in output.files.items():
-        await _patiently(partial(store.put, f"{prefix}/{name}", path))
+    for name, path in files.items():
+        await patiently(partial(store.put, f"{prefix}/{name}", path))
     target = output_path(attempt.job_id, attempt.task_id, attempt.folder)
-    data = msgspec.json.encode(output.data)
-    await _patiently(lambda: store.put(target, data))
+    await patiently(lambda: store.put(target, data))
 
 
 async def store_failure(store: ObjectStore, attempt: Attempt, failure: Failure) -> None:
     """Store why an attempt failed, so that the reason survives whatever happens to messages."""
     target = failure_path(attempt.job_id, attempt.task_id, attempt.folder)
-    await _patiently(lambda: store.put(target, msgspec.json.encode(failure)))
+    await patiently(lambda: store.put(target, msgspec.json.encode(failure)))
 
 
-def check_files(output: ChildOutput, folder: Path | None, produces: Sequence[str]) -> None:
+def check_files(
+    output: ChildOutput, work_folder: str, produces: Sequence[str], kept: Container[str] = ()
+) -> None:
     """Refuse files that an engine may not keep, and the lack of one that it promises.
 
     Args:
         output: What the engine returned.
-        folder: The task's temporary folder.
+        work_folder: The folder that it was given for its files.
         produces: What its `engine.yaml` says that it makes.
+        kept: Names of the files that it has kept while it worked.
 
     Raises:
         ValueError: A name is not a plain file name, the file isn't in the work folder, or an
             engine that produces audio kept none.
     """
-    if "audio" in produces and AUDIO_NAME not in output.files:
+    if "audio" in produces and AUDIO_NAME not in output.files and AUDIO_NAME not in kept:
         raise ValueError(f"it produces audio, but kept no file '{AUDIO_NAME}'")
-    root = (folder or Path()).resolve() / "work"
+    if not output.files:
+        return
+    root = Path(work_folder).resolve()
     for name, path in output.files.items():
         if PurePosixPath(name).name != name or name in {OUTPUT_NAME, FAILURE_NAME, ".", ".."}:
             raise ValueError(f"'{name}' is no name for a file to keep")
         if not path.resolve().is_relative_to(root) or not path.is_file():
             raise ValueError(f"the file '{name}' is not in the work folder")
-
-
-async def _patiently(call: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Try again while the store doesn't answer, for as long as its patience lasts."""
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + STORE_PATIENCE_SECONDS
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return await call()
-        except StoreUnavailableError as error:
-            if loop.time() + pause > give_up_at:
-                raise
-            log.warning("store_unavailable", reason=repr(error.__cause__), pause_seconds=pause)
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -7,22 +7,15 @@ progress and the outcome of each. What Redis lost is said again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.events import EventBus
-from dalston.common.messages import Attempt, Event, TaskCompleted, TaskErrored
-from dalston.common.queue import (
-    RENEW_SECONDS,
-    EngineInstance,
-    LeaseState,
-    LeaseUpdate,
-    Outcome,
-    Renewal,
-    TaskQueue,
-)
+from dalston.common.leases import RENEW_SECONDS, LeaseState, LeaseUpdate, Outcome, Renewal
+from dalston.common.messages import Attempt, Event, TaskCompleted, TaskErrored, TaskReleased
+from dalston.common.queue import EngineInstance, TaskQueue
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +24,13 @@ REPORT_SECONDS = 60.0
 
 
 class HeldLease:
-    """One attempt that this runner is responsible for."""
+    """One attempt that this runner is responsible for.
+
+    Attributes:
+        closed: Done once nothing more will count.
+        said: The last event about it: said again when Redis has forgotten.
+        shown: Whether Redis has been told that the attempt computes.
+    """
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
@@ -39,28 +38,36 @@ class HeldLease:
         self.progress: tuple[float, float] | None = None
         self.outcome: Outcome | None = None
         self.said: Event | None = None
-        """The last event about it: said again when Redis has forgotten."""
         self.unsaid = False
-        self.closed = asyncio.Event()
+        self.shown = False
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.report_until: float | None = None
 
     def update(self) -> LeaseUpdate:
         """Return what a renewal says."""
+        self.shown = self.shown or self.state is not LeaseState.PREFETCH
         return LeaseUpdate(self.attempt, self.state, self.progress, self.outcome)
+
+    def close(self) -> None:
+        """Note that nothing more will count."""
+        if not self.closed.done():
+            self.closed.set_result(None)
 
 
 class LeaseKeeper:
     """The leases of one runner.
 
     Args:
-        announcement: What the engine instance says about itself, with each renewal.
+        announcement: Returns what the engine instance says about itself, with each renewal.
     """
 
-    def __init__(self, queue: TaskQueue, events: EventBus, announcement: EngineInstance) -> None:
+    def __init__(
+        self, queue: TaskQueue, events: EventBus, announcement: Callable[[], EngineInstance]
+    ) -> None:
         self._queue = queue
         self._events = events
+        self._announcement = announcement
         self._held: dict[str, HeldLease] = {}
-        self.announcement = announcement
         self.renewing = asyncio.Lock()
         """Held during a renewal, so that nobody gives up a lease that is being renewed."""
 
@@ -74,26 +81,62 @@ class LeaseKeeper:
         """Stop renewing a lease."""
         self._held.pop(lease.attempt.token, None)
 
-    async def say(self, lease: HeldLease, event: Event) -> None:
-        """Send an event about an attempt; what can't be sent now goes with a later renewal."""
+    def say(
+        self, lease: HeldLease, event: Event, output: str | None = None
+    ) -> asyncio.Future[None]:
+        """Send an event about an attempt; what can't be sent now goes with a later renewal.
+
+        Args:
+            lease: The attempt's.
+            event: What has happened.
+            output: A small output, which the lease keeps until an orchestrator has it.
+
+        Returns:
+            Done when it has been sent, or when that has failed.
+        """
         lease.said = event
         if isinstance(event, TaskCompleted | TaskErrored):
             error = event.error if isinstance(event, TaskErrored) else None
-            lease.state, lease.outcome = LeaseState.DONE, Outcome(error)
+            lease.state, lease.outcome = LeaseState.DONE, Outcome(error, output)
             lease.report_until = asyncio.get_running_loop().time() + REPORT_SECONDS
+        update = None if isinstance(event, TaskReleased) else lease.update()
+        tried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def note(sent: asyncio.Future[None]) -> None:
+            error = None if sent.cancelled() else sent.exception()
+            if error is not None:
+                lease.unsaid = True
+                log.warning("redis_unavailable", reason=repr(error))
+            if not tried.done():
+                tried.set_result(None)
+
+        self._events.post(event, update).add_done_callback(note)
+        return tried
+
+    def mention(self, event: Event) -> None:
+        """Send an event that may get lost: what it says is said again in another way."""
+
+        def note(sent: asyncio.Future[None]) -> None:
+            if not sent.cancelled() and (error := sent.exception()) is not None:
+                log.warning("redis_unavailable", reason=repr(error))
+
+        self._events.post(event).add_done_callback(note)
+
+    async def announce(self) -> None:
+        """Say at once what the engine instance is doing."""
         try:
-            if lease.outcome is not None:
-                await self._queue.renew([lease.update()])
-            await self._events.emit([event])
-        except (RedisError, OSError) as error:
-            lease.unsaid = True
-            log.warning("redis_unavailable", reason=repr(error))
+            await self._queue.announce(self._announcement())
+        except Exception as error:  # noqa: BLE001 - it is said again within a second
+            log.debug("announcement_failed", reason=repr(error))
 
     async def run(self) -> None:
         """Renew and announce until cancelled."""
-        while True:
+        own = asyncio.current_task()
+        # Not `while True`: before Python 3.12 `wait_for`, with which the client writes to Redis,
+        # may swallow a cancellation.
+        while own is not None and not own.cancelling():
             try:
-                await self._queue.announce(self.announcement)
+                await self._queue.announce(self._announcement())
                 async with self.renewing:
                     await self._renew()
             except (RedisError, OSError) as error:
@@ -101,7 +144,8 @@ class LeaseKeeper:
             except Exception:
                 # Without this loop every lease ends: nothing may end it.
                 log.exception("renewal_failed")
-            await asyncio.sleep(RENEW_SECONDS)
+            if not own.cancelling():
+                await asyncio.sleep(RENEW_SECONDS)
 
     async def _renew(self) -> None:
         held = list(self._held.values())
@@ -110,7 +154,7 @@ class LeaseKeeper:
         repeat: list[HeldLease] = []
         for lease, answer in zip(held, answers, strict=True):
             if answer is Renewal.CLOSED:
-                lease.closed.set()
+                lease.close()
                 self.drop(lease)
             elif lease.report_until is not None and now > lease.report_until:
                 self.drop(lease)
@@ -119,6 +163,11 @@ class LeaseKeeper:
         await self._say_again(repeat)
 
     async def _say_again(self, leases: Sequence[HeldLease]) -> None:
-        await self._events.emit([lease.said for lease in leases if lease.said is not None])
         for lease in leases:
             lease.unsaid = False
+        try:
+            await self._events.emit([lease.said for lease in leases if lease.said is not None])
+        except (RedisError, OSError):
+            for lease in leases:
+                lease.unsaid = True
+            raise

@@ -1,4 +1,4 @@
-"""Finds the engine class in an engine's folder.
+"""Finds the classes that an engine's folder defines.
 
 Only the standard library is imported here: this is loaded in every engine's child. What goes
 wrong is told with `TaskFailed`, as `setup()` tells it.
@@ -11,8 +11,10 @@ import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from dalston.engine_sdk.base import Engine
+from dalston.engine_sdk.models import ModelStore
 from dalston.engine_sdk.types import TaskFailed
 
 _folders: list[str] = []
@@ -44,7 +46,48 @@ def load_engine_class(folder: Path) -> type[Engine]:
             f"`dalston engine new`.",
         )
     _put_first_on_path(folder)
-    return _only_engine(_import(path), path)
+    engines: list[type[Engine]] = _classes(_import(path), Engine)
+    if not engines:
+        raise TaskFailed(
+            "engine_invalid",
+            f"{path} has no engine. Define one class derived from dalston.engine_sdk.Engine "
+            f"with a method process().",
+        )
+    if len(engines) > 1:
+        names = ", ".join(sorted(engine.__name__ for engine in engines))
+        raise TaskFailed(
+            "engine_invalid",
+            f"{path} has more than one engine: {names}. Keep one; each engine has a folder of "
+            f"its own.",
+        )
+    return engines[0]
+
+
+def load_model_store_class(folder: Path) -> type[ModelStore] | None:
+    """Import `models.py` of an engine's folder and return the one store of models in it.
+
+    Args:
+        folder: An engine's folder.
+
+    Returns:
+        The class, or None if there is no `models.py`.
+
+    Raises:
+        TaskFailed: As with `load_engine_class`.
+    """
+    folder = folder.resolve()
+    path = folder / "models.py"
+    if not path.is_file():
+        return None
+    _put_first_on_path(folder)
+    stores: list[type[ModelStore]] = _classes(_import(path), ModelStore)
+    if len(stores) != 1:
+        raise TaskFailed(
+            "engine_invalid",
+            f"{path} must have one class derived from dalston.engine_sdk.models.ModelStore, "
+            f"with all its methods.",
+        )
+    return stores[0]
 
 
 def _put_first_on_path(folder: Path) -> None:
@@ -62,7 +105,7 @@ def _put_first_on_path(folder: Path) -> None:
 
 
 def _import(path: Path) -> ModuleType:
-    name = "dalston_engine_" + path.parent.name.replace("-", "_")
+    name = f"dalston_{path.stem}_" + path.parent.name.replace("-", "_")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise TaskFailed("engine_invalid", f"{path} can't be read as a Python module.")
@@ -76,8 +119,9 @@ def _import(path: Path) -> ModuleType:
     except ModuleNotFoundError as error:
         raise TaskFailed(
             "engine_not_installed",
-            f"{path} imports {error.name}, which is not installed. Install what the engine "
-            f"needs: pip install -r {path.parent / 'requirements.txt'}",
+            f"{path} imports {error.name}, which is not installed. Write it into "
+            f"{path.parent / 'requirements.txt'} if it isn't there, and install what the engine "
+            f"needs: dalston engine install {path.parent}",
         ) from error
     except Exception as error:
         raise TaskFailed(
@@ -86,27 +130,14 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
-def _only_engine(module: ModuleType, path: Path) -> type[Engine]:
+def _classes(module: ModuleType, kind: type) -> list[Any]:
+    """Return the complete classes of a kind that a module defines."""
     found = [
         value
         for value in vars(module).values()
         if inspect.isclass(value)
-        and issubclass(value, Engine)
+        and issubclass(value, kind)
         and value.__module__ == module.__name__
         and not inspect.isabstract(value)
     ]
-    engines = list(dict.fromkeys(found))
-    if not engines:
-        raise TaskFailed(
-            "engine_invalid",
-            f"{path} has no engine. Define one class derived from dalston.engine_sdk.Engine "
-            f"with a method process().",
-        )
-    if len(engines) > 1:
-        names = ", ".join(sorted(engine.__name__ for engine in engines))
-        raise TaskFailed(
-            "engine_invalid",
-            f"{path} has more than one engine: {names}. Keep one; each engine has a folder of "
-            f"its own.",
-        )
-    return engines[0]
+    return list(dict.fromkeys(found))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from dalston.common.engine_spec import EngineSpec
 from dalston.common.models import Failure, clean_failure
+from dalston.engine_sdk.environments import child_command
+from dalston.engine_sdk.file_line import FileLine
+
+if TYPE_CHECKING:
+    from dalston.engine_sdk.attempt_files import AttemptFiles
 
 _LINE_BYTES = 512 * 1024 * 1024
 """A message of a child may be this long: the transcript of many hours fits."""
@@ -39,6 +43,8 @@ class ChildTask(msgspec.Struct, frozen=True):
     previous_outputs: dict[str, Any]
     config: dict[str, Any]
     work_folder: str
+    warnings: list[str] = []
+    stage: str = ""
 
 
 class SetupFailedError(Exception):
@@ -56,18 +62,28 @@ class ChildProcess:
         spec: The engine; its folder holds `engine.py`.
         config: The engine's configuration.
         environment: The environment of the child: no secrets of the server in it.
+        environments: The folder of the Python environments that engines have of their own.
     """
 
     def __init__(
-        self, spec: EngineSpec, config: Mapping[str, Any], environment: Mapping[str, str]
+        self,
+        spec: EngineSpec,
+        config: Mapping[str, Any],
+        environment: Mapping[str, str],
+        environments: Path | None = None,
     ) -> None:
         self._spec = spec
         self._config = config
         self._environment = environment
+        self._environments = environments
+        self._is_closing = False
         self._process: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._transport: asyncio.ReadTransport | None = None
+        self._lines: _Lines | None = None
+        self._reading: asyncio.ReadTransport | None = None
+        self._writing: asyncio.WriteTransport | None = None
+        self._work: _Work | None = None
+        self._files = FileLine(self._files_of)
+        self._ending: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -76,7 +92,13 @@ class ChildProcess:
 
     def is_alive(self) -> bool:
         """Tell whether the child can be given a task."""
-        return self._process is not None and self._process.returncode is None
+        return (
+            self._process is not None
+            and self._process.returncode is None
+            and self._writing is not None
+            and self._ending is None
+            and not self._is_closing
+        )
 
     async def start(self, on_progress: SetupProgress) -> None:
         """Start the child and wait until its engine is set up, however long that takes.
@@ -84,126 +106,210 @@ class ChildProcess:
         Raises:
             SetupFailedError: The engine said no, or died.
         """
-        await self._spawn()
-        configuration = {"id": self._spec.id, "version": self._spec.version}
-        await self._send({"kind": "configure", **configuration, "config": dict(self._config)})
+        lines = await self._spawn()
+        limits = self._spec.limits
+        about = {
+            "id": self._spec.id,
+            "version": self._spec.version,
+            "memory_mb": limits.memory_mb,
+            "file_mb": limits.file_mb,
+        }
+        self._send({"kind": "configure", **about, "config": dict(self._config)})
+        await self._until("ready", lines, on_progress)
+        lines.deliver(self._receive)
+
+    async def ask(
+        self, question: str, on_progress: SetupProgress, name: str | None = None
+    ) -> dict[str, Any]:
+        """Start the child for one question about the engine's models, and return its answer.
+
+        Args:
+            question: One of those in `engine_sdk.questions`.
+            on_progress: Is told what the child is doing.
+            name: The model that it is about.
+
+        Raises:
+            SetupFailedError: The engine said no, or died.
+        """
+        lines = await self._spawn()
+        try:
+            about = {"question": question, "name": name, "config": dict(self._config)}
+            self._send({"kind": "ask", **about})
+            message = await self._until("answer", lines, on_progress)
+        finally:
+            await self.kill()
+        answer: dict[str, Any] = message["answer"]
+        return answer
+
+    async def _until(self, kind: str, lines: _Lines, on_progress: SetupProgress) -> dict[str, Any]:
+        """Pass progress on until a message of a kind comes."""
         while True:
-            message = await self._receive()
-            if message is None:
+            line = await lines.next()
+            if line is None:
                 raise SetupFailedError(await self._death())
-            if message["kind"] == "ready":
-                return
+            message: dict[str, Any] = msgspec.json.decode(line)
+            if message["kind"] == kind:
+                return message
             if message["kind"] == "setup_failed":
                 raise SetupFailedError(_failure(message))
             on_progress(message["message"], message["done"], message["total"])
 
-    async def _spawn(self) -> None:
+    async def _spawn(self) -> _Lines:
+        command, environment = child_command(self._spec, self._environments, self._environment)
         to_child, from_child = os.pipe(), os.pipe()
+        files = self._files.open()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "dalston.engine_sdk.child",
+                *command,
                 str(self._spec.folder),
                 str(to_child[0]),
                 str(from_child[1]),
+                str(files.fileno()),
                 str(os.getpid()),
-                pass_fds=(to_child[0], from_child[1]),
+                pass_fds=(to_child[0], from_child[1], files.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
-                env=dict(self._environment),
+                env=environment,
             )
         finally:
             os.close(to_child[0])
             os.close(from_child[1])
+            files.close()
+        await self._files.begin()
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=_LINE_BYTES)
-        self._transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(from_child[0], "rb")
+        self._lines = lines = _Lines()
+        self._reading, _ = await loop.connect_read_pipe(
+            lambda: lines, os.fdopen(from_child[0], "rb")
         )
-        self._reader = reader
-        transport, protocol = await loop.connect_write_pipe(
-            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()),
-            os.fdopen(to_child[1], "wb"),
+        self._writing, _ = await loop.connect_write_pipe(
+            asyncio.BaseProtocol, os.fdopen(to_child[1], "wb")
         )
-        self._writer = asyncio.StreamWriter(transport, protocol, None, loop)
+        return lines
 
-    async def run(self, task: ChildTask, on_progress: TaskProgress) -> ChildOutput | Failure:
-        """Give the child one task and wait for its result.
+    async def run(
+        self, task: ChildTask, on_progress: TaskProgress, files: AttemptFiles | None = None
+    ) -> ChildOutput | Failure:
+        """Give the child one task and wait for its result; see `give`."""
+        return await self.give(task, on_progress, files)
+
+    def give(
+        self, task: ChildTask, on_progress: TaskProgress, files: AttemptFiles | None = None
+    ) -> asyncio.Future[ChildOutput | Failure]:
+        """Give the child one task.
+
+        Args:
+            task: What to do.
+            on_progress: Is told what the engine reports.
+            files: What the engine may read and keep meanwhile.
 
         Returns:
-            The output, or why there is none; a dead child is a reason too.
+            Its output, or why there is none; a dead child is a reason too. It is the result of
+            that task and of no other: whoever gives up waiting must kill the child.
         """
-        try:
-            await self._send({"kind": "task", **msgspec.structs.asdict(task)})
-        except OSError:
-            return await self._death()
-        try:
-            return await self._result(task.task_id, on_progress)
-        except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
-            await self.kill()
-            text = f"The engine {self._spec.id} sent what can't be read ({type(error).__name__})."
-            return Failure("invalid_engine_output", text, retryable=True)
+        result: asyncio.Future[ChildOutput | Failure] = asyncio.get_running_loop().create_future()
+        self._work = _Work(task.task_id, on_progress, result, files)
+        if self.is_alive():
+            self._send({"kind": "task", **msgspec.structs.asdict(task)})
+        else:
+            self._end(None)
+        return result
 
-    async def _result(self, task_id: str, on_progress: TaskProgress) -> ChildOutput | Failure:
-        while True:
-            message = await self._receive()
-            if message is None:
-                return await self._death()
-            if message["task_id"] != task_id:
-                if message["kind"] == "progress":
-                    continue
-                # Never take one recording's result for another's, whatever went wrong before.
-                await self.kill()
-                text = f"The engine {self._spec.id} answered for another task."
-                return Failure("engine_crashed", text, retryable=True)
-            if message["kind"] == "output":
-                files = {name: Path(path) for name, path in message["files"].items()}
-                return ChildOutput(message["data"], files)
-            if message["kind"] == "failed":
-                return _failure(message)
-            on_progress(message["done"], message["total"])
+    def _receive(self, line: bytes | None) -> None:
+        """Take one line from the child; None is the end of them."""
+        if self._ending is not None:
+            return
+        failure = None
+        if line is not None:
+            try:
+                failure = self._answer(msgspec.json.decode(line))
+            except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+                name = type(error).__name__
+                text = f"The engine {self._spec.id} sent what can't be read ({name})."
+                failure = Failure("invalid_engine_output", text, retryable=True)
+        if line is None or failure is not None:
+            self._end(failure)
+
+    def _answer(self, message: dict[str, Any]) -> Failure | None:
+        """Pass on what the child says about its task.
+
+        Returns:
+            Why the child must not be believed any more, if so.
+        """
+        work, kind = self._work, message["kind"]
+        if kind == "setup":
+            # A task may name another model, which is loaded with the same words as at the start.
+            return None
+        if work is None or message["task_id"] != work.task_id:
+            if kind == "progress":
+                return None
+            # Never take one recording's result for another's, whatever went wrong before.
+            text = f"The engine {self._spec.id} answered for another task."
+            return Failure("engine_crashed", text, retryable=True)
+        if kind == "output":
+            files = {name: Path(path) for name, path in message["files"].items()}
+            self._finish(ChildOutput(message["data"], files))
+        elif kind == "failed":
+            self._finish(_failure(message))
+        else:
+            work.on_progress(message["done"], message["total"])
+        return None
+
+    def _files_of(self, task_id: str) -> AttemptFiles | None:
+        work = self._work
+        return None if work is None or work.task_id != task_id else work.files
+
+    def _finish(self, result: ChildOutput | Failure) -> None:
+        work, self._work = self._work, None
+        if work is not None and not work.result.done():
+            work.result.set_result(result)
+
+    def _end(self, failure: Failure | None) -> None:
+        """Tell whoever waits that nothing more comes: for that reason, or as the child died."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._tell_the_end(failure))
+
+    async def _tell_the_end(self, failure: Failure | None) -> None:
+        if failure is None:
+            failure = await self._death()
+        else:
+            await self._kill()
+        self._finish(failure)
 
     async def kill(self) -> None:
         """End the child at once, whatever it is doing."""
+        await self._kill()
+        if self._ending is not None:
+            await self._ending
+
+    async def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
         await self._gone()
 
     async def close(self) -> None:
         """Let the engine close; a child that takes too long over it is killed."""
-        try:
-            await self._send({"kind": "close"})
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                if self._process is not None:
+        if self.is_alive() and self._process is not None:
+            self._is_closing = True
+            self._send({"kind": "close"})
+            try:
+                async with asyncio.timeout(_CLOSE_SECONDS):
                     await self._process.wait()
-        except (TimeoutError, OSError):
-            pass
+            except TimeoutError:
+                pass
         await self.kill()
 
     async def _gone(self) -> None:
         if self._process is not None:
             await self._process.wait()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
+        for transport in (self._writing, self._reading):
+            if transport is not None:
+                transport.close()
+        self._writing = self._reading = None
+        await self._files.close()
 
-    async def _send(self, message: Mapping[str, Any]) -> None:
-        if self._writer is None:
-            raise BrokenPipeError
-        self._writer.write(msgspec.json.encode(message) + b"\n")
-        await self._writer.drain()
-
-    async def _receive(self) -> dict[str, Any] | None:
-        if self._reader is None:
-            return None
-        line = await self._reader.readline()
-        if not line.endswith(b"\n"):
-            return None
-        message: dict[str, Any] = msgspec.json.decode(line)
-        return message
+    def _send(self, message: Mapping[str, Any]) -> None:
+        # To a child that has died it is dropped: the end of its lines says so too.
+        if self._writing is not None and not self._writing.is_closing():
+            self._writing.write(msgspec.json.encode(message) + b"\n")
 
     async def _death(self) -> Failure:
         """Say how the child died, in words that help."""
@@ -221,6 +327,53 @@ class ChildProcess:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         text = f"The engine {name} crashed ({how}). Its log may say why."
         return Failure("engine_crashed", text, retryable=True)
+
+
+class _Work(NamedTuple):
+    """The task that a child has been given."""
+
+    task_id: str
+    on_progress: TaskProgress
+    result: asyncio.Future[ChildOutput | Failure]
+    files: AttemptFiles | None
+
+
+class _Lines(asyncio.Protocol):
+    """What a child writes, line by line: kept until somebody asks, then delivered at once."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._length = 0
+        self._kept: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._receive: Callable[[bytes | None], None] = self._kept.put_nowait
+
+    async def next(self) -> bytes | None:
+        """Return the next line that was kept; None at the end."""
+        return await self._kept.get()
+
+    def deliver(self, receive: Callable[[bytes | None], None]) -> None:
+        """From now on call a function with each line, and with None at the end."""
+        self._receive = receive
+        while not self._kept.empty():
+            receive(self._kept.get_nowait())
+
+    def data_received(self, data: bytes) -> None:
+        """Cut what has come into lines."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            whole = b"".join((*self._parts, line)) if self._parts else line
+            self._parts, self._length = [], 0
+            self._receive(whole)
+        if rest:
+            self._parts.append(rest)
+            self._length += len(rest)
+            if self._length > _LINE_BYTES:
+                self._parts, self._length = [], 0
+                self._receive(b"too long to be read")
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Pass on that nothing more comes."""
+        self._receive(None)
 
 
 def _failure(message: Mapping[str, Any]) -> Failure:

@@ -7,42 +7,34 @@ process says so within a second and starts another.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
+from redis.exceptions import RedisError
 
 from dalston.common.engine_spec import EngineSpec
-from dalston.common.errors import DalstonError, StoreUnavailableError
 from dalston.common.events import EventBus
-from dalston.common.messages import (
-    Attempt,
-    TaskCompleted,
-    TaskErrored,
-    TaskReleased,
-    TaskStarted,
-)
 from dalston.common.models import Failure
-from dalston.common.queue import EngineInstance, LeaseState, TaskQueue
+from dalston.common.queue import EngineInstance, TaskQueue
 from dalston.common.storage import ObjectStore
-from dalston.common.transcript import check_stage_output
-from dalston.engine_sdk.claims import Claim, Claimer, Prefetch
-from dalston.engine_sdk.deadline import Pace, deadline_seconds
-from dalston.engine_sdk.io import check_files, store_failure, store_output
+from dalston.engine_sdk.availability import Availability
+from dalston.engine_sdk.claims import POP_SECONDS, Claimer
+from dalston.engine_sdk.folders import FolderPool
 from dalston.engine_sdk.leases import LeaseKeeper
-from dalston.engine_sdk.process import ChildOutput, ChildProcess, ChildTask, SetupFailedError
+from dalston.engine_sdk.memory import MemoryKeeper, Tenant
+from dalston.engine_sdk.process import ChildProcess, SetupFailedError
+from dalston.engine_sdk.reports import Reporter
+from dalston.engine_sdk.slot import Slot
 
 log = structlog.get_logger(__name__)
 
-_WATCH_SECONDS = 0.25
-"""How often a computing task's progress is looked at, to fetch the next one in time."""
-_CLAIM_PAUSE_SECONDS = 1.0
 _FIRST_SETUP_PAUSE = 2.0
 _LONGEST_SETUP_PAUSE = 60.0
+_WAKING_PAUSE = 0.1
+"""While other slots wake up for what waits."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +48,10 @@ class RunnerSettings:
         grace_seconds: How long a running task may go on after the order to stop.
         temporary_folder: Where inputs and outputs lie while a task runs.
         environment: The children's environment.
+        idle_seconds: How long a child may have nothing to do before it is ended.
+        lazy: Whether the first child is started by the first task and not at once.
+        environments: The folder of the Python environments that engines have of their own.
+        watched: Folders that change when models or environments are brought or removed.
     """
 
     instance: str
@@ -64,53 +60,122 @@ class RunnerSettings:
     grace_seconds: float
     temporary_folder: Path
     environment: Mapping[str, str]
+    idle_seconds: float = 900.0
+    lazy: bool = False
+    environments: Path | None = None
+    watched: tuple[Path, ...] = ()
 
 
 class EngineRunner:
-    """Runs one engine until it is told to stop."""
+    """Runs one engine until it is told to stop. Made in the loop that it runs in.
 
-    def __init__(
+    Args:
+        spec: The engine.
+        queue: Where its tasks come from.
+        events: Where their ends are said.
+        store: Where inputs and outputs are kept.
+        settings: How it is run.
+        memory: What it shares with other engines; enough for itself if None.
+    """
+
+    def __init__(  # noqa: PLR0917 - the parts that a runner needs
         self,
         spec: EngineSpec,
         queue: TaskQueue,
         events: EventBus,
         store: ObjectStore,
         settings: RunnerSettings,
+        memory: MemoryKeeper | None = None,
     ) -> None:
         self.spec = spec
         self._queue = queue
-        self._store = store
         self._settings = settings
-        self._stopping = asyncio.Event()
-        self._grace_over = asyncio.Event()
-        self._ready_slots = 0
-        self.keeper = LeaseKeeper(queue, events, self._instance("loading", "starting"))
+        self._memory = memory or MemoryKeeper(settings.slots * self._megabytes())
+        loop = asyncio.get_running_loop()
+        self._stopping: asyncio.Future[None] = loop.create_future()
+        self._grace_over: asyncio.Future[None] = loop.create_future()
+        self._ready_slots = self._sleeping_slots = self._waking_slots = self._loading_slots = 0
+        self._state = ("idle", "", "") if settings.lazy else ("loading", "starting", "")
+        self._progress: tuple[float, float] | None = None
+        self._availability = Availability(spec, settings.watched, self._new_child)
+        self._folders = FolderPool(settings.temporary_folder, settings.instance)
+        self.keeper = LeaseKeeper(queue, events, self._instance)
         self._claimer = Claimer(
-            spec, settings.config, queue, store, self.keeper, settings.temporary_folder
+            spec, settings.instance, settings.config, queue, store, self.keeper, self._folders
         )
+        self._reporter = Reporter(spec, store, self.keeper, self._claimer, self._grace_over)
+        self._slots = [self._new_slot() for _ in range(settings.slots)]
+
+    def _new_slot(self) -> Slot:
+        parts = (self._claimer, self._reporter, self.keeper)
+        return Slot(self.spec, *parts, self._stopping, self._grace_over)
+
+    def _megabytes(self) -> int:
+        return self.spec.memory_mb(self._settings.config)
+
+    def _new_child(self) -> ChildProcess:
+        how = self._settings
+        return ChildProcess(self.spec, how.config, how.environment, how.environments)
 
     def stop(self) -> None:
         """Take no new task; finish or hand back what runs, within the grace period."""
-        self._stopping.set()
+        if not self._stopping.done():
+            self._stopping.set_result(None)
 
     async def run(self) -> None:
         """Serve the queue until `stop` is called."""
-        self._settings.temporary_folder.mkdir(parents=True, exist_ok=True)
+        self._folders.open()
         renewing = asyncio.create_task(self.keeper.run())
-        waiting = asyncio.create_task(self._end_grace())
+        ending = asyncio.create_task(self._end())
+        looking = self._availability.watch(self._look_again, at_once=not self._settings.lazy)
+        watching = asyncio.create_task(looking)
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._settings.slots):
-                    group.create_task(self._serve_slot())
+            if await self._becomes_usable():
+                async with asyncio.TaskGroup() as group:
+                    for slot in self._slots:
+                        group.create_task(self._serve_slot(slot))
+            await self._reporter.drain()
         finally:
-            renewing.cancel()
-            waiting.cancel()
+            for task in (renewing, ending, watching):
+                task.cancel()
+            await asyncio.gather(renewing, ending, watching, return_exceptions=True)
+            self._folders.close()
         await self._leave()
 
-    async def _end_grace(self) -> None:
-        await self._stopping.wait()
-        await asyncio.sleep(self._settings.grace_seconds)
-        self._grace_over.set()
+    async def _becomes_usable(self) -> bool:
+        """Wait until the engine can work here; False if a stop comes first."""
+        while not self._stopping.done():
+            failure = self._lack_of_memory()
+            if failure is None and self._settings.lazy:
+                failure = await self._availability.check()
+            if failure is None:
+                self._become(*(("idle",) if self._settings.lazy else ("loading", "starting")))
+                return True
+            if self._state[1] != failure.message:
+                await self._failed(failure)
+            await self._pause(_LONGEST_SETUP_PAUSE)
+        return False
+
+    def _lack_of_memory(self) -> Failure | None:
+        if self._megabytes() <= self._memory.megabytes:
+            return None
+        return Failure(
+            "not_enough_memory",
+            f"The engine {self.spec.id} needs {self._megabytes()} MB, and all engines together "
+            f"may take {self._memory.megabytes}. Raise DALSTON_ENGINE_MEMORY_MB, or name a smaller "
+            f"model.",
+        )
+
+    async def _look_again(self) -> None:
+        if self._availability.tells_of_models:
+            await self._availability.check()
+
+    async def _end(self) -> None:
+        """Once told to stop, hand back at once what has not begun, and end the rest in time."""
+        await asyncio.wait([self._stopping])
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._settings.grace_seconds, self._grace_over.set_result, None)
+        await asyncio.gather(*(slot.give_up() for slot in self._slots))
 
     async def _leave(self) -> None:
         try:
@@ -118,249 +183,179 @@ class EngineRunner:
         except Exception as error:  # noqa: BLE001 - it expires by itself
             log.warning("could_not_leave", engine_id=self.spec.id, reason=repr(error))
 
-    def _instance(
-        self, state: str, message: str = "", progress: tuple[float, float] | None = None
-    ) -> EngineInstance:
+    def _instance(self) -> EngineInstance:
+        """Return what the engine instance says about itself."""
+        state, message, code = self._state
         return EngineInstance(
             instance=self._settings.instance,
             engine_id=self.spec.id,
-            slots=self._ready_slots,
+            slots=self._ready_slots + self._sleeping_slots,
             state=state,
             message=message,
-            progress=progress,
+            code=code,
+            model=str(self._settings.config.get("model") or ""),
+            models=self._availability.models,
+            progress=self._progress,
             version=self.spec.version,
+            pace=self._pace(),
         )
 
-    async def _announce(self, instance: EngineInstance) -> None:
-        self.keeper.announcement = instance
-        try:
-            await self._queue.announce(instance)
-        except Exception as error:  # noqa: BLE001 - the keeper announces again within a second
-            log.debug("announcement_failed", reason=repr(error))
+    def _pace(self) -> float:
+        """Return how many tasks one slot could do in a second; 0 while that isn't known."""
+        known = [slot.pace.seconds for slot in self._slots if slot.pace.seconds]
+        return round(len(known) / sum(known), 3) if known else 0.0
 
-    async def _serve_slot(self) -> None:
-        slot = _Slot(self._claimer)
-        while not self._stopping.is_set():
-            child = await self._started_child()
-            if child is None:
-                break
-            self._ready_slots += 1
-            await self._announce(self._instance("ready"))
+    def _become(
+        self,
+        state: str,
+        message: str = "",
+        progress: tuple[float, float] | None = None,
+        *,
+        code: str = "",
+    ) -> None:
+        self._state, self._progress = (state, message, code), progress
+
+    async def _serve_slot(self, slot: Slot) -> None:
+        """Have a child while there is something to do, and a while longer."""
+        tenant = Tenant(self._memory, self.spec.id, self._megabytes(), self._settings.idle_seconds)
+        awake = not self._settings.lazy or not self._availability.has_model
+        awake = awake and tenant.admitted_at_once()
+        pause = _FIRST_SETUP_PAUSE
+        while not self._stopping.done():
+            if not awake and not await self._admitted_for_work(tenant):
+                continue
+            awake = False
             try:
-                await self._serve_with(child, slot)
+                child = await self._started_child()
+                if child is not None:
+                    awake = await self._serve_with(slot, child, tenant)
+                    pause = _FIRST_SETUP_PAUSE
             finally:
-                self._ready_slots -= 1
-                await child.close()
-        await slot.prefetch.give_up()
+                tenant.leave()
+            if child is None:
+                await self._pause(pause)
+                pause = min(2 * pause, _LONGEST_SETUP_PAUSE)
+                awake = tenant.admitted_at_once()
+            elif awake:
+                awake = tenant.admitted_at_once()
+        await slot.give_up()
+
+    async def _serve_with(self, slot: Slot, child: ChildProcess, tenant: Tenant) -> bool:
+        """Let a child do tasks; return whether it died in the middle of them."""
+        tenant.settle(child.close)
+        self._ready_slots += 1
+        self._become("ready")
+        await self.keeper.announce()
+        try:
+            await slot.serve(child, tenant)
+        finally:
+            self._ready_slots -= 1
+            unloaded = tenant.must_leave()
+            await child.close()
+        if unloaded:
+            log.info("engine_unloaded", engine_id=self.spec.id)
+        return not unloaded
+
+    async def _admitted_for_work(self, tenant: Tenant) -> bool:
+        """Wait until a task waits and there is memory for a child; False asks to look again."""
+        self._sleeping_slots += 1
+        try:
+            if not self._ready_slots + self._loading_slots and self._state[0] != "failed":
+                self._become("idle")
+            if not await self._work_waits():
+                return False
+            self._waking_slots += 1
+            try:
+                return await self._admitted(tenant)
+            finally:
+                self._waking_slots -= 1
+        finally:
+            self._sleeping_slots -= 1
+
+    async def _work_waits(self) -> bool:
+        """Wait a moment for a task that no other slot wakes up for."""
+        try:
+            waits = await self._queue.has_entry(self.spec.id, POP_SECONDS)
+            waiting = await self._queue.length(self.spec.id) if waits else 0
+        except (RedisError, OSError) as error:
+            log.warning("redis_unavailable", reason=repr(error))
+            waiting = 0
+            await self._pause(_WAKING_PAUSE)
+        if waiting > self._waking_slots:
+            return True
+        if waiting:
+            await self._pause(_WAKING_PAUSE)
+        return False
+
+    async def _admitted(self, tenant: Tenant) -> bool:
+        """Wait for memory; False if the work has gone to somebody else, or at a stop."""
+        admission = asyncio.create_task(tenant.admitted())
+        while not admission.done() and not self._stopping.done():
+            await asyncio.wait(
+                (admission, self._stopping),
+                timeout=POP_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        if not self._stopping.done() and admission.done():
+            admission.result()
+            try:
+                if await self._queue.length(self.spec.id):
+                    return True
+            except (RedisError, OSError) as error:
+                log.warning("redis_unavailable", reason=repr(error))
+        admission.cancel()
+        await asyncio.gather(admission, return_exceptions=True)
+        tenant.leave()
+        return False
 
     async def _started_child(self) -> ChildProcess | None:
-        """Start a child and set the engine up; try again until that works or a stop comes."""
-        pause = _FIRST_SETUP_PAUSE
-        while not self._stopping.is_set():
-            child = ChildProcess(self.spec, self._settings.config, self._settings.environment)
-            starting = asyncio.create_task(child.start(self._show_setup))
-            stopping = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if not starting.done():
-                starting.cancel()
-                await child.kill()
-                return None
-            try:
-                starting.result()
-            except Exception as error:  # noqa: BLE001 - an engine may send anything while it loads
-                await child.kill()
-                await self._setup_failed(error, pause)
-                pause = min(2 * pause, _LONGEST_SETUP_PAUSE)
-            else:
-                log.info("engine_ready", engine_id=self.spec.id, pid=child.pid)
-                return child
-        return None
+        """Start a child and set the engine up; None if that fails or a stop comes."""
+        child = self._new_child()
+        if not self._ready_slots and self._state[0] != "failed":
+            self._become("loading", "starting")
+        self._loading_slots += 1
+        starting = asyncio.create_task(child.start(self._show_setup))
+        try:
+            await asyncio.wait((starting, self._stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._loading_slots -= 1
+        if not starting.done():
+            starting.cancel()
+            await child.kill()
+            return None
+        try:
+            starting.result()
+        except Exception as error:  # noqa: BLE001 - an engine may send anything while it loads
+            await child.kill()
+            await self._failed(_failure_of(error))
+            return None
+        log.info("engine_ready", engine_id=self.spec.id, pid=child.pid)
+        return child
 
     def _show_setup(self, message: str, done: float | None, total: float | None) -> None:
         progress = None if done is None or not total else (done, total)
-        self.keeper.announcement = self._instance("loading", message, progress)
+        self._become("loading", message, progress)
         shown = {} if progress is None else {"percent": round(100 * progress[0] / progress[1])}
         log.info("engine_loading", engine_id=self.spec.id, message=message, **shown)
 
-    async def _setup_failed(self, error: Exception, pause: float) -> None:
-        code = error.failure.code if isinstance(error, SetupFailedError) else "engine_crashed"
-        log.error("engine_setup_failed", engine_id=self.spec.id, code=code, reason=str(error))
-        await self._announce(self._instance("failed", str(error)))
-        try:
-            await asyncio.wait_for(self._stopping.wait(), pause)
-        except TimeoutError:
-            return
+    async def _failed(self, failure: Failure) -> None:
+        code, reason = failure.code, failure.message
+        # One that is only there for who asks for it may lack its packages for ever.
+        tell = log.info if self._settings.lazy and code == "engine_not_installed" else log.error
+        tell("engine_setup_failed", engine_id=self.spec.id, code=code, reason=reason)
+        self._become("failed", reason, code=code)
+        await self.keeper.announce()
 
-    async def _serve_with(self, child: ChildProcess, slot: _Slot) -> None:
-        """Do tasks as long as the child lives."""
-        while child.is_alive() and not self._stopping.is_set():
-            claim = await self._next_claim(slot)
-            if claim is None:
-                continue
-            if not child.is_alive():
-                await self._claimer.hand_back(claim)
-                return
-            try:
-                await self._do(claim, child, slot)
-            except Exception:
-                # A fault of our own: without renewal the lease ends, and the task is tried again.
-                claim.log.exception("task_abandoned")
-                self.keeper.drop(claim.lease)
-                # The child may still be at it, and must not answer to the next task.
-                await child.kill()
-            finally:
-                claim.discard()
-
-    async def _next_claim(self, slot: _Slot) -> Claim | None:
-        try:
-            return await slot.prefetch.take() or await self._claimer.claim()
-        except Exception:
-            # One entry that nobody can handle must not end the engine.
-            log.exception("claim_failed", engine_id=self.spec.id)
-            await asyncio.sleep(_CLAIM_PAUSE_SECONDS)
-            return None
-
-    async def _do(self, claim: Claim, child: ChildProcess, slot: _Slot) -> None:
-        """Carry one task through to a reported outcome, or give it up."""
-        if self._stopping.is_set() and claim.lease.said is None:
-            await self._claimer.hand_back(claim)
-            return
-        claim.lease.state = LeaseState.RUNNING
-        await self.keeper.say(claim.lease, _event(TaskStarted, claim.attempt))
-        claim.log.info("task_started", instance=self._settings.instance)
-        started = time.monotonic()
-        try:
-            if not await self._while_wanted(claim, self._claimer.fetch(claim)):
-                return
-        except StoreUnavailableError:
-            # Not the task's fault: whoever reaches the store shall do it, uncharged.
-            await self._release(claim)
-            return
-        except (DalstonError, OSError) as error:
-            await self._report_failure(claim, _input_failure(error))
-            return
-        if claim.inputs is None or claim.lease.closed.is_set():
-            return
-        result = await self._compute(claim, claim.inputs, child, slot)
-        slot.pace.add(time.monotonic() - started)
-        if isinstance(result, ChildOutput):
-            await self._report_output(claim, result)
-        elif isinstance(result, Failure):
-            await self._report_failure(claim, result)
-
-    async def _compute(
-        self, claim: Claim, task: ChildTask, child: ChildProcess, slot: _Slot
-    ) -> ChildOutput | Failure | None:
-        """Let the child work, and stop it when its time, its lease or our own is over."""
-
-        def show(done: float, total: float) -> None:
-            claim.lease.progress = (done, total)
-
-        limit = deadline_seconds(self.spec.limits, claim.entry.audio_bytes, task.previous_outputs)
-        started = time.monotonic()
-        working = asyncio.create_task(child.run(task, show))
-        closed = asyncio.create_task(claim.lease.closed.wait())
-        stopped = asyncio.create_task(self._grace_over.wait())
-        try:
-            while True:
-                elapsed = time.monotonic() - started
-                ends_soon = slot.pace.ends_soon(elapsed, claim.lease.progress)
-                if ends_soon and not self._stopping.is_set():
-                    slot.prefetch.begin()
-                done, _ = await asyncio.wait(
-                    {working, closed, stopped},
-                    timeout=_WATCH_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if done or elapsed > limit:
-                    break
-            if working.done():
-                return working.result()
-            await child.kill()
-        finally:
-            for waiting in (working, closed, stopped):
-                waiting.cancel()
-        if closed.done() and claim.lease.closed.is_set():
-            claim.log.info("attempt_closed")
-            return None
-        if self._grace_over.is_set():
-            await self._release(claim)
-            return None
-        text = f"The engine took longer than {limit:.0f} s, which its engine.yaml allows for this."
-        return Failure("engine_timeout", text, retryable=True)
-
-    async def _while_wanted(self, claim: Claim, work: Coroutine[Any, Any, None]) -> bool:
-        """Let something slow go on until the attempt is closed or our own time is over.
-
-        Returns:
-            Whether it came to its end; if not, the task has been handed back.
-        """
-        working = asyncio.create_task(work)
-        closed = asyncio.create_task(claim.lease.closed.wait())
-        stopped = asyncio.create_task(self._grace_over.wait())
-        await asyncio.wait({working, closed, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        closed.cancel()
-        stopped.cancel()
-        if working.done():
-            working.result()
-            return True
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        if not claim.lease.closed.is_set():
-            await self._release(claim)
-        return False
-
-    async def _release(self, claim: Claim) -> None:
-        await self.keeper.say(claim.lease, _event(TaskReleased, claim.attempt))
-        self.keeper.drop(claim.lease)
-        claim.log.info("task_released")
-
-    async def _report_output(self, claim: Claim, output: ChildOutput) -> None:
-        try:
-            check_stage_output(claim.entry.stage, output.data)
-            check_files(output, claim.folder, self.spec.produces)
-        except ValueError as error:
-            text = f"The engine {self.spec.id} returned what its stage must not: {error}."
-            await self._report_failure(
-                claim, Failure("invalid_engine_output", text, retryable=True)
-            )
-            return
-        try:
-            stored = store_output(self._store, claim.attempt, output)
-            if not await self._while_wanted(claim, stored):
-                return
-        except DalstonError as error:
-            text = f"The result could not be stored: {error.message}"
-            await self._report_failure(claim, Failure("output_store_failed", text, retryable=True))
-            return
-        await self.keeper.say(claim.lease, _event(TaskCompleted, claim.attempt))
-        claim.log.info("task_completed")
-
-    async def _report_failure(self, claim: Claim, failure: Failure) -> None:
-        try:
-            await store_failure(self._store, claim.attempt, failure)
-        except DalstonError as error:
-            # The lease and the event still carry the reason.
-            claim.log.warning("failure_not_stored", reason=repr(error))
-        await self.keeper.say(claim.lease, _event(TaskErrored, claim.attempt, error=failure))
-        claim.log.warning("task_failed", code=failure.code, retryable=failure.retryable)
+    async def _pause(self, seconds: float) -> None:
+        """Wait for a while, or until something is installed or a stop comes."""
+        await asyncio.wait(
+            (self._stopping, self._availability.changed),
+            timeout=seconds,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
 
 
-class _Slot:
-    """What one slot remembers from task to task."""
-
-    def __init__(self, claimer: Claimer) -> None:
-        self.prefetch = Prefetch(claimer)
-        self.pace = Pace()
-
-
-def _input_failure(error: DalstonError | OSError) -> Failure:
-    if isinstance(error, DalstonError):
-        return Failure(error.code, error.message, retryable=True)
-    text = f"There is no room for the engine's temporary files ({error.strerror}). Free some."
-    return Failure("no_temporary_space", text, retryable=True)
-
-
-def _event(kind: type[Any], attempt: Attempt, **more: object) -> Any:  # noqa: ANN401 - of that kind
-    return kind(**msgspec.structs.asdict(attempt), **more)
+def _failure_of(error: Exception) -> Failure:
+    if isinstance(error, SetupFailedError):
+        return error.failure
+    return Failure("engine_crashed", str(error), retryable=True)

@@ -18,9 +18,10 @@ from typing import Any
 
 from dalston.common.engine_spec import EngineSpec, read_engine
 from dalston.common.transcript import check_stage_output
+from dalston.engine_sdk.access import LocalAccess, complete_header
 from dalston.engine_sdk.base import Engine, SetupSink
 from dalston.engine_sdk.loading import load_engine_class
-from dalston.engine_sdk.types import ProgressSink, TaskFailed, TaskInput, TaskOutput
+from dalston.engine_sdk.types import ProgressSink, TaskFailed, TaskInput, TaskOutput, no_progress
 
 KEPT_AUDIO = "audio.wav"
 
@@ -47,6 +48,7 @@ class EngineUnderTest:
         config: Mapping[str, Any] | None = None,
         on_progress: ProgressSink | None = None,
         keep_files_in: Path | None = None,
+        stage: str | None = None,
     ) -> TaskOutput:
         """Run one task.
 
@@ -57,6 +59,8 @@ class EngineUnderTest:
             on_progress: Is told what the engine reports: done, total.
             keep_files_in: A folder for the files that the engine keeps; it is made if need be.
                 Without it they are removed and the result's `files` is empty.
+            stage: Which of the engine's stages is meant, if it does several; its `stage` unless
+                given.
 
         Returns:
             The engine's output, checked; its `files` lie in `keep_files_in`.
@@ -68,18 +72,30 @@ class EngineUnderTest:
         """
         complete = self.spec.configure(self.engine.config, config or {})
         with tempfile.TemporaryDirectory(prefix="dalston-") as folder:
+            work = Path(folder, "work")
+            work.mkdir()
+            access = LocalAccess(audio, keep_files_in or Path(folder, "kept"))
             task = TaskInput(
                 task_id=f"task_{secrets.token_hex(8)}",
                 job_id=f"job_{secrets.token_hex(6)}",
                 audio_path=audio.resolve(),
                 previous_outputs=dict(previous or {}),
                 config=complete,
-                work_folder=Path(folder),
-                **({} if on_progress is None else {"progress_sink": on_progress}),
+                work_folder=work,
+                progress_sink=no_progress if on_progress is None else on_progress,
+                stage=stage or self.spec.stage,
+                access=access,
             )
-            output = self.engine.process(task)
-            check_output(self.spec, output)
-            return TaskOutput(output.data, _keep(output.files, keep_files_in))
+            output = self._checked_output(task, access)
+            kept = {} if keep_files_in is None else access.files
+            return TaskOutput(output.data, kept | _keep(output.files, keep_files_in))
+
+    def _checked_output(self, task: TaskInput, access: LocalAccess) -> TaskOutput:
+        output = self.engine.process(task)
+        check_output(self.spec, output, access, task.stage)
+        if KEPT_AUDIO in access.files:
+            complete_header(access.files[KEPT_AUDIO])
+        return output
 
 
 @contextmanager
@@ -135,17 +151,22 @@ def run_engine(
         )
 
 
-def check_output(spec: EngineSpec, output: TaskOutput) -> None:
+def check_output(
+    spec: EngineSpec, output: TaskOutput, access: LocalAccess, stage: str | None = None
+) -> None:
     """Check an output as a server does before it stores it.
 
     Args:
         spec: The engine's `engine.yaml`.
         output: What `process` returned.
+        access: Through which it kept files while it worked.
+        stage: The stage that was done; the engine's `stage` unless given.
 
     Raises:
-        TaskFailed: `invalid_engine_output`: it isn't JSON, breaks the stage's schema, or a file
-            isn't there.
+        TaskFailed: `invalid_engine_output`: it isn't JSON, breaks the stage's schema, a file
+            isn't there, or the output's chunks are not those that work has begun on.
     """
+    stage = stage or spec.stage
     if not isinstance(output, TaskOutput):
         raise _invalid(f"process() must return a TaskOutput, not {type(output).__name__}.")
     try:
@@ -155,16 +176,18 @@ def check_output(spec: EngineSpec, output: TaskOutput) -> None:
             f"data must be JSON: {error}. Turn numpy numbers into float(), paths into str()."
         ) from error
     try:
-        check_stage_output(spec.stage, output.data)
+        check_stage_output(stage, output.data)
     except ValueError as error:
         raise _invalid(
-            f"data is not what the stage {spec.stage} promises: {error}. docs/engines.md lists "
-            f"the fields."
+            f"data is not what the stage {stage} promises: {error}. docs/engines.md lists the "
+            f"fields."
         ) from error
     for name, path in output.files.items():
         if Path(name).name != name or not Path(path).is_file():
             raise _invalid(f"files[{name!r}] must be a plain name and an existing file: {path}.")
-    if "audio" in spec.produces and KEPT_AUDIO not in output.files:
+    if access.chunks and output.data.get("chunks") != access.chunks:
+        raise _invalid("the output's chunks must be those that keep() was told of.")
+    if "audio" in spec.produces and not {KEPT_AUDIO} & {*output.files, *access.files}:
         raise _invalid(f"engine.yaml says that it produces audio, but files has no {KEPT_AUDIO}.")
 
 
