@@ -1,26 +1,23 @@
 """What each event changes: one function for each, on a batch of them, in one transaction.
 
 Nothing here talks to Redis or to the store: what has to be read from them is read before the
-transaction (`prepare`), and what has to be said is collected in `Effects` and said after it.
+transaction (`preparation.py`), and what has to be said is collected in `Effects` and said after it.
 """
 
 from __future__ import annotations
 
-import asyncio
+import random
 from collections.abc import Sequence
-from typing import TypeVar
 
-import msgspec
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dalston.common.engine_spec import Catalog
-from dalston.common.errors import DalstonError, ObjectMissingError, StoreUnavailableError
+from dalston.common.engine_spec import Catalog, Retries
+from dalston.common.errors import DalstonError
 from dalston.common.messages import (
     Attempt,
-    Event,
+    ChunkReady,
     JobCreated,
-    JobUpdated,
+    JobResumed,
     TaskCompleted,
     TaskErrored,
     TaskReleased,
@@ -31,137 +28,30 @@ from dalston.common.models import (
     CODE_LIMITS,
     Cause,
     Failure,
-    Job,
     JobStatus,
     PlannedTask,
+    TaskStatus,
 )
-from dalston.common.storage import ObjectStore, output_path, transcript_path
 from dalston.db import jobs as transitions
 from dalston.db import work
 from dalston.db.locking import Locked, lock
+from dalston.db.overdue import WaitingTask, give_up_tasks
+from dalston.db.statements import Connection
+from dalston.db.transcripts import Transcript
 from dalston.db.verdict import Verdict
+from dalston.orchestrator.batches import Batch, Effects, TaskReturned
 from dalston.orchestrator.dag import build_task_dag
-from dalston.orchestrator.parts import Parts
+from dalston.orchestrator.expansion import Cut, expand
 
-_Kind = TypeVar("_Kind", bound=Event)
 log = structlog.get_logger(__name__)
-_COPY_PAUSES = (0.1, 0.5, 1.0)
-"""Seconds after each failed copy of a transcript."""
+_RETRIES = Retries()
+_GONE = Failure(
+    "object_missing",
+    "What this job would have gone on from isn't in the store any more. Send the recording again.",
+)
 
 
-class TaskReturned(msgspec.Struct, frozen=True):
-    """Not an event from outside: the sweep found that an attempt has ended without an outcome."""
-
-    attempt: Attempt
-    cause: Cause
-    error: Failure
-
-
-class Batch(msgspec.Struct):
-    """Events that are handled together, and what was read for them before the transaction."""
-
-    events: Sequence[Event] = ()
-    returned: Sequence[TaskReturned] = ()
-    repair: Sequence[str] = ()
-    plans: dict[str, list[PlannedTask]] = {}
-    unplannable: dict[str, Failure] = {}
-
-    def split(self) -> list[Batch]:
-        """Return one batch for each thing that this one is about."""
-        return [
-            *(Batch(events=[event]) for event in self.events),
-            *(Batch(returned=[item]) for item in self.returned),
-            *(Batch(repair=[job_id]) for job_id in self.repair),
-        ]
-
-    def of(self, kind: type[_Kind]) -> list[_Kind]:
-        """Return the events of a kind, each once, in the order in which they came."""
-        return list(dict.fromkeys(event for event in self.events if isinstance(event, kind)))
-
-    def job_ids(self) -> set[str]:
-        """Return the jobs that the batch is about."""
-        about = {event.job_id for event in self.events}
-        return about | {item.attempt.job_id for item in self.returned} | set(self.repair)
-
-    def task_ids(self) -> set[str]:
-        """Return the tasks that the batch is about."""
-        about = {event.task_id for event in self.events if isinstance(event, Attempt)}
-        return about | {item.attempt.task_id for item in self.returned}
-
-
-class Effects(msgspec.Struct):
-    """What has to be told to others once the transaction is committed.
-
-    Attributes:
-        close: Task id, hand-out and token of attempts that count no more.
-        fill: Engines whose queue may take more.
-        ended: Jobs that have ended, with their status.
-        withdraw: Jobs whose other tasks must be taken back from queues and engines.
-    """
-
-    close: list[tuple[str, int, str]] = []
-    fill: set[str] = set()
-    ended: dict[str, JobStatus] = {}
-    withdraw: list[str] = []
-    started: list[str] = []
-
-    def updates(self) -> list[JobUpdated]:
-        """Return what listeners of jobs should hear."""
-        begun = [JobUpdated(job_id, JobStatus.RUNNING) for job_id in self.started]
-        return begun + [JobUpdated(job_id, status) for job_id, status in self.ended.items()]
-
-
-async def prepare(parts: Parts, batch: Batch) -> None:
-    """Read and write what a batch needs outside of its transaction."""
-    created = [event.job_id for event in batch.of(JobCreated)]
-    completed = batch.of(TaskCompleted)
-    if not created and not completed:
-        return
-    async with parts.database.read() as connection:
-        pending = await work.pending_jobs(connection, created) if created else []
-        ids = [event.task_id for event in completed]
-        final = await work.final_tasks(connection, ids) if ids else set()
-    for job in pending:
-        _plan(job, parts.catalog, batch)
-    missing = [
-        event
-        for event in completed
-        if event.task_id in final and not await _copy_transcript(parts.store, event)
-    ]
-    batch.events = [event for event in batch.events if event not in missing]
-
-
-def _plan(job: Job, catalog: Catalog, batch: Batch) -> None:
-    try:
-        batch.plans[job.id] = build_task_dag(job, catalog)
-    except DalstonError as error:
-        batch.unplannable[job.id] = Failure(error.code, error.message)
-
-
-async def _copy_transcript(store: ObjectStore, event: TaskCompleted) -> bool:
-    """Put the transcript where people look for it; what counts is the row's pointer.
-
-    Returns:
-        False if there is no output to copy: the job was deleted, or the message is forged.
-    """
-    about = {"job_id": event.job_id, "task_id": event.task_id, "attempt": event.hand_out}
-    source = output_path(event.job_id, event.task_id, event.folder)
-    for pause in _COPY_PAUSES:
-        try:
-            await store.copy(source, transcript_path(event.job_id))
-        except ObjectMissingError:
-            log.warning("output_missing", **about)
-            return False
-        except StoreUnavailableError as error:
-            log.warning("transcript_not_copied", **about, reason=repr(error.__cause__))
-            await asyncio.sleep(pause)
-        else:
-            return True
-    # A store in trouble must not hold up the events of other jobs for the sake of a copy.
-    return True
-
-
-async def apply(connection: AsyncConnection, batch: Batch) -> Effects:
+async def apply(connection: Connection, catalog: Catalog, batch: Batch) -> Effects:
     """Apply a batch inside an open write transaction.
 
     Returns:
@@ -169,27 +59,79 @@ async def apply(connection: AsyncConnection, batch: Batch) -> Effects:
     """
     effects = Effects()
     locked = await lock(connection, batch.job_ids(), batch.task_ids())
-    await handle_jobs_created(connection, locked, batch, effects)
+    await handle_jobs_created(connection, locked, catalog, batch, effects)
+    await handle_jobs_resumed(connection, locked, catalog, batch, effects)
     await handle_tasks_started(connection, locked, batch, effects)
-    await handle_tasks_completed(connection, locked, batch, effects)
-    await handle_tasks_failed(connection, locked, batch, effects)
+    await handle_chunks_ready(connection, locked, catalog, batch, effects)
+    await handle_tasks_completed(connection, locked, catalog, batch, effects)
+    await handle_tasks_failed(connection, locked, catalog, batch, effects)
     await handle_tasks_returned(connection, locked, batch, effects)
+    await handle_overdue(connection, locked, batch, effects)
     await repair_jobs(connection, locked, batch, effects)
+    effects.publish = locked.ready
+    effects.doubtful = batch.copied - effects.ended.keys()
     return effects
 
 
 async def handle_jobs_created(
-    connection: AsyncConnection, locked: Locked, batch: Batch, effects: Effects
+    connection: Connection, locked: Locked, catalog: Catalog, batch: Batch, effects: Effects
 ) -> None:
     """Plan jobs: their tasks exist from now on, the first ones are ready."""
-    effects.started = await transitions.start_jobs(connection, locked, batch.plans)
-    for job_id in effects.started:
-        effects.fill |= {task.engine_id for task in batch.plans[job_id] if not task.after}
-    await _fail_jobs(connection, locked, batch.unplannable, effects)
+    plans: dict[str, list[PlannedTask]] = {}
+    unplannable: dict[str, Failure] = {}
+    for event in batch.of(JobCreated):
+        job = locked.jobs.get(event.job_id)
+        if job is None or job.status is not JobStatus.PENDING or job.resumed:
+            continue
+        try:
+            plans[job.id] = build_task_dag(job, catalog)
+        except DalstonError as error:
+            unplannable[job.id] = Failure(error.code, error.message)
+    effects.started += await transitions.start_jobs(connection, locked, plans)
+    await _fail_jobs(connection, locked, unplannable, effects)
+
+
+async def handle_jobs_resumed(
+    connection: Connection, locked: Locked, catalog: Catalog, batch: Batch, effects: Effects
+) -> None:
+    """Plan what is left to do of jobs that had ended; what they keep is done already."""
+    plans: dict[str, list[PlannedTask]] = {}
+    unplannable: dict[str, Failure] = {}
+    job_ids = {event.job_id for event in batch.of(JobResumed)}
+    waiting = [
+        job
+        for job_id in sorted(job_ids)
+        if (job := locked.jobs.get(job_id)) is not None
+        and job.status is JobStatus.PENDING
+        and job.resumed
+    ]
+    kept = await work.expansions(connection, [job.id for job in waiting]) if waiting else []
+    cut = {row.job_id: row.id for row in kept}
+    for job in waiting:
+        parts = batch.parts.get(cut.get(job.id, ""))
+        if job.id in cut and parts is None:
+            if job.id in batch.gone:
+                unplannable[job.id] = _GONE
+            # Otherwise resumed once more since that was looked up: the sweep looks again.
+            continue
+        planned = (await work.planned_tasks(connection, job.id)).ids
+        known = None if parts is None else dict(enumerate(parts))
+        try:
+            plans[job.id] = build_task_dag(
+                job, catalog, parts=known, whole=known is not None, planned=planned
+            )
+        except DalstonError as error:
+            unplannable[job.id] = Failure(error.code, error.message)
+    started = await transitions.start_jobs(connection, locked, plans)
+    effects.started += started
+    await _fail_jobs(connection, locked, unplannable, effects)
+    if started:
+        await transitions.ready_tasks_of(connection, locked, started)
+        await _complete_jobs(connection, locked, started, effects)
 
 
 async def handle_tasks_started(
-    connection: AsyncConnection, locked: Locked, batch: Batch, effects: Effects
+    connection: Connection, locked: Locked, batch: Batch, effects: Effects
 ) -> None:
     """Bind attempts to their rows; tell those that are too late to stop."""
     attempts = batch.of(TaskStarted)
@@ -197,12 +139,40 @@ async def handle_tasks_started(
     _collect(locked, attempts, verdicts, effects, keep={Verdict.APPLIED, Verdict.REPEATED})
 
 
-async def handle_tasks_completed(
-    connection: AsyncConnection, locked: Locked, batch: Batch, effects: Effects
+async def handle_chunks_ready(
+    connection: Connection, locked: Locked, catalog: Catalog, batch: Batch, effects: Effects
 ) -> None:
-    """Accept outputs, ready what waited for them, and complete the jobs that are done."""
+    """Plan the work on chunks whose recording is still being cut."""
+    attempts = batch.of(ChunkReady)
+    if not attempts:
+        return
+    # A chunk implies the start whose message was lost or comes later.
+    verdicts = await transitions.start_attempts(connection, locked, attempts)
+    count = {Verdict.APPLIED, Verdict.REPEATED}
+    _collect(locked, attempts, verdicts, effects, keep=count)
+    cuts: dict[str, Cut] = {}
+    for event, verdict in zip(attempts, verdicts, strict=True):
+        task = locked.tasks.get(event.task_id)
+        if verdict in count and task is not None and task.expands:
+            cuts.setdefault(event.job_id, Cut({}, whole=False)).parts[event.index] = event.part
+    await _fail_jobs(connection, locked, await expand(connection, locked, catalog, cuts), effects)
+
+
+async def handle_tasks_completed(
+    connection: Connection, locked: Locked, catalog: Catalog, batch: Batch, effects: Effects
+) -> None:
+    """Accept outputs, expand jobs, ready what waited, and complete the jobs that are done.
+
+    Raises:
+        ValueError: An event doesn't say that its task expands the job. The sweep, which looks
+            into the row, will.
+    """
     attempts = batch.of(TaskCompleted)
-    verdicts = await transitions.complete_tasks(connection, locked, attempts)
+    for attempt in attempts:
+        task = locked.tasks.get(attempt.task_id)
+        if task is not None and task.expands and not batch.parts.get(attempt.task_id):
+            raise ValueError(f"the chunks of {attempt.task_id} have not been read")
+    verdicts = await transitions.complete_tasks(connection, locked, attempts, batch.small)
     _collect(locked, attempts, verdicts, effects)
     accepted = [
         attempt
@@ -211,29 +181,55 @@ async def handle_tasks_completed(
     ]
     if not accepted:
         return
-    task_ids = [attempt.task_id for attempt in accepted]
-    effects.fill |= await transitions.ready_dependents(connection, locked, task_ids)
+    cuts = {
+        attempt.job_id: Cut(dict(enumerate(found)), whole=True)
+        for attempt in accepted
+        if (found := batch.parts.get(attempt.task_id))
+    }
+    if cuts:
+        failures = await expand(connection, locked, catalog, cuts)
+        await _fail_jobs(connection, locked, failures, effects)
+    # Nothing comes after a job's last task.
+    task_ids = [a.task_id for a in accepted if not locked.tasks[a.task_id].final]
+    if task_ids:
+        await transitions.ready_dependents(connection, locked, task_ids)
     done = [attempt.job_id for attempt in accepted if locked.tasks[attempt.task_id].final]
     if done:
         await _complete_jobs(connection, locked, sorted(set(done)), effects)
+        effects.transcripts += [
+            Transcript(attempt.job_id, locked.jobs[attempt.job_id].version, batch.small[attempt])
+            for attempt in accepted
+            if attempt in batch.small and attempt.job_id in effects.ended
+        ]
 
 
 async def handle_tasks_failed(
-    connection: AsyncConnection, locked: Locked, batch: Batch, effects: Effects
+    connection: Connection, locked: Locked, catalog: Catalog, batch: Batch, effects: Effects
 ) -> None:
-    """Try again if that may help and tries are left; otherwise fail the task and its job."""
+    """Try again if that may help and tries are left; otherwise fail the task and its job.
+
+    A task that is tried again waits in the database, longer each time.
+    """
     again: list[tuple[Attempt, Failure]] = []
     final: list[tuple[Attempt, Failure]] = []
+    pauses: dict[str, float] = {}
     for event in batch.of(TaskErrored):
-        retry = event.error.retryable and _tries_left(locked, event, Cause.RETRY, event.error.code)
+        task = locked.tasks.get(event.task_id)
+        spec = None if task is None else catalog.engines.get(task.engine_id)
+        retries = _RETRIES if spec is None else spec.retries
+        failures = 1 if task is None else task.failures + 1
+        limit = min(retries.tries, CODE_LIMITS.get(event.error.code, retries.tries))
+        # A row that isn't there has its message refused.
+        retry = event.error.retryable and (task is None or failures < limit)
         (again if retry else final).append((event, event.error))
-    verdicts = await transitions.return_tasks(connection, locked, again, Cause.RETRY)
+        pauses[event.task_id] = retries.pause(failures, random.random())  # noqa: S311 - no secret
+    verdicts = await transitions.return_tasks(connection, locked, again, Cause.RETRY, pauses)
     _collect(locked, [attempt for attempt, _ in again], verdicts, effects)
     await _fail_tasks(connection, locked, final, effects)
 
 
 async def handle_tasks_returned(
-    connection: AsyncConnection, locked: Locked, batch: Batch, effects: Effects
+    connection: Connection, locked: Locked, batch: Batch, effects: Effects
 ) -> None:
     """Make tasks ready again whose engine handed them back, died or was restarted."""
     released = [
@@ -253,53 +249,97 @@ async def handle_tasks_returned(
         await _fail_tasks(connection, locked, spent, effects)
 
 
+async def handle_overdue(
+    connection: Connection, locked: Locked, batch: Batch, effects: Effects
+) -> None:
+    """Fail jobs that are past their deadline, and tasks for which no engine came."""
+    late: dict[str, Failure] = {}
+    waiting: dict[WaitingTask, Failure] = {}
+    for item in batch.overdue:
+        if isinstance(item.found, WaitingTask):
+            waiting[item.found] = item.error
+        elif (job := locked.jobs.get(item.found.job_id)) and job.resumed == item.found.resumed:
+            late[job.id] = item.error
+    if late:
+        await _fail_jobs(connection, locked, late, effects)
+    if waiting:
+        given_up = await give_up_tasks(connection, locked, waiting)
+        reasons = [(task.job_id, task.task_id, waiting[task]) for task in given_up]
+        await _go_on_without(connection, locked, reasons, effects)
+
+
 async def repair_jobs(
-    connection: AsyncConnection, locked: Locked, batch: Batch, effects: Effects
+    connection: Connection, locked: Locked, batch: Batch, effects: Effects
 ) -> None:
     """Move on jobs that the sweep found with nothing to wait for."""
     live = [job_id for job_id in batch.repair if locked.is_live(job_id)]
     if not live:
         return
-    effects.fill |= await transitions.ready_tasks_of(connection, locked, live)
+    await transitions.ready_tasks_of(connection, locked, live)
     await _complete_jobs(connection, locked, live, effects)
 
 
 async def _complete_jobs(
-    connection: AsyncConnection, locked: Locked, job_ids: Sequence[str], effects: Effects
+    connection: Connection, locked: Locked, job_ids: Sequence[str], effects: Effects
 ) -> None:
     for job_id in await transitions.complete_jobs(connection, locked, job_ids):
         effects.ended[job_id] = JobStatus.COMPLETED
 
 
 async def _fail_tasks(
-    connection: AsyncConnection,
+    connection: Connection,
     locked: Locked,
     failed: Sequence[tuple[Attempt, Failure]],
     effects: Effects,
 ) -> None:
     verdicts = await transitions.fail_tasks(connection, locked, failed)
     _collect(locked, [attempt for attempt, _ in failed], verdicts, effects)
+    applied = [
+        (attempt.job_id, attempt.task_id, failure)
+        for (attempt, failure), verdict in zip(failed, verdicts, strict=True)
+        if verdict is Verdict.APPLIED
+    ]
+    await _go_on_without(connection, locked, applied, effects)
+
+
+async def _go_on_without(
+    connection: Connection,
+    locked: Locked,
+    failed: Sequence[tuple[str, str, Failure]],
+    effects: Effects,
+) -> None:
+    """Fail the jobs of failed tasks, unless they can do without them.
+
+    Args:
+        connection: An open write transaction.
+        locked: The rows.
+        failed: Job id, task id and reason of each.
+        effects: What has to be told.
+    """
     reasons: dict[str, Failure] = {}
-    for (attempt, failure), verdict in zip(failed, verdicts, strict=True):
-        if verdict is Verdict.APPLIED:
-            reasons.setdefault(attempt.job_id, failure)
+    left_out: list[str] = []
+    for job_id, task_id, failure in failed:
+        if locked.tasks[task_id].optional:
+            left_out.append(task_id)
+        else:
+            reasons.setdefault(job_id, failure)
     await _fail_jobs(connection, locked, reasons, effects)
+    if left_out:
+        await transitions.ready_dependents(connection, locked, left_out)
 
 
 async def _fail_jobs(
-    connection: AsyncConnection, locked: Locked, reasons: dict[str, Failure], effects: Effects
+    connection: Connection, locked: Locked, reasons: dict[str, Failure], effects: Effects
 ) -> None:
     for job_id in await transitions.fail_jobs(connection, locked, reasons):
         effects.ended[job_id] = JobStatus.FAILED
         effects.withdraw.append(job_id)
 
 
-def _tries_left(locked: Locked, attempt: Attempt, cause: Cause, code: str = "") -> bool:
+def _tries_left(locked: Locked, attempt: Attempt, cause: Cause) -> bool:
     task = locked.tasks.get(attempt.task_id)
     limit = ATTEMPT_LIMITS.get(cause)
-    if task is None or limit is None:
-        return True
-    return task.count(cause) + 1 < min(limit, CODE_LIMITS.get(code, limit))
+    return task is None or limit is None or task.count(cause) + 1 < limit
 
 
 def _collect(
@@ -313,6 +353,7 @@ def _collect(
     for attempt, verdict in zip(attempts, verdicts, strict=True):
         task = locked.tasks.get(attempt.task_id)
         if task is not None:
-            effects.fill.add(task.engine_id)
+            again = task.status is TaskStatus.READY
+            (effects.fill if again else effects.room).add(task.engine_id)
         if verdict not in keep:
             effects.close.append((attempt.task_id, attempt.hand_out, attempt.token))

@@ -13,10 +13,13 @@ from dalston.common.errors import UnavailableError
 from dalston.common.messages import Event
 from dalston.db import work
 from dalston.db.journal import note
-from dalston.orchestrator.handlers import Batch, Effects, apply, prepare
+from dalston.orchestrator.batches import Batch, Effects
+from dalston.orchestrator.handlers import apply
 from dalston.orchestrator.parts import Parts
+from dalston.orchestrator.preparation import prepare
 from dalston.orchestrator.scheduler import Scheduler
 from dalston.orchestrator.sweep import Sweep
+from dalston.orchestrator.transcripts import TranscriptObjects
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +43,8 @@ class Orchestrator:
         self._scheduler = Scheduler(parts.database, parts.queue)
         self._stop = asyncio.Event()
         self.name = f"{socket.gethostname()}-{os.getpid()}"
-        self._sweep = Sweep(parts, self._scheduler, self.process)
+        self._transcripts = TranscriptObjects(parts)
+        self._sweep = Sweep(parts, self._scheduler, self._transcripts, self.process)
 
     def stop(self) -> None:
         """Finish what has been read, then end `run`."""
@@ -59,7 +63,9 @@ class Orchestrator:
             group.create_task(self._read_events())
             group.create_task(self._sweep_until_stopped())
             group.create_task(self._keep_steady())
+        await self._sweep.close()
         await self._drain()
+        await self._transcripts.finish(_DRAIN_SECONDS)
 
     async def _take_back(self, instance_prefix: str) -> None:
         """Do it before anything else, however long the parts take to answer."""
@@ -178,7 +184,9 @@ class Orchestrator:
         """Prepare, one transaction, then tell the others."""
         await prepare(self._parts, batch)
         async with self._database.write() as connection:
-            effects = await apply(connection, batch)
+            effects = await apply(connection, self._parts.catalog, batch)
+        self._transcripts.add(effects.transcripts)
+        self._transcripts.doubt(effects.doubtful)
         try:
             await self._tell(effects)
         except (RedisError, OSError, UnavailableError) as error:
@@ -186,15 +194,12 @@ class Orchestrator:
             log.warning("effects_not_told", reason=repr(error))
 
     async def _tell(self, effects: Effects) -> None:
-        await self._queue.close(effects.close)
-        await self._scheduler.fill(effects.fill)
-        await self._events.notify(effects.updates())
+        await self._scheduler.tell(effects)
         if effects.withdraw:
             async with self._database.read() as connection:
-                handed_out = await work.handed_out_tasks(connection, effects.withdraw)
+                handed_out = await work.stopped_tasks(connection, effects.withdraw)
             for engine_id, task_id in handed_out:
                 await self._queue.withdraw(engine_id, task_id)
-        await self._queue.forget_jobs(list(effects.ended))
         for job_id in effects.started:
             log.info("job_started", job_id=job_id)
         for job_id, status in effects.ended.items():

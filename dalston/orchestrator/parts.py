@@ -6,9 +6,29 @@ from dataclasses import dataclass
 
 from dalston.common.engine_spec import Catalog
 from dalston.common.events import EventBus
+from dalston.common.models import Retention
 from dalston.common.queue import TaskQueue
 from dalston.common.storage import ObjectStore
 from dalston.db.session import Database
+
+
+@dataclass(frozen=True)
+class Policy:
+    """For how long things may wait and are kept.
+
+    Attributes:
+        no_engine_seconds: A stage that no engine can do fails after this.
+        housekeeping_hours: Time between two rounds of housekeeping.
+        orphan_hours: An object that belongs to nothing is deleted after this.
+        retention: What is deleted of an ended job that doesn't say so itself.
+        retention_days: How long after its end.
+    """
+
+    no_engine_seconds: float = 3600.0
+    housekeeping_hours: float = 1.0
+    orphan_hours: float = 24.0
+    retention: Retention = Retention.KEEP
+    retention_days: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -20,3 +40,4 @@ class Parts:
     events: EventBus
     store: ObjectStore
     catalog: Catalog
+    policy: Policy = Policy()

@@ -7,20 +7,30 @@ through the same guarded transitions as events do. A step that fails doesn't sto
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 
 import msgspec
 import structlog
 
 from dalston.common.errors import ObjectMissingError
-from dalston.common.messages import Attempt, Event, JobCreated, TaskCompleted, TaskErrored
+from dalston.common.messages import (
+    Attempt,
+    Event,
+    JobCreated,
+    JobResumed,
+    TaskCompleted,
+    TaskErrored,
+)
 from dalston.common.models import Cause, Failure
 from dalston.common.queue import LEASE_SECONDS, Lease, LeaseState
 from dalston.common.storage import failure_path, job_folder, output_path
 from dalston.db import removal, work
-from dalston.orchestrator.handlers import Batch, TaskReturned
+from dalston.db.work import RunningTask
+from dalston.orchestrator.batches import Batch, TaskReturned
+from dalston.orchestrator.housekeeping import Housekeeping
 from dalston.orchestrator.parts import Parts
 from dalston.orchestrator.scheduler import Scheduler, as_event, outcome_event
+from dalston.orchestrator.transcripts import TranscriptObjects
+from dalston.orchestrator.waits import Waits
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +39,7 @@ _BATCH = 200
 _SLOW_EVERY = 10
 """Steps that only look for what can't happen are taken in every tenth sweep."""
 
-_CANCELLED_WITHIN = timedelta(seconds=100)
+_CANCELLED_SECONDS = 100
 """For how long after a cancellation its engines are looked at; less than `SETTLE_SECONDS`."""
 
 Process = Callable[[Batch], Awaitable[None]]
@@ -42,12 +52,21 @@ class Sweep:
         process: Handles a batch in a transaction, as for events.
     """
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, process: Process) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        scheduler: Scheduler,
+        transcripts: TranscriptObjects,
+        process: Process,
+    ) -> None:
         self._database = parts.database
         self._queue = parts.queue
         self._store = parts.store
         self._catalog = parts.catalog
         self._scheduler = scheduler
+        self._transcripts = transcripts
+        self._waits = Waits(parts, process)
+        self._housekeeping = Housekeeping(parts)
         self._process = process
         self._count = 0
 
@@ -58,9 +77,17 @@ class Sweep:
             self._fill_queues,
             self._end_leases,
             self._stop_cancelled,
+            self._waits.end_late_jobs,
         ]
         if self._count % _SLOW_EVERY == 0:
-            steps += [self._fill_unknown_engines, self._repair, self._purge]
+            steps += [
+                self._fill_unknown_engines,
+                self._waits.give_up_waiting,
+                self._repair,
+                self._purge,
+                self._housekeeping.run_in_turn,
+            ]
+            steps.append(self._transcripts.add_forgotten)
         self._count += 1
         for step in steps:
             try:
@@ -68,11 +95,16 @@ class Sweep:
             except Exception as error:  # noqa: BLE001 - the next sweep tries again, whatever it was
                 log.warning("sweep_step_failed", step=step.__name__, reason=repr(error))
 
+    async def close(self) -> None:
+        """Give up what goes on beside the sweeps."""
+        await self._housekeeping.close()
+
     async def _plan_pending_jobs(self) -> None:
         async with self._database.read() as connection:
-            job_ids = await work.pending_job_ids(connection, _BATCH)
-        if job_ids:
-            await self._process(Batch(events=[JobCreated(job_id) for job_id in job_ids]))
+            jobs = await work.pending_jobs(connection, _BATCH)
+        if jobs:
+            kinds = [(JobResumed if resumed else JobCreated, job_id) for job_id, resumed in jobs]
+            await self._process(Batch(events=[kind(job_id) for kind, job_id in kinds]))
 
     async def _fill_queues(self) -> None:
         overheard = await self._scheduler.fill_and_look(self._catalog.engines)
@@ -86,14 +118,14 @@ class Sweep:
         # Asked after the leases were read: a wipe in between would make them all look ended.
         steady = await self._queue.steady_seconds() >= LEASE_SECONDS
         events: list[Event] = []
-        ended: list[Attempt] = []
+        ended: list[RunningTask] = []
         for task in running:
             lease = leases.get(task.attempt.task_id)
             if _holds(lease, task.attempt):
-                event = None if lease is None else outcome_event(task.attempt, lease)
+                event = None if lease is None else outcome_event(task.attempt, lease, task)
                 events += [] if event is None else [event]
             elif steady:
-                ended.append(task.attempt)
+                ended.append(task)
         lost = Failure(
             "engine_lost",
             "The engine that worked on this stopped answering. Look at its log and its memory, "
@@ -104,7 +136,7 @@ class Sweep:
     async def _stop_cancelled(self) -> None:
         """Stop engines that still work on what was cancelled, should nobody have told them."""
         async with self._database.read() as connection:
-            cancelled = await work.recently_cancelled(connection, _CANCELLED_WITHIN)
+            cancelled = await work.recently_cancelled(connection, _CANCELLED_SECONDS)
         leases = await self._queue.leases([task_id for _, task_id in cancelled])
         for engine_id, task_id in cancelled:
             lease = leases.get(task_id)
@@ -133,15 +165,16 @@ class Sweep:
             "The server was restarted again and again while it worked on this recording. Look "
             "at its log for what ends it, then submit the recording again.",
         )
-        await self._settle([task.attempt for task in running], [], Cause.RESTART, restarted)
+        await self._settle(running, [], Cause.RESTART, restarted)
 
     async def _settle(
-        self, ended: Sequence[Attempt], events: list[Event], cause: Cause, reason: Failure
+        self, ended: Sequence[RunningTask], events: list[Event], cause: Cause, reason: Failure
     ) -> None:
         """End attempts: by their outcome if the store has one, otherwise for the cause."""
         returned: list[TaskReturned] = []
-        for attempt in ended:
-            outcome = await self._stored_outcome(attempt)
+        for task in ended:
+            attempt = task.attempt
+            outcome = await self._stored_outcome(task)
             if outcome is not None:
                 events.append(outcome)
             else:
@@ -157,10 +190,11 @@ class Sweep:
         if events or returned:
             await self._process(Batch(events=events, returned=returned))
 
-    async def _stored_outcome(self, attempt: Attempt) -> Event | None:
+    async def _stored_outcome(self, task: RunningTask) -> Event | None:
+        attempt = task.attempt
         place = (attempt.job_id, attempt.task_id, attempt.folder)
         if await self._store.exists(output_path(*place)):
-            return as_event(TaskCompleted, attempt)
+            return as_event(TaskCompleted, attempt, final=task.final, expands=task.expands)
         try:
             stored = await self._store.get(failure_path(*place))
         except ObjectMissingError:

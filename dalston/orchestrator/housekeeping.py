@@ -1,0 +1,226 @@
+"""Deletes what has been kept long enough, and what belongs to nothing.
+
+Every orchestrator looks whether it is time; the database says whose turn it is. An object is an
+orphan if no row can ever point at it: an upload whose job never was, or the output of an attempt
+that did not count, of a job that has ended. It is deleted only when it has been one for a while:
+between the last byte of an upload and its row, it looks like one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from dalston.common.models import TERMINAL_JOB, Retention
+from dalston.common.storage import job_folder
+from dalston.db import reading, removal, retention, sightings
+from dalston.db.locking import lock
+from dalston.db.retention import KnownJob
+from dalston.orchestrator.parts import Parts
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 200
+_ALL = 2**31 - 1
+_TURN = "housekeeping"
+_ORPHAN = "orphan: "
+"""In front of a path, in what was seen."""
+_ALWAYS = 1e9
+"""Seconds: an orphan stays one, however long nobody looks."""
+_HOUR = 3600.0
+_ATTEMPT_PARTS = 5
+"""Names in the path of an attempt's folder: jobs, the job, tasks, the task, the attempt."""
+
+
+@dataclass
+class Tidied:
+    """What a round of housekeeping has deleted, or would have."""
+
+    jobs: int = 0
+    audio: int = 0
+    orphans: int = 0
+    unfinished: int = 0
+
+
+class Housekeeping:
+    """One process's housekeeping; any number of them may do it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._database = parts.database
+        self._store = parts.store
+        self._policy = parts.policy
+        self._round: asyncio.Task[None] | None = None
+
+    async def run_in_turn(self) -> None:
+        """Begin a round if it is time for one; it goes on by itself."""
+        if self._round is not None and not self._round.done():
+            return
+        async with self._database.write() as connection:
+            every = self._policy.housekeeping_hours * _HOUR
+            if not await sightings.take_turn(connection, _TURN, every):
+                return
+        self._round = asyncio.create_task(self._run_quietly())
+
+    async def close(self) -> None:
+        """Give a round up that has begun; the next one does what is left."""
+        if self._round is not None:
+            self._round.cancel()
+            await asyncio.gather(self._round, return_exceptions=True)
+
+    async def _run_quietly(self) -> None:
+        try:
+            await self.run()
+        except Exception as error:  # noqa: BLE001 - the next round tries again, whatever it was
+            log.warning("housekeeping_failed", reason=repr(error))
+
+    async def run(self, *, dry: bool = False) -> Tidied:
+        """Do one round.
+
+        Args:
+            dry: Only find out what there is to delete.
+
+        Raises:
+            UnavailableError: A part does not answer.
+        """
+        done = Tidied()
+        done.jobs = await self._retire(Retention.DELETE_ALL, dry=dry)
+        done.audio = await self._retire(Retention.DELETE_AUDIO, dry=dry)
+        await self._collect(done, dry=dry)
+        if done != Tidied() and not dry:
+            log.info("housekeeping_done", **vars(done))
+        return done
+
+    async def _retire(self, wanted: Retention, *, dry: bool) -> int:
+        count = 0
+        default = (self._policy.retention, self._policy.retention_days)
+        while True:
+            async with self._database.read() as connection:
+                most = _ALL if dry else _BATCH
+                job_ids = await retention.jobs_over(connection, wanted, default, most)
+            if dry:
+                return len(job_ids)
+            retired = [job_id for job_id in job_ids if await self._retire_job(job_id, wanted)]
+            count += len(retired)
+            if not retired:
+                return count
+
+    async def _retire_job(self, job_id: str, wanted: Retention) -> bool:
+        """Delete a job or its audio: first the mark, then the objects."""
+        async with self._database.write() as connection:
+            locked = await lock(connection, [job_id])
+            there = await reading.find_job(connection, job_id)
+            if there is None or locked.job_status.get(job_id) not in TERMINAL_JOB:
+                return False
+            if wanted is Retention.DELETE_ALL:
+                await removal.mark_deleted(connection, job_id)
+            else:
+                await removal.mark_audio_deleted(connection, job_id)
+        if wanted is Retention.DELETE_ALL:
+            await self._store.delete_below(job_folder(job_id))
+        else:
+            await self._delete_audio(await self._store.list(job_folder(job_id)))
+        log.info("retention_over", job_id=job_id, deleted=wanted.value)
+        return True
+
+    async def _delete_audio(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if _is_audio(path):
+                await self._store.delete(path)
+
+    async def _collect(self, done: Tidied, *, dry: bool) -> None:
+        by_job: dict[str, list[str]] = {}
+        for path in await self._store.list("jobs"):
+            by_job.setdefault(_job_of(path), []).append(path)
+        unfinished = await asyncio.to_thread(self._store.unfinished)
+        orphans: set[str] = set()
+        job_ids = sorted({*by_job, *map(_job_of, unfinished)})
+        for start in range(0, len(job_ids), _BATCH):
+            some = job_ids[start : start + _BATCH]
+            # After the store was listed: a row that was committed since then is seen.
+            async with self._database.read() as connection:
+                known = await retention.known_jobs(connection, some)
+                ended = [job_id for job_id in some if _has_ended(known.get(job_id))]
+                count = await retention.outputs_that_count(connection, ended)
+            for job_id in some:
+                paths = by_job.get(job_id, [])
+                orphans |= _orphans(job_id, paths, known.get(job_id), count)
+            orphans |= {
+                path
+                for path in unfinished
+                if _job_of(path) in some and not _is_at_work(known.get(_job_of(path)))
+            }
+            if not dry:
+                without = [job_id for job_id in ended if known[job_id].audio_deleted]
+                # Should the process that marked it have died before it had deleted everything.
+                await self._delete_audio(
+                    path for job_id in without for path in by_job.get(job_id, ())
+                )
+        await self._delete_lasting(orphans, set(unfinished), done, dry=dry)
+
+    async def _delete_lasting(
+        self, orphans: set[str], unfinished: set[str], done: Tidied, *, dry: bool
+    ) -> None:
+        async with self._database.write() as connection:
+            lasting = await sightings.note(
+                connection,
+                _ORPHAN,
+                orphans,
+                within=_ALWAYS,
+                seconds=self._policy.orphan_hours * _HOUR,
+            )
+        done.unfinished = len(lasting & unfinished)
+        done.orphans = len(lasting - unfinished)
+        if dry:
+            return
+        for path in sorted(lasting):
+            log.info("orphan_deleted", path=path)
+            if path in unfinished:
+                await asyncio.to_thread(self._store.delete_unfinished, path)
+            else:
+                await self._store.delete_below(path)
+
+
+def _has_ended(job: KnownJob | None) -> bool:
+    return job is not None and job.ended and not job.deleted
+
+
+def _is_at_work(job: KnownJob | None) -> bool:
+    return job is not None and not job.ended
+
+
+def _orphans(job_id: str, paths: Sequence[str], job: KnownJob | None, count: set[str]) -> set[str]:
+    """Return the folders of a job that nothing points at.
+
+    Args:
+        job_id: The job.
+        paths: Its objects.
+        job: What its row says, if there is one.
+        count: The outputs that jobs point at.
+    """
+    if job is None:
+        return {job_folder(job_id)} if paths else set()
+    if not _has_ended(job):
+        # Deleted ones are purged, and one that runs may still point at what is there.
+        return set()
+    kept = {path.rpartition("/")[0] for path in count}
+    folders = {_attempt_folder(path) for path in paths}
+    return {folder for folder in folders if folder is not None and folder not in kept}
+
+
+def _attempt_folder(path: str) -> str | None:
+    parts = path.split("/")
+    if len(parts) <= _ATTEMPT_PARTS or parts[2] != "tasks":
+        return None
+    return "/".join(parts[:_ATTEMPT_PARTS])
+
+
+def _job_of(path: str) -> str:
+    return path.split("/")[1] if path.count("/") else ""
+
+
+def _is_audio(path: str) -> bool:
+    """Tell whether an object is the recording or was made of it: all else of ours is JSON."""
+    return not path.endswith(".json")
