@@ -6,28 +6,37 @@ parse. `code` is stable and listed in `docs/api.md`.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import ExceptionHandler
 
 from dalston.common.errors import (
+    AudioLimitError,
     DalstonError,
-    InvalidParameterError,
+    InsufficientScopeError,
+    InvalidKeyError,
+    LimitReachedError,
     MethodNotAllowedError,
     NotFoundError,
     UnavailableError,
 )
+from dalston.gateway.responses import JsonResponse
+from dalston.gateway.services.quotas import headers_for, spent
 from dalston.gateway.uploads import ClientGoneError
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+JOB_ID_HEADER = "x-dalston-job-id"
+"""On answers that a job was made for, and that don't show the job itself."""
+_SERVER_SIDE = 500
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _CLIENT_CLOSED_REQUEST = 499
 UNEXPECTED = DalstonError(
@@ -38,16 +47,15 @@ UNEXPECTED = DalstonError(
 
 def envelope(error: DalstonError, request_id: str | None) -> dict[str, Any]:
     """Return the body for an error."""
-    client_side = error.http_status < 500  # noqa: PLR2004 - HTTP's own boundary
-    return {
-        "error": {
-            "message": error.message,
-            "type": "invalid_request_error" if client_side else "server_error",
-            "param": error.param,
-            "code": error.code,
-            "request_id": request_id,
-        }
+    client_side = error.http_status < _SERVER_SIDE
+    body = {
+        "message": error.message,
+        "type": "invalid_request_error" if client_side else "server_error",
+        "param": error.param,
+        "code": error.code,
+        "request_id": request_id,
     }
+    return {"error": body if error.job_id is None else body | {"job_id": error.job_id}}
 
 
 def respond(
@@ -55,35 +63,41 @@ def respond(
 ) -> Response:
     """Return the response for an error."""
     request_id = getattr(request.state, "request_id", None)
-    more = dict(headers or {})
-    if isinstance(error, UnavailableError):
-        more["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return JSONResponse(envelope(error, request_id), status_code=error.http_status, headers=more)
+    more = {**(headers or {}), **_headers_of(error)}
+    if error.job_id is not None:
+        more[JOB_ID_HEADER] = error.job_id
+    in_vain = not error.retryable and error is not UNEXPECTED and _is_sent_again(error.http_status)
+    # Those clients don't wait until midnight: they would send all of it at once, and again.
+    if in_vain or isinstance(error, AudioLimitError):
+        more["x-should-retry"] = "false"
+    return JsonResponse(envelope(error, request_id), status_code=error.http_status, headers=more)
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Have every error of an app answered in the envelope."""
-    app.add_exception_handler(DalstonError, _on_our_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_parameter)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(ClientGoneError, _on_client_gone)
-    app.add_exception_handler(RedisError, _on_redis_error)
+def _is_sent_again(status: int) -> bool:
+    """Tell whether OpenAI's clients take a status for a reason to send all of it again."""
+    return status == HTTPStatus.CONFLICT or status >= _SERVER_SIDE
+
+
+def _headers_of(error: DalstonError) -> dict[str, str]:
+    match error:
+        case UnavailableError():
+            return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        case LimitReachedError():
+            return {"Retry-After": str(error.retry_after), **headers_for([spent(error)])}
+        case InvalidKeyError():
+            return {"WWW-Authenticate": "Bearer"}
+        case InsufficientScopeError():
+            return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+        case _:
+            return {}
 
 
 async def _on_our_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, DalstonError):
         raise error
-    if error.http_status >= 500:  # noqa: PLR2004 - HTTP's own boundary
+    if error.http_status >= _SERVER_SIDE:
         log.error("request_failed", code=error.code, reason=repr(error.__cause__))
     return respond(request, error)
-
-
-async def _on_invalid_parameter(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    first = error.errors()[0]
-    name = str(first["loc"][-1]) if first.get("loc") else None
-    return respond(request, InvalidParameterError(f"{name}: {first['msg']}.", param=name))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -120,3 +134,12 @@ async def _on_client_gone(_request: Request, _error: Exception) -> Response:
 async def _on_redis_error(request: Request, error: Exception) -> Response:
     log.error("redis_unavailable", reason=repr(error))
     return respond(request, UnavailableError("Redis can't be used now. Try again later."))
+
+
+ERROR_HANDLERS: dict[type[Exception], ExceptionHandler] = {
+    DalstonError: _on_our_error,
+    HTTPException: _on_http_error,
+    ClientGoneError: _on_client_gone,
+    RedisError: _on_redis_error,
+}
+"""How an application answers its errors, each in the envelope."""

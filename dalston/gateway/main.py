@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
-from dalston import __version__
 from dalston.gateway.api import health
-from dalston.gateway.api.v1.router import router
-from dalston.gateway.errors import add_error_handlers
-from dalston.gateway.middleware import EarlyAnswers, RequestContext
+from dalston.gateway.api.documentation import documentation
+from dalston.gateway.api.v1 import again, exports, openai, transcription
+from dalston.gateway.authentication import Authentication
+from dalston.gateway.errors import ERROR_HANDLERS
+from dalston.gateway.middleware import EarlyAnswers, RequestContext, cross_origin
 from dalston.gateway.parts import Parts
+from dalston.gateway.services.access import Access
+from dalston.gateway.services.again import Again
 from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.quotas import RequestCounter
+from dalston.gateway.services.versions import Versions
 
-_ABOUT = """Turns recordings into transcripts, on your own machine.
+OPERATIONS = (
+    *transcription.OPERATIONS,
+    *again.OPERATIONS,
+    *exports.OPERATIONS,
+    *openai.OPERATIONS,
+    *health.OPERATIONS,
+)
+"""All that programs may ask for."""
 
-Submit a recording, poll the job, read its transcript. Every error has the same envelope, and a
-`code` that is listed in the documentation with what to do about it.
-"""
 
-
-def create_app(parts: Parts) -> FastAPI:
+def create_app(parts: Parts) -> Starlette:
     """Return the application on open parts; whoever opened them closes them."""
-    app: FastAPI = FastAPIOffline(
-        title="Dalston",
-        version=__version__,
-        description=_ABOUT,
-        # A redirected upload would be sent twice, or by many clients not at all.
-        redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
+    access = Access(parts.database)
+    app = Starlette(
+        routes=[*OPERATIONS, *documentation(OPERATIONS)],
+        middleware=[
+            Middleware(EarlyAnswers),
+            Middleware(RequestContext),
+            *cross_origin(parts.cors_origins),
+            Middleware(Authentication, access, RequestCounter(parts.database)),
+        ],
+        exception_handlers=ERROR_HANDLERS,
     )
+    # A redirected upload would be sent twice, or by many clients not at all.
+    app.router.redirect_slashes = False
     app.state.parts = parts
+    app.state.access = access
     app.state.jobs = JobService(parts)
-    app.include_router(health.router)
-    app.include_router(router)
-    add_error_handlers(app)
-    app.add_middleware(RequestContext)
-    app.add_middleware(EarlyAnswers)
+    app.state.again = Again(parts)
+    app.state.versions = Versions(parts, app.state.jobs)
     return app

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,10 +21,40 @@ log = structlog.get_logger(__name__)
 LINGER_SECONDS = 3.0
 """How long the rest of a request is read and thrown away once it is answered."""
 
+_OPENAI = [
+    f"X-Stainless-{name}"
+    for name in (
+        *("Arch", "Lang", "OS", "Package-Version", "Retry-Count", "Runtime"),
+        *("Runtime-Version", "Timeout", "Helper-Method"),
+    )
+]
+"""What OpenAI's client says of itself, also from a page."""
+
 
 def new_request_id() -> str:
     """Mint `req_` and 16 random hexadecimal digits."""
     return f"req_{secrets.token_hex(8)}"
+
+
+def cross_origin(origins: Sequence[str]) -> list[Middleware]:
+    """Return what lets pages of some web sites call this server; of none, unless they are named.
+
+    A page sends its key itself, so no browser is asked for cookies.
+    """
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Prefer", *_OPENAI],
+            expose_headers=[
+                *("Location", "X-Request-Id", "Idempotent-Replayed", "X-Dalston-Job-Id"),
+                *("Retry-After", "RateLimit", "RateLimit-Policy"),
+            ],
+        )
+    ]
 
 
 class RequestContext:

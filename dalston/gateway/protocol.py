@@ -82,10 +82,21 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Pass on the body of a request that was let through."""
+        """Pass on the body of a request that was let through.
+
+        The usual piece, which the application takes before the next one comes, is handed on as it
+        is: uvicorn would copy it twice, and that is a tenth of the cost of an upload.
+        """
         self._bytes_beside_body = 0
-        if not self._refused:
-            super().on_body(body)
+        if self._refused:
+            return
+        held: object = self.cycle.body
+        if not held:
+            # What Python adds to no bytes at all is not copied.
+            self.cycle.body = b""  # type: ignore[assignment]
+        elif isinstance(held, bytes):
+            self.cycle.body = bytearray(held)
+        super().on_body(body)
 
     def shutdown(self) -> None:
         """Give an unfinished upload half of the time that is left, then refuse it.

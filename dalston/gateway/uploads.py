@@ -37,6 +37,8 @@ MAX_NAME_BYTES = 255
 """Of a field's name."""
 FILE_FIELD = "file"
 """The field that every route takes the recording from."""
+_OF_A_LIST = "[]"
+"""Ends the name of a field that may be there more than once."""
 _MAX_HEADER_BYTES = 16 * 1024
 _CHUNK_BYTES = 1024 * 1024
 """A file's bytes are passed on in pieces of about this size."""
@@ -170,8 +172,8 @@ class FormReader:
 def too_large(max_bytes: int) -> FileTooLargeError:
     """Return the error for a body over the limit."""
     return FileTooLargeError(
-        f"The upload is larger than the {max_bytes} bytes that this server accepts. Send less, "
-        f"or have DALSTON_MAX_UPLOAD_BYTES raised.",
+        f"The upload is larger than the {max_bytes} bytes that this server accepts from you. Send "
+        f"less, or have DALSTON_MAX_UPLOAD_BYTES or your key's limit raised.",
         param="file",
     )
 
@@ -270,7 +272,7 @@ class _Form:
         name = decode_text(data)
         if not name:
             raise MalformedBodyError("A part of the form has no name.")
-        if name in self._seen:
+        if name in self._seen and not name.endswith(_OF_A_LIST):
             raise DuplicateFieldError(f"The field '{name}' is there twice.", param=name)
         self._seen.add(name)
         return name

@@ -4,102 +4,63 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, Literal
+from typing import Any
 
 import structlog
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.config import JsonDict
 from redis.exceptions import RedisError
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
+from dalston.common.access import Scope
+from dalston.common.errors import DalstonError
 from dalston.common.queue import EngineInstance
-from dalston.gateway.api.envelope import ANY_ERROR
+from dalston.gateway.api.operations import Operation, Parameters
+from dalston.gateway.authentication import known_caller
 from dalston.gateway.parts import Parts
+from dalston.gateway.responses import JsonResponse
 
 log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/health", tags=["health"], responses=ANY_ERROR)
 
 _CHECK_SECONDS = 3.0
-_STATES = ("ready", "loading", "failed")
+_STATES = ("ready", "idle", "loading", "failed")
 """Of an engine's instances, the first of these that any has is the engine's."""
-_READY_EXAMPLE: JsonDict = {
-    "status": "ready",
-    "checks": {
-        "database": {"status": "ok"},
-        "redis": {"status": "ok"},
-        "store": {"status": "ok"},
-    },
-    "engines": {"stub-transcriber": {"state": "ready", "slots": 1, "instances": 1}},
-    "default_pipeline": "default",
-}
 
 
-class Health(BaseModel):
-    """The process answers."""
-
-    status: Literal["ok"] = Field(examples=["ok"])
-
-
-class Check(BaseModel):
-    """Whether a part answers."""
-
-    status: Literal["ok", "unavailable"]
-    message: str | None = None
-
-
-class EngineState(BaseModel):
-    """What an engine is doing; `absent` means that nobody runs it."""
-
-    state: Literal["ready", "loading", "failed", "absent"]
-    slots: int = Field(description="Tasks that can be worked on at the same time.")
-    instances: int
-    message: str | None = None
-    progress: float | None = Field(default=None, description="0 to 1, while it loads.")
-
-
-class Readiness(BaseModel):
-    """Whether the server can work."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_READY_EXAMPLE]})
-
-    status: Literal["ready", "unavailable"]
-    checks: dict[Literal["database", "redis", "store"], Check]
-    engines: dict[str, EngineState]
-    default_pipeline: str
-
-
-@router.get("", summary="Whether the server lives")
-async def alive() -> Health:
+async def alive(_request: Request, _parameters: Parameters) -> Response:
     """Answer as long as the process can answer at all."""
-    return Health(status="ok")
+    return JsonResponse({"status": "ok"})
 
 
-@router.get(
-    "/ready",
-    summary="Whether the server can work",
-    response_model=Readiness,
-    responses={
-        503: {"model": Readiness, "description": "A part does not answer; `checks` says which"}
-    },
-)
-async def ready(request: Request) -> Response:
-    """Ask database, Redis and store, and say what the engines are doing."""
+async def ready(request: Request, _parameters: Parameters) -> Response:
+    """Ask database, Redis and store; to who may see jobs, say what the engines are doing too."""
     parts: Parts = request.app.state.parts
     checks = {
         "database": parts.database.check(),
         "redis": parts.queue.redis.ping(),
         "store": parts.store.check(),
     }
-    results = await asyncio.gather(*(_check(name, call) for name, call in checks.items()))
+    may_see, results = await asyncio.gather(
+        _may_see(request),
+        asyncio.gather(*(_check(name, call) for name, call in checks.items())),
+    )
     ok = all(result["status"] == "ok" for result in results)
     body = {
         "status": "ready" if ok else "unavailable",
         "checks": dict(zip(checks, results, strict=True)),
-        "engines": await _engines(parts),
+        "engines": await _engines(parts) if may_see else {},
         "default_pipeline": parts.default_pipeline,
     }
-    return JSONResponse(body, status_code=200 if ok else 503)
+    return JsonResponse(body, status_code=200 if ok else 503)
+
+
+async def _may_see(request: Request) -> bool:
+    """Tell whether somebody may know more than that the server works: engines' words have paths."""
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            caller = await known_caller(request, request.app.state.access)
+    except (DalstonError, TimeoutError):
+        return False
+    return caller.may(Scope.READ) or caller.may(Scope.SUBMIT)
 
 
 async def _check(name: str, call: Awaitable[object]) -> dict[str, str]:
@@ -135,3 +96,10 @@ def _engine(instances: list[EngineInstance]) -> dict[str, Any]:
     if shown.progress is not None and shown.progress[1] > 0:
         body["progress"] = round(shown.progress[0] / shown.progress[1], 4)
     return body
+
+
+OPERATIONS = (
+    # Whatever stands behind the `?`: some who watch a server put something there.
+    Operation("GET", "/health", alive, None, scope=None),
+    Operation("GET", "/health/ready", ready, None, scope=None),
+)

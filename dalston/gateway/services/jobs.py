@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 from redis.exceptions import RedisError
 
+from dalston.common.access import Caller
 from dalston.common.errors import (
+    BodyTimeoutError,
     EmptyFileError,
-    JobNotFoundError,
     MissingFileError,
     ObjectMissingError,
     UnknownFieldError,
-    UnknownPipelineError,
-    UnsupportedLanguageError,
 )
-from dalston.common.languages import language_code
-from dalston.common.messages import JobCreated
-from dalston.common.models import JOB_ID, Job, JobStatus, Task, TaskStatus, new_job_id
+from dalston.common.models import Job, JobStatus, Task, TaskStatus
 from dalston.common.storage import job_folder, original_path
 from dalston.db import jobs as transitions
 from dalston.db import reading, removal, work
+from dalston.db.admission import Applicant, Repeats, counts_jobs, limit_reached
+from dalston.db.idempotency import known_keys
 from dalston.db.locking import lock
 from dalston.db.reading import HistoryRow
+from dalston.db.transcripts import small_transcripts
+from dalston.db.usage import usage_of
+from dalston.gateway.openai.names import ModelNames
+from dalston.gateway.openai.wishes import Wish
 from dalston.gateway.parts import Parts
+from dalston.gateway.services.acceptance import Acceptance, Accepted, JobIds
+from dalston.gateway.services.batches import Batches
+from dalston.gateway.services.idempotency import Content, Name
+from dalston.gateway.services.lookup import found_job, not_found, require_id
 from dalston.gateway.services.media import stored_extension
+from dalston.gateway.services.options import Options
+from dalston.gateway.services.partial import PartialTexts
+from dalston.gateway.services.progress import (
+    Progress,
+    finished_outputs,
+    first_outputs,
+    progress_of,
+)
+from dalston.gateway.services.readiness import Readiness
+from dalston.gateway.services.stopping import stop_tasks
+from dalston.gateway.services.submitted import Asked, Choices, Manner, SubmittedFields
+from dalston.gateway.services.waiting import Waiting, WaitingFor
+from dalston.gateway.services.watching import JobWatch
 from dalston.gateway.uploads import FILE_FIELD, FileStart, FormReader, TextField
 
 log = structlog.get_logger(__name__)
 
-OWNER = "local"
-"""Whose all jobs are, as long as nobody has to say who they are."""
-DETECT_LANGUAGE = "auto"
-_FIELDS = ("pipeline", "language")
-_LONGEST_ECHO = 60
-"""Characters of a wrong value that an error repeats."""
+_MOST_READ = 256
+"""Jobs that one question to the database asks for."""
+FIELDS_OF_TRANSCRIPT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+"""A transcript may be long, and all that is done with it is to pass it on."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +67,30 @@ class JobView:
 
     Attributes:
         progress: Done parts of each running task, 0 to 1, by task id.
-        transcript: The final task's output, once the job is completed.
+        whole: How far the job is, while it runs and is looked at alone.
+        partial_text: Of its finished chunks, likewise.
+        waiting_for: Engines that aren't there, likewise.
+        transcript: The final task's output, field by field as it is stored, once the job is
+            completed.
         history: Only if it was asked for.
     """
 
     job: Job
     tasks: Sequence[Task]
     progress: dict[str, float]
-    transcript: dict[str, Any] | None = None
+    transcript: dict[str, msgspec.Raw] | None = None
     history: Sequence[HistoryRow] | None = None
+    whole: Progress | None = None
+    partial_text: str | None = None
+    waiting_for: Sequence[WaitingFor] = ()
+
+
+class _Rows(NamedTuple):
+    """A job, its tasks, and its transcript as JSON if it has no object."""
+
+    job: Job
+    tasks: Sequence[Task]
+    small_transcript: str | None
 
 
 @dataclass
@@ -66,75 +100,141 @@ class _Upload:
     size: int = 0
 
 
+class Submitted(NamedTuple):
+    """A submission that was accepted, and how its client wants to be answered."""
+
+    accepted: Accepted
+    wish: Wish | None
+
+
 class JobService:
-    """What the handlers call."""
+    """What the handlers call.
+
+    Attributes:
+        names: Knows the models.
+        watch: Waits for jobs.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._ids = JobIds(parts.database)
+        self._acceptance = Acceptance(parts)
+        self._rows = Batches(self._read_rows, _MOST_READ)
+        self._running = Batches(self._read_progress, _MOST_READ)
+        self._texts = PartialTexts(parts.store)
+        self.names = ModelNames(
+            parts.catalog, parts.queue, parts.openai_pipeline, parts.engine_settings
+        )
+        self.watch = JobWatch(parts.database, parts.events)
+        self._choices = Choices(
+            catalog=parts.catalog,
+            default_pipeline=parts.default_pipeline,
+            options=Options(parts.catalog, parts.default_pipeline, parts.engine_settings),
+            names=self.names,
+            readiness=Readiness(parts),
+            deadline_seconds=parts.job_deadline_seconds,
+        )
+        self._waiting = Waiting(parts.queue)
 
-    async def submit(self, form: FormReader) -> Job:
+    def fields(self, manner: Manner = Manner()) -> SubmittedFields:  # noqa: B008 - it is frozen
+        """Return what takes the fields of one submission."""
+        return SubmittedFields(self._choices, manner)
+
+    async def submit(
+        self,
+        caller: Caller,
+        form: FormReader,
+        fields: SubmittedFields,
+        name: Name = Name(),  # noqa: B008 - it is frozen
+    ) -> Submitted:
         """Store the recording as it arrives, then the job; a refusal leaves nothing behind.
+
+        Args:
+            caller: Whose the job is to be.
+            form: With the recording.
+            fields: Takes the others.
+            name: What makes it one job however often it is sent.
 
         Raises:
             RequestError: The form is not one that can become a job.
+            LimitReachedError: The caller has as much as may be.
         """
-        job_id = await self._free_job_id()
+        await self._require_room(caller, name)
+        job_id = await self._ids.take()
+        content = Content() if name.needs_content else None
         try:
-            fields, upload = await self._receive(form, job_id)
-            job = self._new_job(job_id, fields, upload)
-        except BaseException:
+            # What takes longer could be taken for an orphan before its job is there.
+            async with asyncio.timeout(self._parts.longest_upload_seconds):
+                upload = await self._receive(form, fields, job_id, content)
+            asked = await fields.asked()
+            job = _new_job(caller.owner, job_id, asked, upload)
+        except BaseException as error:
             # Also when the client has gone away: nobody will ever ask for this object.
             await self._parts.store.delete_below(job_folder(job_id))
+            if isinstance(error, TimeoutError):
+                raise BodyTimeoutError(
+                    "The upload took too long in all. Send it over a faster connection."
+                ) from error
             raise
-        job = await self._accept(job)
-        log.info("job_accepted", job_id=job.id, pipeline=job.pipeline, bytes=job.audio_bytes)
-        try:
-            await self._parts.events.emit([JobCreated(job.id)])
-        except (RedisError, OSError) as error:
-            # The job is durable; an orchestrator's sweep finds it.
-            log.warning("redis_unavailable", job_id=job.id, reason=repr(error))
-        return job
+        digest = None if content is None else content.digest(asked.content)
+        key = name.key(caller.owner, digest, job_id)
+        accepted = await self._acceptance.accept(Applicant(job, caller.limits, key, name.repeats))
+        job = accepted.job
+        event = "job_replayed" if accepted.replayed else "job_accepted"
+        log.info(event, job_id=job.id, pipeline=job.pipeline, bytes=job.audio_bytes)
+        return Submitted(accepted, asked.wish)
 
-    async def _free_job_id(self) -> str:
+    async def _require_room(self, caller: Caller, name: Name) -> None:
+        """Refuse, before the recording is sent, what would be refused behind it.
+
+        Raises:
+            LimitReachedError: The caller has as much as may be.
+        """
+        if not counts_jobs(caller.limits) or name.repeats is Repeats.AGAIN:
+            # It may be a job that counts already.
+            return
         async with self._parts.database.read() as connection:
-            while await reading.job_id_taken(connection, job_id := new_job_id()):
-                log.warning("job_id_collision", job_id=job_id)
-        return job_id
+            named = {(caller.owner, name.given)} if name.given is not None else set()
+            if await known_keys(connection, named):
+                return
+            used = await usage_of(connection, caller.owner, caller.limits)
+        refusal = limit_reached(used, caller.limits)
+        if refusal is not None:
+            raise refusal
+
+    async def close(self) -> None:
+        """Finish what has been begun, for a few seconds at most."""
+        await self.watch.close()
+        await self._acceptance.close()
 
     async def _receive(
-        self, form: FormReader, job_id: str
-    ) -> tuple[dict[str, str], _Upload | None]:
-        fields: dict[str, str] = {}
+        self, form: FormReader, fields: SubmittedFields, job_id: str, content: Content | None
+    ) -> _Upload | None:
         upload: _Upload | None = None
         while (event := await form.next_event()) is not None:
             if isinstance(event, TextField):
-                self._check_field(event)
-                fields[event.name] = event.value
+                await fields.take(event)
             elif isinstance(event, FileStart):
                 if event.name != FILE_FIELD:
                     raise UnknownFieldError(
                         f"The file must be in the field 'file', not '{event.name}'.",
                         param=event.name,
                     )
-                upload = await self._store(form, event, job_id)
-        return fields, upload
+                await fields.before_file()
+                upload = await self._store(form, event, job_id, content)
+        return upload
 
-    def _check_field(self, field: TextField) -> None:
-        if field.name not in _FIELDS:
-            raise UnknownFieldError(
-                f"The field '{field.name}' isn't known. Known fields: file, {', '.join(_FIELDS)}.",
-                param=field.name,
-            )
-        if field.name == "pipeline":
-            self._pipeline(field.value)
-
-    async def _store(self, form: FormReader, start: FileStart, job_id: str) -> _Upload:
+    async def _store(
+        self, form: FormReader, start: FileStart, job_id: str, content: Content | None
+    ) -> _Upload:
         extension = stored_extension(start.filename, start.content_type)
         upload = _Upload(original_path(job_id, extension), start.filename)
 
         async def counted() -> Any:  # noqa: ANN401 - an asynchronous generator of bytes
             async for chunk in form.file_data():
                 upload.size += len(chunk)
+                if content is not None:
+                    content.add(chunk)
                 yield chunk
 
         await self._parts.store.put_stream(upload.path, counted())
@@ -142,148 +242,129 @@ class JobService:
             raise EmptyFileError("The file has no bytes. Send a recording.", param="file")
         return upload
 
-    def _new_job(self, job_id: str, fields: dict[str, str], upload: _Upload | None) -> Job:
-        if upload is None:
-            raise MissingFileError(
-                "There is no file. Send one in the field 'file': curl -F file=@talk.mp3 …",
-                param="file",
-            )
-        pipeline = self._pipeline(fields.get("pipeline"))
-        language = self._language(pipeline, fields.get("language"))
-        return Job(
-            id=job_id,
-            status=JobStatus.PENDING,
-            pipeline=pipeline,
-            owner=OWNER,
-            parameters={} if language is None else {"language": language},
-            filename=upload.filename or None,
-            audio_path=upload.path,
-            audio_bytes=upload.size,
-            created_at=datetime.now(UTC),
-        )
-
-    async def _accept(self, job: Job) -> Job:
-        """Write a job's row; from the commit on, its recording is never thrown away."""
-        committing = False
-        try:
-            async with self._parts.database.write() as connection:
-                await transitions.create_job(connection, job)
-                stored = await reading.find_job(connection, job.id)
-                committing = True
-        except BaseException:
-            if committing:
-                # The commit may have arrived although its answer did not.
-                log.warning("recording_kept", job_id=job.id)
-            else:
-                await self._parts.store.delete_below(job_folder(job.id))
-            raise
-        return job if stored is None else stored
-
-    def _pipeline(self, name: str | None) -> str:
-        name = name or self._parts.default_pipeline
-        known = self._parts.catalog.pipelines
-        if name not in known:
-            raise UnknownPipelineError(
-                f"There is no pipeline '{_short(name)}'. Known pipelines: "
-                f"{', '.join(sorted(known))}.",
-                param="pipeline",
-            )
-        return name
-
-    def _language(self, pipeline: str, asked: str | None) -> str | None:
-        if not asked or asked.lower() == DETECT_LANGUAGE:
-            return None
-        engine = self._parts.catalog.language_engine(self._parts.catalog.pipelines[pipeline])
-        known = [] if engine is None else engine.known_languages()
-        code = language_code(asked)
-        if code is None or code not in known:
-            raise UnsupportedLanguageError(
-                f"The language '{_short(asked)}' isn't known to the pipeline '{pipeline}'. Leave "
-                f"it out to have it detected, or use one of: {', '.join(known) or 'none'}.",
-                param="language",
-            )
-        return code
-
-    async def read(self, job_id: str, *, with_history: bool = False) -> JobView:
-        """Return a job with its tasks, and its transcript if it is completed.
+    async def read(self, owner: str, job_id: str, *, with_history: bool = False) -> JobView:
+        """Return a job of an owner with its tasks, and its transcript if it is completed.
 
         Raises:
             JobNotFoundError: There is none of that id.
         """
-        async with self._parts.database.read() as connection:
-            job = None
-            if JOB_ID.fullmatch(job_id):
-                job = await reading.find_job(connection, job_id)
-            if job is None:
-                raise _not_found(job_id)
-            own_tasks = (await reading.tasks_of(connection, [job_id]))[job_id]
-            history = await reading.history_of(connection, job_id) if with_history else None
+        require_id(job_id)
+        job, own_tasks, small_transcript = await self._rows.add((owner, job_id))
+        history = None
+        if with_history:
+            async with self._parts.database.read() as connection:
+                history = await reading.history_of(connection, job_id)
         transcript = None
-        if job.status is JobStatus.COMPLETED and job.transcript_path is not None:
-            try:
-                stored = await self._parts.store.get(job.transcript_path)
-            except ObjectMissingError:
-                # Deleted between the two reads.
-                raise _not_found(job_id) from None
-            transcript = msgspec.json.decode(stored)
+        if job.status is JobStatus.COMPLETED:
+            transcript = await self._transcript(job, small_transcript)
         progress = await self._progress(own_tasks)
-        return JobView(job, own_tasks, progress, transcript, history)
+        if job.status is not JobStatus.RUNNING:
+            return JobView(job, own_tasks, progress, transcript, history)
+        whole = progress_of(job, own_tasks, progress, datetime.now(UTC))
+        text = await self._texts.text_of(finished_outputs(own_tasks))
+        waiting = await self._waiting.of(own_tasks)
+        return JobView(job, own_tasks, progress, None, history, whole, text, waiting)
+
+    async def first_texts(self, view: JobView) -> list[str]:
+        """Return the texts of a job's chunks that won't change any more, from the start."""
+        return await self._texts.first_texts_of(first_outputs(view.tasks))
+
+    async def _transcript(self, job: Job, small: str | None) -> dict[str, msgspec.Raw] | None:
+        if small is not None:
+            return FIELDS_OF_TRANSCRIPT.decode(small)
+        if job.transcript_path is None:
+            return None
+        try:
+            return FIELDS_OF_TRANSCRIPT.decode(await self._parts.store.get(job.transcript_path))
+        except ObjectMissingError:
+            # Deleted between the two reads.
+            raise not_found(job.id) from None
+
+    async def _read_rows(self, wanted: Sequence[tuple[str, str]]) -> list[_Rows | Exception]:
+        """Read many jobs with their tasks, because many clients ask at the same time."""
+        async with self._parts.database.read() as connection:
+            found = await reading.owned_jobs(connection, set(wanted))
+            # One that hasn't been planned has no tasks.
+            planned = [job.id for job in found.values() if job.status is not JobStatus.PENDING]
+            own_tasks = await reading.tasks_of(connection, planned) if planned else {}
+            completed = [job.id for job in found.values() if job.status is JobStatus.COMPLETED]
+            small = await small_transcripts(connection, completed) if completed else {}
+        return [
+            _Rows(found[name], own_tasks.get(name[1], ()), small.get(name[1]))
+            if name in found
+            else not_found(name[1])
+            for name in wanted
+        ]
 
     async def _progress(self, own_tasks: Sequence[Task]) -> dict[str, float]:
-        running = {task.id: task for task in own_tasks if task.status is TaskStatus.RUNNING}
+        running = [task for task in own_tasks if task.status is TaskStatus.RUNNING]
+        return await self._running.add(running) if running else {}
+
+    async def _read_progress(self, running: Sequence[Sequence[Task]]) -> list[dict[str, float]]:
+        """Read how far the running tasks of many jobs are."""
         try:
-            leases = await self._parts.queue.leases(list(running))
+            leases = await self._parts.queue.leases(
+                sorted({task.id for own_tasks in running for task in own_tasks})
+            )
         except (RedisError, OSError):
             # Without Redis the rows alone are shown.
-            return {}
-        return {
-            task_id: min(1.0, lease.progress[0] / lease.progress[1])
-            for task_id, lease in leases.items()
-            if lease.token == running[task_id].token and lease.progress and lease.progress[1] > 0
-        }
+            leases = {}
+        return [
+            {
+                task.id: min(1.0, lease.progress[0] / lease.progress[1])
+                for task in own_tasks
+                if (lease := leases.get(task.id)) is not None
+                and lease.token == task.token
+                and lease.progress
+                and lease.progress[1] > 0
+            }
+            for own_tasks in running
+        ]
 
     async def list(
-        self, limit: int, status: JobStatus | None, after: tuple[datetime, str] | None
+        self, owner: str, limit: int, status: JobStatus | None, after: tuple[datetime, str] | None
     ) -> list[JobView]:
-        """Return a page of jobs, newest first, without their transcripts."""
+        """Return a page of an owner's jobs, newest first, without their transcripts."""
         async with self._parts.database.read() as connection:
-            found = await reading.list_jobs(connection, limit=limit, status=status, after=after)
+            found = await reading.list_jobs(
+                connection, owner=owner, limit=limit, status=status, after=after
+            )
             tasks = await reading.tasks_of(connection, [job.id for job in found])
         return [JobView(job, tasks[job.id], {}) for job in found]
 
-    async def delete(self, job_id: str) -> None:
-        """Cancel a job if it still runs, hide it, and remove all its objects.
+    async def delete(self, owner: str, job_id: str) -> None:
+        """Cancel a job of an owner if it still runs, hide it, and remove all its objects.
 
         Raises:
             JobNotFoundError: There is none of that id.
         """
-        if not JOB_ID.fullmatch(job_id):
-            raise _not_found(job_id)
+        require_id(job_id)
         async with self._parts.database.write() as connection:
             locked = await lock(connection, [job_id])
-            if await reading.find_job(connection, job_id) is None:
-                raise _not_found(job_id)
-            await transitions.cancel_jobs(connection, locked, [job_id])
+            await found_job(connection, owner, job_id)
+            stopped = await transitions.cancel_jobs(connection, locked, [job_id])
             await removal.mark_deleted(connection, job_id)
             handed_out = await work.handed_out_tasks(connection, [job_id])
-        try:
-            for engine_id, task_id in handed_out:
-                await self._parts.queue.withdraw(engine_id, task_id)
-            await self._parts.queue.forget_jobs([job_id])
-        except (RedisError, OSError) as error:
-            # The engine's next message is refused, which closes its lease.
-            log.warning("redis_unavailable", job_id=job_id, reason=repr(error))
+        await stop_tasks(self._parts, job_id, handed_out, cancelled=bool(stopped))
         await self._parts.store.delete_below(job_folder(job_id))
         log.info("job_deleted", job_id=job_id)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}…"
-
-
-def _not_found(job_id: str) -> JobNotFoundError:
-    shown = job_id if JOB_ID.fullmatch(job_id) else "of that id"
-    return JobNotFoundError(
-        f"There is no job {shown}. It may have been deleted; GET /v1/audio/transcriptions lists "
-        f"what is there."
+def _new_job(owner: str, job_id: str, asked: Asked, upload: _Upload | None) -> Job:
+    if upload is None:
+        raise MissingFileError(
+            "There is no file. Send one in the field 'file': curl -F file=@talk.mp3 …",
+            param="file",
+        )
+    return Job(
+        id=job_id,
+        status=JobStatus.PENDING,
+        pipeline=asked.pipeline,
+        owner=owner,
+        parameters=asked.parameters,
+        filename=upload.filename or None,
+        audio_path=upload.path,
+        audio_bytes=upload.size,
+        created_at=datetime.now(UTC),
+        **asked.kept,
     )

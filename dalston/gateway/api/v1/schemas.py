@@ -1,4 +1,4 @@
-"""The shapes on the wire, with examples for the generated documentation."""
+"""The shapes of jobs on the wire, with examples, for the generated documentation alone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from dalston.common.models import Failure, Job, JobStatus, Task, TaskStatus
-from dalston.db.reading import HistoryRow
-from dalston.gateway.services.jobs import JobView
+from dalston.common.models import JobStatus, Retention, TaskStatus
 
 _JOB_EXAMPLE = "job_3f9a1c0b7d2e"
 _TRANSCRIPT_EXAMPLE: JsonDict = {
@@ -21,6 +19,7 @@ _TRANSCRIPT_EXAMPLE: JsonDict = {
     "completed_at": "2026-01-05T09:30:00.212000Z",
     "filename": "hello.wav",
     "pipeline": "stub",
+    "version": 1,
     "tasks": [
         {
             "id": "task_0a1b2c3d4e5f6071",
@@ -53,6 +52,7 @@ _SUMMARY_FIELDS = (
     "completed_at",
     "filename",
     "pipeline",
+    "version",
     "tasks",
 )
 _LIST_EXAMPLE: JsonDict = {
@@ -78,6 +78,14 @@ class ErrorShape(BaseModel):
     message: str = Field(description="For people: what is wrong and what to do.")
 
 
+class PartShape(BaseModel):
+    """A chunk of a recording, in seconds of its time line."""
+
+    start: float
+    end: float
+    channel: int | None = Field(default=None, description="Counted from 1, with channels=split.")
+
+
 class TaskShape(BaseModel):
     """One stage of a job."""
 
@@ -88,7 +96,11 @@ class TaskShape(BaseModel):
     attempt: int = Field(description="Counts from 1; rises when the task is tried again.")
     started_at: datetime | None
     completed_at: datetime | None
+    part: PartShape | None = Field(default=None, description="The chunk that it works on.")
     progress: float | None = Field(default=None, description="0 to 1, while it runs.")
+    not_before: datetime | None = Field(
+        default=None, description="When it may be tried again, while it waits for that."
+    )
     error: ErrorShape | None = None
 
 
@@ -114,15 +126,89 @@ class JobSummary(BaseModel):
     completed_at: datetime | None
     filename: str | None
     pipeline: str
+    version: int = Field(description="Counts its results, from 1.")
     tasks: list[TaskShape]
+    rerun: dict[str, Any] | None = Field(
+        default=None, description="What this version was asked for with."
+    )
+    deadline_seconds: float | None = None
+    retention: Retention | None = None
+    retention_days: float | None = None
+    audio_deleted_at: datetime | None = None
     error: ErrorShape | None = Field(default=None, description="Why it failed, if it did.")
 
 
+class ProgressShape(BaseModel):
+    """How far a running job is."""
+
+    fraction: float = Field(description="Of all its work, 0 to 1.")
+    audio_seconds_done: float = Field(description="Seconds of the recording that are finished.")
+    audio_seconds: float | None = Field(description="Its length, once it is known.")
+    eta_seconds: float | None = Field(
+        description="Seconds that it will take from now on at the present pace; null at first."
+    )
+
+
+class WaitingShape(BaseModel):
+    """A stage that could begin, had it an engine."""
+
+    stage: str
+    engine_id: str
+    state: str = Field(description="absent, loading or failed.")
+    message: str | None = None
+
+
+_VERSIONS_EXAMPLE: JsonDict = {
+    "versions": [
+        {
+            "version": 1,
+            "status": "completed",
+            "started_at": "2026-11-22T17:30:02Z",
+            "completed_at": "2026-11-22T17:30:34Z",
+        },
+        {
+            "version": 2,
+            "status": "completed",
+            "started_at": "2026-11-22T18:02:11Z",
+            "completed_at": "2026-11-22T18:02:20Z",
+            "from_stage": "diarize",
+            "options": {"num_speakers": 3},
+        },
+    ]
+}
+
+
+class VersionShape(BaseModel):
+    """One result of a job, or how it failed."""
+
+    version: int
+    status: JobStatus
+    started_at: datetime | None
+    completed_at: datetime | None
+    from_stage: str | None = Field(default=None, description="Where a rerun began.")
+    options: dict[str, Any] | None = Field(default=None, description="What it changed.")
+
+
+class VersionList(BaseModel):
+    """The versions of a job, the present one last."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_VERSIONS_EXAMPLE]})
+
+    versions: list[VersionShape]
+
+
 class JobResponse(JobSummary):
-    """A job; once completed, with the fields of its transcript."""
+    """A job; while it runs with its progress, once completed with its transcript."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_TRANSCRIPT_EXAMPLE]})
 
+    progress: ProgressShape | None = Field(default=None, description="While it runs.")
+    partial_text: str | None = Field(
+        default=None, description="While it runs: the text of what is finished."
+    )
+    waiting_for: list[WaitingShape] | None = Field(
+        default=None, description="While it runs: engines that it waits for."
+    )
     text: str | None = None
     language: str | None = None
     duration: float | None = Field(default=None, description="Seconds of audio.")
@@ -141,68 +227,3 @@ class JobList(BaseModel):
     next_cursor: str | None = Field(
         description="For the parameter `cursor`; null on the last page."
     )
-
-
-def accepted(job: Job) -> dict[str, Any]:
-    """Return the answer to a submission."""
-    return {"id": job.id, "status": job.status.value, "created_at": _moment(job.created_at)}
-
-
-def shown(view: JobView) -> dict[str, Any]:
-    """Return a job as it is shown; what isn't known is left out."""
-    job = view.job
-    body: dict[str, Any] = {
-        "id": job.id,
-        "status": job.status.value,
-        "created_at": _moment(job.created_at),
-        "started_at": _moment(job.started_at),
-        "completed_at": _moment(job.completed_at),
-        "filename": job.filename,
-        "pipeline": job.pipeline,
-        "tasks": [_task(task, view.progress.get(task.id)) for task in view.tasks],
-    }
-    if job.error is not None:
-        body["error"] = _error(job.error)
-    if view.transcript is not None:
-        # The job's own fields win: an engine's output can't pass for a status.
-        body |= {name: value for name, value in view.transcript.items() if name not in body}
-    if view.history is not None:
-        body["history"] = [_history(row) for row in view.history]
-    return body
-
-
-def _task(task: Task, progress: float | None) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "id": task.id,
-        "stage": task.stage,
-        "engine_id": task.engine_id,
-        "status": task.status.value,
-        "attempt": task.hand_out,
-        "started_at": _moment(task.started_at),
-        "completed_at": _moment(task.completed_at),
-    }
-    if progress is not None:
-        body["progress"] = round(progress, 4)
-    if task.error is not None:
-        body["error"] = _error(task.error)
-    return body
-
-
-def _history(row: HistoryRow) -> dict[str, Any]:
-    return {
-        "at": _moment(row.at),
-        "task_id": row.task_id,
-        "from_status": row.from_status,
-        "to_status": row.to_status,
-        "why": row.why,
-        "attempt": row.attempt,
-        "instance": row.instance,
-    }
-
-
-def _error(failure: Failure) -> dict[str, str]:
-    return {"code": failure.code, "message": failure.message}
-
-
-def _moment(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat().replace("+00:00", "Z")

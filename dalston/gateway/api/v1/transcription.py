@@ -4,81 +4,71 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from msgspec import UNSET, Meta, UnsetType
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
 
 from dalston.common.models import JobStatus
-from dalston.gateway.api.envelope import Responses, errors
+from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.cursors import decode_cursor, encode_cursor
-from dalston.gateway.api.v1.schemas import (
-    CreateJobResponse,
-    JobList,
-    JobResponse,
-    accepted,
-    shown,
-)
+from dalston.gateway.api.v1.views import accepted as shown_acceptance
+from dalston.gateway.api.v1.views import shown
+from dalston.gateway.authentication import caller_of, tell_quotas
+from dalston.gateway.openai.answers import answer
 from dalston.gateway.parts import Parts
+from dalston.gateway.responses import JsonResponse
+from dalston.gateway.services.idempotency import read_name
 from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.quotas import quotas_of
+from dalston.gateway.services.submitted import Manner
+from dalston.gateway.services.versions import Versions
 from dalston.gateway.uploads import FormReader, too_large
 
+PATH = "/v1/audio/transcriptions"
 PAGE = 20
 LONGEST_PAGE = 100
+_OPENAI_CLIENT = "x-stainless-"
+"""Begins the headers with which OpenAI's clients tell of themselves."""
+_ASYNC = "respond-async"
 
-router = APIRouter(prefix="/v1/audio/transcriptions", tags=["transcriptions"])
+_Cursor = Annotated[str, Meta(max_length=200)]
 
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "The recording, in any common container and codec.",
-                        },
-                        "pipeline": {
-                            "type": "string",
-                            "description": "Name of a pipeline; the server's default if left out.",
-                            "examples": ["default"],
-                        },
-                        "language": {
-                            "type": "string",
-                            "description": "ISO 639 code or English name; detected if left out.",
-                            "examples": ["en"],
-                        },
-                    },
-                }
-            }
-        },
-    }
-}
-_REFUSALS = errors(
-    {
-        400: "The form or a parameter is wrong",
-        408: "The body stopped arriving",
-        413: "The upload is too large",
-        415: "Not multipart/form-data",
-        503: "A part does not answer now; see Retry-After",
-    }
-)
-_ACCEPTED: Responses = {
-    202: {
-        "description": "Accepted; the work goes on without you",
-        "headers": {
-            "Location": {
-                "description": "Where to ask for the job.",
-                "schema": {"type": "string"},
-                "example": "/v1/audio/transcriptions/job_3f9a1c0b7d2e",
-            }
-        },
-    }
-}
-_WRONG_PARAMETER = errors({400: "A parameter is wrong"})
-_NOT_FOUND = errors({404: "No such job"})
+
+class ListParameters(Parameters, frozen=True):
+    """Which jobs are listed."""
+
+    limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=LONGEST_PAGE,
+            description=f"a whole number from 1 to {LONGEST_PAGE}: how many jobs at most",
+        ),
+    ] = PAGE
+    status: Annotated[
+        JobStatus | UnsetType, Meta(description=f"one of {', '.join(JobStatus)}: only such jobs")
+    ] = UNSET
+    cursor: Annotated[
+        _Cursor | UnsetType, Meta(description="the next_cursor of the page before")
+    ] = UNSET
+
+
+class ReadParameters(Parameters, frozen=True):
+    """What is shown of a job."""
+
+    include: Annotated[
+        Literal["history"] | UnsetType,
+        Meta(description="history: each transition of the job and its tasks"),
+    ] = UNSET
+    version: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="a whole number: an earlier result of the job; 0 for the newest",
+        ),
+    ] = 0
 
 
 def _service(request: Request) -> JobService:
@@ -86,70 +76,88 @@ def _service(request: Request) -> JobService:
     return service
 
 
-@router.post(
-    "",
-    status_code=202,
-    response_model=CreateJobResponse,
-    openapi_extra=_FORM,
-    responses=_ACCEPTED | _REFUSALS,
-    summary="Submit a recording",
-)
-async def create_transcription(request: Request) -> Response:
-    """Store a recording and accept a job for it. Poll the `Location` for its transcript."""
+async def create_transcription(request: Request, _parameters: Parameters) -> Response:
+    """Store a recording and accept a job for it. Poll the `Location` for its transcript.
+
+    With `model`, `response_format` or `stream`, and for OpenAI's clients, the answer is the
+    transcript itself, unless the header `Prefer: respond-async` asks for a job.
+    """
+    return await submitted(request)
+
+
+async def submitted(request: Request, *, translate: bool = False) -> Response:
+    """Take a submission, and answer it in the manner that it asks for."""
     parts: Parts = request.app.state.parts
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > parts.max_upload_bytes:
-        raise too_large(parts.max_upload_bytes)
+    headers = request.headers
+    caller = caller_of(request)
+    most = parts.max_upload_bytes
+    if caller.limits.upload_bytes is not None:
+        most = min(most, caller.limits.upload_bytes)
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > most:
+        raise too_large(most)
+    name = read_name(headers)
     form = FormReader(
-        request.headers.get("content-type"),
-        request.receive,
-        parts.max_upload_bytes,
-        parts.body_timeout_seconds,
+        headers.get("content-type"), request.receive, most, parts.body_timeout_seconds
     )
-    job = await _service(request).submit(form)
-    location = f"/v1/audio/transcriptions/{job.id}"
-    return JSONResponse(accepted(job), status_code=202, headers={"Location": location})
+    service = _service(request)
+    manner = Manner(openai=_is_openai(headers), job=_wants_job(headers), translate=translate)
+    accepted, wish = await service.submit(caller, form, service.fields(manner), name)
+    if accepted.used is not None:
+        tell_quotas(request, quotas_of(caller.limits, accepted.used))
+    more = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
+    if wish is not None:
+        response = await answer(request, service, accepted.job, wish)
+        response.headers.update(more)
+        return response
+    more["Location"] = f"{PATH}/{accepted.job.id}"
+    if manner.job:
+        more["Preference-Applied"] = _ASYNC
+    return JsonResponse(shown_acceptance(accepted.job), 202, more)
 
 
-@router.get(
-    "",
-    response_model=JobList,
-    responses=_WRONG_PARAMETER,
-    summary="List jobs, newest first",
-)
-async def list_transcriptions(
-    request: Request,
-    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = PAGE,
-    status: JobStatus | None = None,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> Response:
+def _is_openai(headers: Headers) -> bool:
+    """Tell whether one of OpenAI's clients has sent a request."""
+    return any(name.startswith(_OPENAI_CLIENT) for name in headers)
+
+
+def _wants_job(headers: Headers) -> bool:
+    """Tell whether a client would rather not wait (RFC 7240)."""
+    wishes = ",".join(headers.getlist("prefer")).lower().split(",")
+    return any(wish.partition(";")[0].strip() == _ASYNC for wish in wishes)
+
+
+async def list_transcriptions(request: Request, parameters: ListParameters) -> Response:
     """Return a page of jobs; give `next_cursor` back as `cursor` for the next one."""
-    after = None if cursor is None else decode_cursor(cursor)
-    found = await _service(request).list(limit + 1, status, after)
-    page = found[:limit]
-    more = encode_cursor(page[-1].job) if len(found) > limit else None
-    return JSONResponse({"jobs": [shown(view) for view in page], "next_cursor": more})
+    status = None if parameters.status is UNSET else parameters.status
+    after = None if parameters.cursor is UNSET else decode_cursor(parameters.cursor)
+    found = await _service(request).list(
+        caller_of(request).owner, parameters.limit + 1, status, after
+    )
+    page = found[: parameters.limit]
+    more = encode_cursor(page[-1].job) if len(found) > len(page) else None
+    return JsonResponse({"jobs": [shown(view) for view in page], "next_cursor": more})
 
 
-@router.get(
-    "/{job_id}",
-    response_model=JobResponse,
-    response_model_exclude_unset=True,
-    responses=_WRONG_PARAMETER | _NOT_FOUND,
-    summary="Read a job and its transcript",
-)
-async def read_transcription(
-    request: Request, job_id: str, include: Literal["history"] | None = None
-) -> Response:
+async def read_transcription(request: Request, parameters: ReadParameters) -> Response:
     """Return a job: where it is, and once completed its transcript."""
-    view = await _service(request).read(job_id, with_history=include == "history")
-    return JSONResponse(shown(view))
+    owner, job_id = caller_of(request).owner, request.path_params["job_id"]
+    if parameters.version:
+        versions: Versions = request.app.state.versions
+        return JsonResponse(shown(await versions.read(owner, job_id, parameters.version)))
+    view = await _service(request).read(owner, job_id, with_history=parameters.include == "history")
+    return JsonResponse(shown(view))
 
 
-@router.delete(
-    "/{job_id}", status_code=204, responses=_NOT_FOUND, summary="Cancel and delete a job"
-)
-async def delete_transcription(request: Request, job_id: str) -> Response:
+async def delete_transcription(request: Request, _parameters: Parameters) -> Response:
     """Cancel a job if it still runs, and remove its recording, outputs and transcript."""
-    await _service(request).delete(job_id)
+    await _service(request).delete(caller_of(request).owner, request.path_params["job_id"])
     return Response(status_code=204)
+
+
+OPERATIONS = (
+    Operation("POST", PATH, create_transcription),
+    Operation("GET", PATH, list_transcriptions, ListParameters),
+    Operation("GET", f"{PATH}/{{job_id}}", read_transcription, ReadParameters),
+    Operation("DELETE", f"{PATH}/{{job_id}}", delete_transcription),
+)

@@ -1,0 +1,345 @@
+"""The generated documentation: what FastAPI makes of the operations.
+
+Only who looks at the documentation loads this module: FastAPI and the shapes, which nothing else
+needs, are a fifth of an idle gateway's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from dalston import __version__
+from dalston.common.formats import MEDIA_TYPES
+from dalston.gateway.api.envelope import ANY_ERROR, Responses, errors
+from dalston.gateway.api.operations import Operation
+from dalston.gateway.api.schemas import Health, Readiness
+from dalston.gateway.api.v1.schemas import CreateJobResponse, JobList, JobResponse, VersionList
+from dalston.gateway.errors import ERROR_HANDLERS
+from dalston.gateway.openai.wishes import DIARIZED, FORMATS
+
+_ABOUT = """Turns recordings into transcripts, on your own machine.
+
+Submit a recording, poll the job, read its transcript. Every error has the same envelope, and a
+`code` that is listed in the documentation with what to do about it.
+"""
+_JOBS, _OPENAI_TAG, _HEALTH = ["transcriptions"], ["openai"], ["health"]
+_FILES = sorted(MEDIA_TYPES.values())
+
+_OPTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
+    "pipeline": (
+        {"type": "string", "examples": ["default"]},
+        "Name of a pipeline; the server's default if left out.",
+    ),
+    "language": (
+        {"type": "string", "examples": ["en"]},
+        "ISO 639 code or English name; detected if left out.",
+    ),
+    "language_detection": (
+        {"enum": ["recording", "chunk"]},
+        "Detect the language once, on the first speech, or in each chunk, if several are spoken.",
+    ),
+    "diarize": ({"type": "boolean"}, "Find out who speaks when."),
+    "num_speakers": ({"type": "integer"}, "How many people speak, if that is known."),
+    "min_speakers": ({"type": "integer"}, "How many people speak at least."),
+    "max_speakers": ({"type": "integer"}, "How many people speak at most."),
+    "channels": (
+        {"enum": ["mix", "split"]},
+        "With split each channel is transcribed alone and is a speaker.",
+    ),
+    "task": (
+        {"enum": ["transcribe", "translate"]},
+        "With translate the text is English, whatever is spoken.",
+    ),
+    "prompt": ({"type": "string"}, "Text that the recording may continue."),
+    "hotwords": ({"type": "string"}, "Names and terms to expect, separated by commas."),
+    "beam_size": ({"type": "integer"}, "How many hypotheses are followed."),
+    "temperatures": (
+        {"type": "string", "examples": ["0,0.4,0.8"]},
+        "Tried one after the other while the text repeats itself or is improbable.",
+    ),
+    "drop_doubtful_text": (
+        {"type": "boolean"},
+        "Leave out text over silence or music, and text that repeats itself.",
+    ),
+}
+"""The form's fields besides the file: a schema and what they are for."""
+
+_OPENAI: Mapping[str, tuple[dict[str, Any], str]] = {
+    "model": ({"type": "string", "examples": ["whisper-1"]}, "A name of GET /v1/models."),
+    "response_format": ({"enum": [*FORMATS, DIARIZED]}, "How the transcript is to look."),
+    "timestamp_granularities[]": (
+        {"type": "array", "items": {"enum": ["segment", "word"]}},
+        "Which times a verbose_json has.",
+    ),
+    "stream": ({"type": "boolean"}, "Send the text while it is written."),
+    "temperature": ({"type": "number"}, "How freely words are chosen; 0 leaves it to the engine."),
+    "chunking_strategy": ({"type": "string"}, "auto or server_vad: both cut in pauses."),
+    "keywords[]": ({"type": "array", "items": {"type": "string"}}, "Words to expect."),
+    "languages[]": ({"type": "array", "items": {"type": "string"}}, "The language, as a list."),
+    "include[]": ({"type": "array", "items": {"enum": ["logprobs"]}}, "No engine here has these."),
+}
+"""OpenAI's fields, with which the answer is the transcript."""
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The recording, in any common container and codec.",
+                        },
+                        **{
+                            name: {**schema, "description": about}
+                            for name, (schema, about) in {**_OPTIONS, **_OPENAI}.items()
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Your name for this submission: sent again within 24 hours, it is the same job.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+_KEYS = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "dk_…"}}
+"""Needed as soon as the server has a key, and not before: hence optional."""
+_SECURITY: list[dict[str, list[str]]] = [{"key": []}, {}]
+_KEY_REFUSALS = errors(
+    {
+        401: "No valid API key",
+        403: "The API key doesn't have the scope",
+        429: "A limit is reached; see Retry-After, RateLimit and RateLimit-Policy",
+    }
+)
+_RERUN = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["from_stage"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "from_stage": {
+                            "type": "string",
+                            "description": "The first stage that is done again.",
+                            "examples": ["merge"],
+                        },
+                        "options": {
+                            "type": "object",
+                            "description": "Fields that change, as JSON; null takes one away.",
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+_REFUSALS = errors(
+    {
+        400: "The form or a parameter is wrong",
+        408: "The body stopped arriving",
+        409: "An engine can't do it as things are, or the job of this Idempotency-Key is deleted",
+        413: "The upload is too large",
+        415: "Not multipart/form-data",
+        422: "This Idempotency-Key came with another content before",
+        503: "A part does not answer now; see Retry-After",
+    }
+)
+_WRONG_BODY = errors({400: "The body or an option is wrong", 413: "The body is too large"})
+_ACCEPTED: Responses = {
+    202: {
+        "description": "Accepted; the work goes on without you",
+        "headers": {
+            "Location": {
+                "description": "Where to ask for the job.",
+                "schema": {"type": "string"},
+                "example": "/v1/audio/transcriptions/job_3f9a1c0b7d2e",
+            }
+        },
+    }
+}
+_ANSWERED = {
+    200: {
+        "description": "The transcript, as `response_format` and `stream` have it",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/plain": {"schema": {"type": "string"}},
+            "text/event-stream": {"schema": {"type": "string"}},
+        },
+    },
+}
+_LATE = errors({504: "The job takes longer than a request may wait; it goes on"})
+_WRONG_PARAMETER = errors({400: "A parameter is wrong"})
+_CONFLICT = errors({409: "The job isn't in a state in which this can be done"})
+_NOT_FOUND = errors({404: "No such job"})
+_NOT_READY: Responses = {
+    503: {"model": Readiness, "description": "A part does not answer; `checks` says which"}
+}
+
+_TOLD: Mapping[str, dict[str, Any]] = {
+    "alive": {
+        "summary": "Whether the server lives",
+        "tags": _HEALTH,
+        "response_model": Health,
+    },
+    "ready": {
+        "summary": "Whether the server can work",
+        "tags": _HEALTH,
+        "response_model": Readiness,
+        "responses": _NOT_READY,
+    },
+    "create_transcription": {
+        "summary": "Submit a recording",
+        "tags": _JOBS,
+        "status_code": 202,
+        "response_model": CreateJobResponse,
+        "responses": _ACCEPTED | _ANSWERED | _REFUSALS | _LATE,
+        "openapi_extra": _FORM | {"parameters": [_IDEMPOTENCY_KEY]},
+    },
+    "create_translation": {
+        "summary": "Transcribe a recording in English, whatever is spoken",
+        "tags": _OPENAI_TAG,
+        "response_model": None,
+        "responses": _ANSWERED | _REFUSALS | _LATE,
+        "openapi_extra": _FORM,
+    },
+    "list_models": {"summary": "List the names of models", "tags": _OPENAI_TAG},
+    "read_model": {
+        "summary": "Read the name of a model",
+        "tags": _OPENAI_TAG,
+        "responses": errors({404: "No such model"}),
+    },
+    "export_transcription": {
+        "summary": "Read a transcript as a file",
+        "tags": _JOBS,
+        "responses": {
+            200: {
+                "description": "The file",
+                "content": {kind: {"schema": {"type": "string"}} for kind in _FILES},
+            },
+            **errors({409: "The job has no transcript"}),
+        }
+        | _WRONG_PARAMETER
+        | _NOT_FOUND,
+    },
+    "list_transcriptions": {
+        "summary": "List jobs, newest first",
+        "tags": _JOBS,
+        "response_model": JobList,
+        "responses": _WRONG_PARAMETER,
+    },
+    "read_transcription": {
+        "summary": "Read a job and its transcript",
+        "tags": _JOBS,
+        "response_model": JobResponse,
+        "response_model_exclude_unset": True,
+        "responses": _WRONG_PARAMETER | _NOT_FOUND,
+    },
+    "cancel_transcription": {
+        "summary": "Stop a job",
+        "tags": _JOBS,
+        "response_model": CreateJobResponse,
+        "responses": _NOT_FOUND | _CONFLICT,
+    },
+    "retry_transcription": {
+        "summary": "Have a failed or cancelled job go on",
+        "tags": _JOBS,
+        "status_code": 202,
+        "response_model": CreateJobResponse,
+        "responses": _ACCEPTED | _NOT_FOUND | _CONFLICT,
+    },
+    "rerun_transcription": {
+        "summary": "Do a stage and all after it again",
+        "tags": _JOBS,
+        "status_code": 202,
+        "response_model": CreateJobResponse,
+        "responses": _ACCEPTED | _NOT_FOUND | _CONFLICT | _WRONG_BODY,
+        "openapi_extra": _RERUN,
+    },
+    "list_versions": {
+        "summary": "List the versions of a job",
+        "tags": _JOBS,
+        "response_model": VersionList,
+        "response_model_exclude_unset": True,
+        "responses": _NOT_FOUND,
+    },
+    "delete_transcription": {
+        "summary": "Cancel and delete a job",
+        "tags": _JOBS,
+        "status_code": 204,
+        "responses": _NOT_FOUND,
+    },
+}
+"""What the documentation says of an operation, by the name of its handler."""
+
+
+def describe(operations: Iterable[Operation]) -> FastAPI:
+    """Return an application that serves the documentation of the operations, and nothing else."""
+    app: FastAPI = FastAPIOffline(
+        title="Dalston",
+        version=__version__,
+        description=_ABOUT,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        exception_handlers=ERROR_HANDLERS,
+    )
+    for operation in operations:
+        told = dict(_TOLD[operation.name])
+        parameters = [*_path_parameters(operation), *_query_parameters(operation)]
+        if operation.scope is not None:
+            told["responses"] = _KEY_REFUSALS | told.get("responses", {})
+            told["openapi_extra"] = {"security": _SECURITY} | told.get("openapi_extra", {})
+        parameters += told.get("openapi_extra", {}).get("parameters", [])
+        told["openapi_extra"] = told.get("openapi_extra", {}) | {"parameters": parameters}
+        told["responses"] = ANY_ERROR | told.get("responses", {})
+        app.add_api_route(
+            operation.path,
+            _unused,
+            methods=[operation.method],
+            name=operation.name,
+            description=operation.handler.__doc__,
+            **told,
+        )
+    app.openapi()["components"]["securitySchemes"] = _KEYS
+    return app
+
+
+async def _unused() -> None:
+    """Stand in for a handler, which FastAPI is not to take apart."""
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in operation.param_convertors
+    ]
+
+
+def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+    if operation.parameters is None:
+        return []
+    _, components = msgspec.json.schema_components(
+        [operation.parameters], ref_template="#/components/schemas/{name}"
+    )
+    fields = components[operation.parameters.__name__]["properties"]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in fields.items()
+    ]

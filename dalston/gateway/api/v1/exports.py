@@ -1,0 +1,123 @@
+"""`/v1/audio/transcriptions/{job_id}/export/{format}`: a transcript as a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dalston.common.errors import InvalidParameterError
+from dalston.common.formats import FORMATS, MEDIA_TYPES, SUBTITLES, to_json
+from dalston.common.models import Job
+from dalston.common.subtitles import Rules
+from dalston.gateway.api.operations import Operation, Parameters
+from dalston.gateway.api.v1.transcription import PATH
+from dalston.gateway.authentication import caller_of
+from dalston.gateway.services.finished import transcript_of
+from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.options import short
+from dalston.gateway.services.outcomes import NotCompletedError
+
+_ASCII = 128
+_LINE, _LINES, _SECONDS = Rules().line_length, Rules().lines, (Rules().shortest, Rules().longest)
+
+
+class ExportParameters(Parameters, frozen=True):
+    """How subtitles are to be."""
+
+    line_length: Annotated[
+        int, Meta(ge=10, le=500, description="a whole number from 10 to 500: characters of a line")
+    ] = _LINE
+    lines: Annotated[
+        int, Meta(ge=1, le=10, description="a whole number from 1 to 10: lines of a subtitle")
+    ] = _LINES
+    shortest: Annotated[
+        float,
+        Meta(ge=0, le=60, description="a number from 0 to 60: seconds that a subtitle stays"),
+    ] = _SECONDS[0]
+    longest: Annotated[
+        float,
+        Meta(ge=1, le=600, description="a number from 1 to 600: seconds that it stays at most"),
+    ] = _SECONDS[1]
+    speakers: Annotated[
+        Literal["true", "false"],
+        Meta(description="true or false: whether subtitles say who speaks, where that changes"),
+    ] = "false"
+    segments: Annotated[
+        Literal["whole", "divided"],
+        Meta(description="whole or divided: whether each segment is one subtitle, as it is"),
+    ] = "divided"
+
+
+async def export_transcription(request: Request, parameters: ExportParameters) -> Response:
+    """Return a completed job's transcript as a file to keep."""
+    service: JobService = request.app.state.jobs
+    view = await service.read(caller_of(request).owner, request.path_params["job_id"])
+    name = request.path_params["format"]
+    if name not in FORMATS:
+        raise InvalidParameterError(
+            f"There is no format '{short(name)}'. Formats are {', '.join(FORMATS)}.", param="format"
+        )
+    if view.transcript is None:
+        raise NotCompletedError(
+            f"The job {view.job.id} is {view.job.status} and has no transcript. Ask for the job: "
+            f"it says how far it is, or why it failed.",
+            view.job.id,
+        )
+    rules = _rules(parameters) if name in SUBTITLES else None
+    # Hours of speech take seconds: others must not wait for that.
+    text = await asyncio.to_thread(_written, view.job, view.transcript, name, rules)
+    headers = {"Content-Disposition": _disposition(view.job, name)}
+    return Response(text, media_type=f"{MEDIA_TYPES[name]}; charset=utf-8", headers=headers)
+
+
+def _written(job: Job, fields: Mapping[str, Any], name: str, rules: Rules | None) -> str:
+    transcript = transcript_of(job.id, fields)
+    if name in SUBTITLES:
+        return SUBTITLES[name](transcript, rules)
+    if name == "json":
+        # With every field that it came with.
+        return to_json(msgspec.json.decode(msgspec.json.encode(fields)))
+    return FORMATS[name](transcript)
+
+
+def _rules(parameters: ExportParameters) -> Rules | None:
+    if parameters.segments == "whole":
+        return None
+    if parameters.shortest > parameters.longest:
+        raise InvalidParameterError(
+            f"shortest can't be more than longest, which is {parameters.longest:g} s.",
+            param="shortest",
+        )
+    return Rules(
+        line_length=parameters.line_length,
+        lines=parameters.lines,
+        shortest=parameters.shortest,
+        longest=parameters.longest,
+        speakers=parameters.speakers == "true",
+    )
+
+
+def _disposition(job: Job, extension: str) -> str:
+    """Return the header that names the file: as the recording, in both spellings of RFC 6266."""
+    stem = PurePosixPath(job.filename or "").stem or job.id
+    name = f"{stem}.{extension}"
+    plain = "".join(
+        letter if ord(letter) < _ASCII and letter.isprintable() and letter not in '"\\%' else "_"
+        for letter in name
+    )
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+OPERATIONS = (
+    Operation(
+        "GET", f"{PATH}/{{job_id}}/export/{{format}}", export_transcription, ExportParameters
+    ),
+)

@@ -1,0 +1,74 @@
+"""Nothing of a request is read before it is known who sends it and whether they may."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dalston.common.access import Caller
+from dalston.common.errors import DalstonError
+from dalston.gateway.errors import respond
+from dalston.gateway.services.access import Access
+from dalston.gateway.services.quotas import Quota, RequestCounter, headers_for
+
+PUBLIC = frozenset({"/health", "/health/ready"})
+"""What anybody may ask: whether the server lives and works, and nothing about anyone."""
+
+
+class Authentication:
+    """Lets a request through that comes with a valid key, with its caller in the state.
+
+    Args:
+        app: What a request is let through to.
+        access: Knows the keys.
+        requests: Counts requests, where there is a limit on them.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, requests: RequestCounter) -> None:
+        self._app = app
+        self._access = access
+        self._requests = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["path"] in PUBLIC:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        try:
+            request.state.caller = caller = await known_caller(request, self._access)
+            request.state.quotas = quotas = await self._requests.count(caller)
+        except DalstonError as error:
+            await respond(request, error)(scope, receive, send)
+            return
+
+        async def send_with_quotas(message: Message) -> None:
+            if message["type"] == "http.response.start" and quotas:
+                # Beside what an error says of the limit that it is about: both are lists.
+                for name, value in headers_for(quotas).items():
+                    MutableHeaders(scope=message).append(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_quotas)
+
+
+async def known_caller(request: Request, access: Access) -> Caller:
+    """Return who sends a request.
+
+    Raises:
+        InvalidKeyError: Its key is not valid, or it has none and needs one.
+        DatabaseUnavailableError: Nobody can tell.
+    """
+    return await access.caller(request.headers.getlist("authorization"))
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who sends a request that was let through."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def tell_quotas(request: Request, quotas: list[Quota]) -> None:
+    """Have the answer to a request say more about what is left."""
+    request.state.quotas.extend(quotas)

@@ -1,0 +1,143 @@
+"""What is kept of a job that goes on, and whether all that it would go on from is there.
+
+Pure: no I/O. Stages and their order are those of the pipeline as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dalston.common.engine_spec import Catalog, Pipeline, Stage
+from dalston.common.errors import ObjectsGoneError, UnknownPipelineError
+from dalston.common.models import Job, Task
+from dalston.common.stages import audio_source, wanted_stages
+from dalston.common.storage import AUDIO_NAME, beside
+from dalston.db.reopening import is_kept, with_all_behind
+
+
+class Kept(NamedTuple):
+    """A job's tasks, parted.
+
+    Attributes:
+        tasks: Those that stay as they are.
+        drop: Ids of the others, whose place new ones take.
+    """
+
+    tasks: list[Task]
+    drop: list[str]
+
+
+def pipeline_of(job: Job, catalog: Catalog) -> Pipeline:
+    """Return the pipeline of a job.
+
+    Raises:
+        UnknownPipelineError: It isn't known here any more.
+    """
+    pipeline = catalog.pipelines.get(job.pipeline)
+    if pipeline is None:
+        raise UnknownPipelineError(
+            f"The pipeline '{job.pipeline}' of this job isn't known here any more. Put it back, or "
+            f"submit the recording again with one of: {', '.join(sorted(catalog.pipelines))}."
+        )
+    return pipeline
+
+
+def stages_from(pipeline: Pipeline, name: str) -> set[str]:
+    """Return the names of a stage and of all that come after it."""
+    pairs = [(stage.stage, before) for stage in pipeline.stages for before in stage.after]
+    return with_all_behind([name], pairs)
+
+
+def unwanted_stages(pipeline: Pipeline, parameters: Mapping[str, Any]) -> set[str]:
+    """Return the names of the stages that a job with these parameters doesn't go through."""
+    return {stage.stage for stage in pipeline.stages if not stage.wanted(parameters)}
+
+
+def part_tasks(
+    own_tasks: Sequence[Task], pairs: Collection[tuple[str, str]], again: Collection[str] = ()
+) -> Kept:
+    """Tell which tasks of a job stay: those that are done, unless something they need isn't.
+
+    Chunks whose recording was not cut to its end go with the task that cuts: another attempt
+    makes its own, and what was heard of the old ones might not fit them.
+
+    Args:
+        own_tasks: All its tasks.
+        pairs: Which one needs which one.
+        again: Names of stages that are to be done once more.
+    """
+    first = [task.id for task in own_tasks if task.stage in again or not is_kept(task)]
+    drop = with_all_behind(first, pairs)
+    return Kept([task for task in own_tasks if task.id not in drop], sorted(drop))
+
+
+def require_objects(
+    job: Job,
+    catalog: Catalog,
+    own_tasks: Sequence[Task],
+    kept: Kept,
+    there: Collection[str],
+) -> None:
+    """Refuse to go on from what isn't there any more.
+
+    Args:
+        job: The job, with the parameters that it goes on with.
+        catalog: The engines and pipelines of this server.
+        own_tasks: All its tasks until now.
+        kept: The same, parted.
+        there: Paths of all objects that the job has.
+
+    Raises:
+        ObjectsGoneError: Names the stage that can't be done.
+    """
+    stages = _stages(job, catalog, own_tasks, kept)
+    by_name = {stage.stage: stage for stage in stages}
+    of_stage: dict[str, list[Task]] = {}
+    for task in kept.tasks:
+        of_stage.setdefault(task.stage, []).append(task)
+    chunks = {task.part.file for task in own_tasks if task.part is not None} or {AUDIO_NAME}
+    gone = set(kept.drop)
+    dropped = {task.stage for task in own_tasks if task.id in gone}
+    left = {name for name in by_name if name in dropped or name not in of_stage}
+    for stage in stages:
+        if stage.stage not in left:
+            continue
+        inputs = [task for name in stage.after for task in of_stage.get(name, ())]
+        paths = [task.output_path for task in inputs if task.output_path is not None]
+        if any(path not in there for path in paths):
+            raise _gone(stage.stage, "what earlier stages found out")
+        if not catalog.engines[stage.engine].needs.audio:
+            continue
+        source = audio_source(stage, by_name, catalog.engines)
+        if source is not None and source.stage in left:
+            continue
+        if source is None:
+            wanted = {job.audio_path}
+        else:
+            files = {AUDIO_NAME} if stage.each == "recording" else chunks
+            [cutter, *_] = of_stage[source.stage]
+            wanted = {beside(cutter.output_path or "", name) for name in files}
+        if job.audio_deleted_at is not None or wanted.isdisjoint(there):
+            raise _gone(stage.stage, "its audio")
+
+
+def _stages(job: Job, catalog: Catalog, own_tasks: Sequence[Task], kept: Kept) -> list[Stage]:
+    """Return the stages that the job goes through, as it will be planned."""
+    places = {task.index for task in own_tasks if task.part is not None}
+    # One chunk alone needs nothing that is found out for all.
+    alone = places == {0} and any(task.expands for task in kept.tasks)
+    done = {task.stage for task in kept.tasks}
+
+    def is_wanted(stage: Stage) -> bool:
+        needless = alone and stage.each == "first_chunk" and stage.stage not in done
+        return stage.wanted(job.parameters) and not needless
+
+    return wanted_stages(pipeline_of(job, catalog).stages, is_wanted)
+
+
+def _gone(stage: str, what: str) -> ObjectsGoneError:
+    return ObjectsGoneError(
+        f"The stage {stage} can't be done: {what} has been deleted. Rerun from a later stage, or "
+        f"submit the recording again."
+    )

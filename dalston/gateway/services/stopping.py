@@ -1,0 +1,37 @@
+"""Stops what is being done for a job that has just been cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from redis.exceptions import RedisError
+
+from dalston.common.messages import JobUpdated
+from dalston.common.models import JobStatus
+from dalston.gateway.parts import Parts
+
+log = structlog.get_logger(__name__)
+
+
+async def stop_tasks(
+    parts: Parts, job_id: str, handed_out: Sequence[tuple[str, str]], *, cancelled: bool
+) -> None:
+    """Take a job's tasks out of the queues and end the leases of those that run.
+
+    Args:
+        parts: The queue is one.
+        job_id: The job; that it is cancelled is committed.
+        handed_out: Engine id and task id of all its tasks that an engine may have.
+        cancelled: Whether it has just been cancelled; if not, it had ended before.
+    """
+    try:
+        for engine_id, task_id in handed_out:
+            await parts.queue.withdraw(engine_id, task_id)
+        await parts.queue.tell(
+            updates=[JobUpdated(job_id, JobStatus.CANCELLED)] if cancelled else [],
+            forget=[job_id],
+        )
+    except (RedisError, OSError) as error:
+        # The engine's next message is refused, which closes its lease.
+        log.warning("redis_unavailable", job_id=job_id, reason=repr(error))

@@ -1,0 +1,235 @@
+"""The text fields of a submission, as they arrive: in the server's own manner, or in OpenAI's.
+
+Which of the two it is may only be clear when all fields are there. Either way the result is the
+pipeline and the parameters of a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dalston.common.engine_spec import Catalog
+from dalston.common.errors import (
+    ContradictoryOptionsError,
+    DuplicateFieldError,
+    UnknownFieldError,
+    UnknownPipelineError,
+)
+from dalston.gateway.openai.names import ModelNames, Named
+from dalston.gateway.openai.planning import native_fields
+from dalston.gateway.openai.wishes import (
+    MANNER,
+    MODEL,
+    STREAM,
+    Wish,
+    check_together,
+    known_fields,
+    plain_name,
+    read_wish,
+)
+from dalston.gateway.services.options import FIELDS, PIPELINE, Options, short
+from dalston.gateway.services.readiness import Readiness
+from dalston.gateway.services.wishes import WISHES, read_wishes
+from dalston.gateway.uploads import TextField
+
+_OF_JOBS = (*FIELDS, *WISHES)
+"""All fields of a job's own manner but the file."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a client wants to be answered, as far as its request's head says so.
+
+    Attributes:
+        openai: Whether it is one of OpenAI's clients.
+        job: Whether it wants a job, whatever else it says.
+        translate: Whether it wants English text, whatever is spoken.
+    """
+
+    openai: bool = False
+    job: bool = False
+    translate: bool = False
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from.
+
+    Attributes:
+        catalog: The engines and pipelines of this server.
+        default_pipeline: Of a submission that names neither a pipeline nor a model.
+        options: Reads the fields of jobs.
+        names: Knows the models.
+        readiness: Knows whether a pipeline's engines can work.
+        deadline_seconds: Of a job that doesn't say so itself.
+    """
+
+    catalog: Catalog
+    default_pipeline: str
+    options: Options
+    names: ModelNames
+    readiness: Readiness
+    deadline_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a form asks for.
+
+    Attributes:
+        pipeline: Name of the pipeline.
+        parameters: Of the job.
+        content: All of its fields, for the fingerprint.
+        kept: Other fields of the `Job`, such as how long it may take.
+        wish: How the transcript is to be answered; None if a job is to be.
+    """
+
+    pipeline: str
+    parameters: dict[str, Any]
+    content: Mapping[str, str | list[str]]
+    kept: dict[str, Any]
+    wish: Wish | None = None
+
+
+@dataclass
+class SubmittedFields:
+    """Takes the fields of one form.
+
+    Attributes:
+        choices: What there is to choose from.
+        manner: How the client wants to be answered.
+    """
+
+    choices: Choices
+    manner: Manner = Manner()
+    _given: dict[str, str | list[str]] = field(default_factory=dict)
+
+    async def take(self, sent: TextField) -> None:
+        """Take a field.
+
+        Raises:
+            RequestError: It can't be right, whatever comes behind it.
+        """
+        name = plain_name(sent.name)
+        if name not in _OF_JOBS and name not in known_fields(translate=self.manner.translate):
+            raise _unknown(sent.name, translate=self.manner.translate)
+        if name != sent.name:
+            several = self._given.setdefault(name, [])
+            if isinstance(several, str):
+                raise DuplicateFieldError(
+                    f"The field '{name}' is there with brackets and without.", param=name
+                )
+            several.append(sent.value)
+            return
+        if name in self._given:
+            raise DuplicateFieldError(f"The field '{name}' is there twice.", param=name)
+        self._given[name] = sent.value
+        if name == PIPELINE:
+            # Before the recording is uploaded in vain.
+            await self.choices.readiness.require(self._pipeline(sent.value))
+        elif name in WISHES:
+            read_wishes({name: sent.value}, None)
+
+    async def before_file(self) -> None:
+        """Refuse, before the recording is uploaded, what nothing behind it can make right.
+
+        Raises:
+            RequestError: What is there is wrong, whatever comes.
+        """
+        if self._is_openai:
+            read_wish(self._given, translate=self.manner.translate)
+            if self._text(MODEL):
+                named = await self._named()
+                await self.choices.readiness.require(named.pipeline, named.model)
+        elif set(self._given) <= set(_OF_JOBS):
+            self.choices.options.check_early(self._own())
+
+    async def asked(self) -> Asked:
+        """Return what the form asks for, once all of it is there.
+
+        Raises:
+            RequestError: That can't be done.
+        """
+        if not self._is_openai:
+            for name, value in self._given.items():
+                if name not in _OF_JOBS and value:
+                    raise _only_answered(name)
+            pipeline = self._pipeline(self._text(PIPELINE))
+            parameters = self.choices.options.read(self._own())
+            await self.choices.readiness.require(pipeline)
+            return Asked(pipeline, parameters, self._given, self._kept())
+        return await self._asked_of_openai()
+
+    async def _asked_of_openai(self) -> Asked:
+        wish = read_wish(self._given, translate=self.manner.translate)
+        check_together(self._given, wish)
+        named = await self._named()
+        pipeline = self.choices.catalog.pipelines[named.pipeline]
+        fields = native_fields(wish, self._own(), self.choices.catalog, pipeline)
+        options = self.choices.options.with_model(named.model)
+        parameters = options.read({**fields, PIPELINE: named.pipeline})
+        if named.model is not None:
+            parameters[MODEL] = named.model
+        await self.choices.readiness.require(named.pipeline, named.model)
+        if self.manner.job and wish.stream:
+            raise ContradictoryOptionsError(
+                "stream=true wants the text at once, and Prefer: respond-async a job. Leave one of "
+                "the two out.",
+                param=STREAM,
+            )
+        content = {**self._given, "translate": str(wish.translate)}
+        answered = None if self.manner.job else wish
+        return Asked(named.pipeline, parameters, content, self._kept(), answered)
+
+    @property
+    def _is_openai(self) -> bool:
+        told = self.manner.openai or self.manner.translate
+        return told or any(self._given.get(name) for name in MANNER)
+
+    async def _named(self) -> Named:
+        asked = self._text(PIPELINE)
+        pipeline = self._pipeline(asked) if asked else None
+        return await self.choices.names.find(self._text(MODEL) or None, pipeline)
+
+    def _own(self) -> dict[str, str]:
+        """Return the job's own fields."""
+        return {
+            name: value
+            for name, value in self._given.items()
+            if name in FIELDS and isinstance(value, str)
+        }
+
+    def _kept(self) -> dict[str, Any]:
+        """Return what a job is asked beside its transcript."""
+        given = {name: self._text(name) for name in WISHES if name in self._given}
+        return read_wishes(given, self.choices.deadline_seconds)
+
+    def _text(self, name: str) -> str:
+        value = self._given.get(name, "")
+        return value if isinstance(value, str) else ""
+
+    def _pipeline(self, name: str) -> str:
+        name = name or self.choices.default_pipeline
+        known = self.choices.catalog.pipelines
+        if name not in known:
+            raise UnknownPipelineError(
+                f"There is no pipeline '{short(name)}'. Known pipelines: "
+                f"{', '.join(sorted(known))}.",
+                param=PIPELINE,
+            )
+        return name
+
+
+def _unknown(name: str, *, translate: bool) -> UnknownFieldError:
+    known = ", ".join(("file", *_OF_JOBS, *known_fields(translate=translate)))
+    return UnknownFieldError(f"The field '{name}' isn't known. Known fields: {known}.", param=name)
+
+
+def _only_answered(name: str) -> UnknownFieldError:
+    return UnknownFieldError(
+        f"The field '{name}' is for answers with a transcript, and this would be a job. Send "
+        f"'model' as well, or leave it out.",
+        param=name,
+    )

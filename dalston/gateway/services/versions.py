@@ -1,0 +1,106 @@
+"""The results that a job has had, before and beside its present one."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dalston.common.errors import ObjectMissingError, VersionNotFoundError
+from dalston.common.models import Job, JobStatus
+from dalston.db.versions import Version, versions_of
+from dalston.gateway.parts import Parts
+from dalston.gateway.services.jobs import FIELDS_OF_TRANSCRIPT, JobService, JobView
+from dalston.gateway.services.lookup import found_job
+
+
+@dataclass(frozen=True)
+class VersionSummary:
+    """One version of a job as it is listed."""
+
+    version: int
+    status: JobStatus
+    rerun: dict[str, Any] | None
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class Versions:
+    """What the handlers call."""
+
+    def __init__(self, parts: Parts, jobs: JobService) -> None:
+        self._parts = parts
+        self._jobs = jobs
+
+    async def summaries(self, owner: str, job_id: str) -> list[VersionSummary]:
+        """Return all versions of a job of an owner, the present one last.
+
+        Raises:
+            JobNotFoundError: There is none of that id.
+        """
+        job, earlier = await self._read(owner, job_id)
+        versions: list[Job | Version] = [*earlier, job]
+        return [_summary(one) for one in versions]
+
+    async def read(self, owner: str, job_id: str, number: int) -> JobView:
+        """Return a job of an owner as it was in one of its versions, with that transcript.
+
+        Raises:
+            JobNotFoundError: There is none of that id.
+            VersionNotFoundError: It has no such version.
+        """
+        job, earlier = await self._read(owner, job_id)
+        if number == job.version:
+            return await self._jobs.read(owner, job_id)
+        found = next((version for version in earlier if version.version == number), None)
+        if found is None:
+            raise VersionNotFoundError(
+                f"The job has no version {number}; its newest is {job.version}. GET …/versions "
+                f"lists them.",
+                param="version",
+            )
+        transcript = None
+        if found.status is JobStatus.COMPLETED:
+            transcript = FIELDS_OF_TRANSCRIPT.decode(await self._transcript(found))
+        return JobView(_as_it_was(job, found), found.tasks, {}, transcript)
+
+    async def _transcript(self, version: Version) -> str | bytes:
+        if version.transcript is not None:
+            return version.transcript
+        with contextlib.suppress(ObjectMissingError):
+            if version.transcript_path is not None:
+                return await self._parts.store.get(version.transcript_path)
+        raise VersionNotFoundError(
+            f"The transcript of version {version.version} isn't in the store any more.",
+            param="version",
+        )
+
+    async def _read(self, owner: str, job_id: str) -> tuple[Job, list[Version]]:
+        async with self._parts.database.read() as connection:
+            job = await found_job(connection, owner, job_id)
+            return job, await versions_of(connection, [job_id])
+
+
+def _as_it_was(job: Job, version: Version) -> Job:
+    return Job(
+        id=job.id,
+        status=version.status,
+        pipeline=job.pipeline,
+        owner=job.owner,
+        parameters=version.parameters,
+        filename=job.filename,
+        audio_path=job.audio_path,
+        audio_bytes=job.audio_bytes,
+        created_at=job.created_at,
+        started_at=version.started_at,
+        completed_at=version.completed_at,
+        transcript_path=version.transcript_path,
+        error=version.error,
+        version=version.version,
+        rerun=version.rerun,
+    )
+
+
+def _summary(one: Job | Version) -> VersionSummary:
+    return VersionSummary(one.version, one.status, one.rerun, one.started_at, one.completed_at)
