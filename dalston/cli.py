@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 
 from dalston import __version__
+from dalston.access_tool import keys, limits
 from dalston.client.command import transcribe
+from dalston.client.jobs_command import jobs
 from dalston.common.errors import ConfigurationError, DalstonError
 from dalston.config import Settings, read_settings, unknown_variables
-from dalston.logs import set_up_logs
+from dalston.evaluation.command import evaluate
+from dalston.logs import get_logger, set_up_logs
 from dalston.processes import die_with_parent
+
+log = get_logger(__name__)
 
 _FAILED = 1
 _MISCONFIGURED = 2
@@ -62,7 +66,7 @@ def _settings(role: str, **overrides: object) -> Settings:
     settings = read_settings(overrides)
     set_up_logs(role, settings.log_level, settings.log_format)
     for variable in unknown_variables():
-        structlog.get_logger(__name__).warning("unknown_setting", variable=variable)
+        log.warning("unknown_setting", variable=variable)
     return settings
 
 
@@ -128,7 +132,81 @@ def migrate(data_dir: Path | None) -> None:
     click.echo("The database has been migrated." if changed else "The database is up to date.")
 
 
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Only say what there is to delete.")
+@_DATA_DIR
+def housekeeping(*, dry_run: bool, data_dir: Path | None) -> None:
+    """Delete what has been kept long enough, and what belongs to no job.
+
+    The orchestrator does the same by itself, once in a while.
+    """
+    from dalston.runtime import run_housekeeping
+
+    settings = _settings("housekeeping", data_dir=data_dir)
+    done = asyncio.run(run_housekeeping(settings, dry=dry_run))
+    click.echo(
+        f"{'To delete' if dry_run else 'Deleted'}: {done.jobs} jobs, the audio of {done.audio} "
+        f"jobs, {done.orphans} orphaned folders, {done.unfinished} unfinished files."
+    )
+
+
+cli.add_command(keys)
+cli.add_command(limits)
 cli.add_command(transcribe)
+cli.add_command(jobs)
+cli.add_command(evaluate)
+
+
+_ENGINE = click.option("--engine", "engine_id", metavar="ID", help="Whose models.")
+
+
+@cli.group()
+def models() -> None:
+    """List, bring, verify and remove the models of engines on this machine."""
+
+
+@models.command("list")
+@click.option("--all", "every", is_flag=True, help="Also those that could be brought.")
+@_ENGINE
+@_DATA_DIR
+def models_list(engine_id: str | None, data_dir: Path | None, *, every: bool) -> None:
+    """List the models that are here."""
+    from dalston.model_tool import list_models
+
+    sys.exit(list_models(_settings("models", data_dir=data_dir), engine_id, every=every))
+
+
+@models.command("pull")
+@click.argument("name")
+@_ENGINE
+@_DATA_DIR
+def models_pull(name: str, engine_id: str | None, data_dir: Path | None) -> None:
+    """Bring a model onto this machine, unless it is here."""
+    from dalston.model_tool import pull_model
+
+    sys.exit(pull_model(_settings("models", data_dir=data_dir), engine_id, name))
+
+
+@models.command("verify")
+@click.argument("name")
+@_ENGINE
+@_DATA_DIR
+def models_verify(name: str, engine_id: str | None, data_dir: Path | None) -> None:
+    """Compare a model's files with their published SHA-256."""
+    from dalston.model_tool import verify_model
+
+    sys.exit(verify_model(_settings("models", data_dir=data_dir), engine_id, name))
+
+
+@models.command("rm")
+@click.argument("name")
+@_ENGINE
+@_DATA_DIR
+def models_remove(name: str, engine_id: str | None, data_dir: Path | None) -> None:
+    """Remove a model from this machine."""
+    from dalston.model_tool import remove_model
+
+    sys.exit(remove_model(_settings("models", data_dir=data_dir), engine_id, name))
 
 
 @cli.group()
@@ -145,13 +223,39 @@ def engine_run(
     engines: Sequence[str], *, every: bool, instance_prefix: str | None, data_dir: Path | None
 ) -> None:
     """Serve the queue of an engine, or of several, until told to stop."""
-    from dalston.runtime import choose_engines, find_engines, run_engines
+    from dalston.runtime import (
+        choose_engines,
+        engines_of_default_pipeline,
+        find_engines,
+        run_engines,
+    )
 
     settings = _settings("engine", data_dir=data_dir)
     names = sorted(find_engines(settings)) if every else list(engines)
     if not names:
         raise click.UsageError("Name an engine, the folder of one, or --all.")
-    _run(run_engines(settings, choose_engines(settings, names), instance_prefix))
+    at_once = engines_of_default_pipeline(settings) if every else None
+    _run(run_engines(settings, choose_engines(settings, names), instance_prefix, at_once))
+
+
+@engine.command("install")
+@click.argument("name", metavar="ID_OR_FOLDER")
+@click.option(
+    "--python", help="The interpreter for it, 3.11 or newer; the server's own if not set."
+)
+@click.argument("pip_arguments", nargs=-1, metavar="[-- PIP_ARGUMENTS…]")
+@_DATA_DIR
+def engine_install(
+    name: str, python: str | None, pip_arguments: Sequence[str], data_dir: Path | None
+) -> None:
+    """Give an engine a Python environment of its own, with what its requirements.txt asks for."""
+    from dalston.engine_sdk.environments import install
+    from dalston.runtime import choose_engines
+
+    settings = _settings("engine", data_dir=data_dir)
+    [spec] = choose_engines(settings, [name])
+    folder = install(spec, settings.environments, python, pip_arguments)
+    click.echo(f"{spec.id} runs with {folder} from its next start on.")
 
 
 @engine.command("list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,9 +30,13 @@ _PLAIN_NAMES = {
 """Variables that have a name of their own; every other setting is `DALSTON_` and its name."""
 
 _SECRET_PREFIXES = ("AWS_", "S3_", "POSTGRES_", "DATABASE_URL", "REDIS_URL", _PREFIX)
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _SOCKET_PATH_BYTES = 100
 """Unix sockets have room for about this many bytes of path."""
 
+
+_ENGINES_SHARE = 0.8
+"""Of the machine's memory, or of the container's: the rest is for everything else."""
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
@@ -44,12 +49,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         pipeline: The pipeline of a job that names none.
         engines: More folders with engines.
         pipelines: More folders with pipelines.
+        openai_pipeline: The pipeline that OpenAI's names of models stand for.
+        wait_base_seconds: How long a request waits for its transcript, at least.
+        wait_seconds_per_audio_second: Added to that for each second of audio.
         transcribe_engine: The engine that `${DALSTON_TRANSCRIBE_ENGINE}` in a pipeline means.
         model: Model of the speech engine: a name or a folder.
+        published_address: Where clients reach the server, if that isn't where it listens.
+        cors_origins: Web sites whose pages may call the server, with blanks between them.
+        api_key: The key that `dalston transcribe` and `dalston eval` show.
         max_upload_bytes: A larger upload is refused.
         body_timeout_seconds: How long a request's body may stand still.
         engine_slots: Tasks at a time of each engine that is run.
+        engine_memory_mb: Megabytes that the engines of one process may take together.
+        engine_idle_seconds: How long an engine's model stays in memory with nothing to do.
         grace_seconds: How long a running task may go on after the order to stop.
+        job_deadline_seconds: How long a job may take that doesn't say so itself.
+        no_engine_seconds: How long a stage may wait while no engine can do it.
+        retention: What is deleted of a job, some days after its end, that doesn't say so itself.
+        retention_days: How many days those are.
+        housekeeping_hours: Time between two rounds of housekeeping.
+        orphan_hours: An object that belongs to nothing is deleted after this; an upload that takes
+            half as long is refused.
         log_format: `text`, `json`, or `auto`: text on a terminal.
         valkey_server: Path of the server binary for the embedded Redis.
     """
@@ -65,16 +85,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine_id: str | None = None
     host: str = "127.0.0.1"
     port: Port = 8000
+    published_address: str | None = None
+    cors_origins: str = ""
+    api_key: str | None = None
     pipeline: str = "default"
     engines: str = ""
     pipelines: str = ""
+    openai_pipeline: str | None = None
+    wait_base_seconds: Annotated[float, msgspec.Meta(ge=0)] = 120.0
+    wait_seconds_per_audio_second: Annotated[float, msgspec.Meta(ge=0)] = 3.0
     transcribe_engine: str = "faster-whisper"
     model: str | None = None
     device: str | None = None
     max_upload_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 * 1024**3
     body_timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     engine_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    engine_memory_mb: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    engine_idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 900.0
     grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20.0
+    job_deadline_seconds: Annotated[float, msgspec.Meta(gt=0, le=10**9)] | None = None
+    no_engine_seconds: Annotated[float, msgspec.Meta(gt=0, le=10**9)] = 3600.0
+    retention: str = "keep"
+    retention_days: Annotated[float, msgspec.Meta(ge=0, le=100_000)] = 30.0
+    housekeeping_hours: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 1.0
+    orphan_hours: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 24.0
     temporary_dir: Path | None = None
     log_level: str = "info"
     log_format: str = "auto"
@@ -117,6 +151,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.temporary_dir is None:
             return self.data_dir / "tmp"
         return self.temporary_dir / f"dalston-{_digest(self.data_dir)}"
+
+    @property
+    def environments(self) -> Path:
+        """Where Python environments of engines' own are kept."""
+        return self.data_dir / "environments"
+
+    def memory_for_engines(self) -> int:
+        """Return the megabytes that engines may take: most of what there is, unless one is set."""
+        if self.engine_memory_mb is not None:
+            return self.engine_memory_mb
+        return int(_ENGINES_SHARE * _memory_bytes() / 1_000_000)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The web sites whose pages may call the server.
+
+        Raises:
+            ConfigurationError: One isn't a web site's address.
+        """
+        origins = tuple(self.cors_origins.split())
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ConfigurationError(
+                    f"DALSTON_CORS_ORIGINS has '{origin}'. Name each web site in full, such as "
+                    f"https://example.org, with no path; '*' is not allowed."
+                )
+        return origins
+
+    def chosen_pipelines(self) -> dict[str, str]:
+        """Return the pipelines that are named here, by variable."""
+        return {
+            "DALSTON_PIPELINE": self.pipeline,
+            "DALSTON_OPENAI_PIPELINE": self.openai_pipeline or self.pipeline,
+        }
 
     def engine_config(self) -> dict[str, Any]:
         """Return what these settings say to engines that have such a configuration."""
@@ -181,6 +249,16 @@ def engine_environment() -> dict[str, str]:
     return {
         name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)
     }
+
+
+def _memory_bytes() -> int:
+    """Return the machine's memory, or what the container may take if that is less."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return machine
+    return min(machine, int(limit)) if limit.isdecimal() else machine
 
 
 def _digest(path: Path) -> str:

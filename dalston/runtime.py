@@ -9,23 +9,34 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from redis.asyncio import Redis
 
 import dalston
+from dalston.common.access import is_loopback
 from dalston.common.engine_spec import Catalog, EngineSpec, read_catalog, read_engine
 from dalston.common.errors import ConfigurationError
 from dalston.common.events import EventBus
+from dalston.common.models import Retention
 from dalston.common.queue import TaskQueue
 from dalston.common.redis import connect
 from dalston.common.storage import ObjectStore
 from dalston.config import Settings, engine_environment, folders
 from dalston.processes import on_stop_signal
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from dalston.db.session import Database
+    from dalston.orchestrator.housekeeping import Tidied
+    from dalston.orchestrator.parts import Policy
 
 log = structlog.get_logger(__name__)
 
@@ -54,11 +65,10 @@ def open_catalog(settings: Settings) -> Catalog:
         [_PACKAGE / "pipelines", *folders(settings.pipelines)],
         {"DALSTON_TRANSCRIBE_ENGINE": settings.transcribe_engine},
     )
-    if settings.pipeline not in catalog.pipelines:
-        raise ConfigurationError(
-            f"DALSTON_PIPELINE is '{settings.pipeline}', but the pipelines are: "
-            f"{', '.join(sorted(catalog.pipelines))}."
-        )
+    known = ", ".join(sorted(catalog.pipelines))
+    for variable, name in settings.chosen_pipelines().items():
+        if name not in catalog.pipelines:
+            raise ConfigurationError(f"{variable} is '{name}', but the pipelines are: {known}.")
     return catalog
 
 
@@ -96,23 +106,71 @@ async def migrate(settings: Settings) -> bool:
         await database.close()
 
 
+@asynccontextmanager
+async def open_own_database(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database for a tool of whoever runs the server.
+
+    The one in the data folder is migrated first, as `dalston serve` does it.
+
+    Raises:
+        SchemaVersionError: Another one must be migrated first.
+    """
+    from dalston.db.session import Database
+
+    if settings.database_url is None:
+        await migrate(settings)
+    database = Database(settings.database)
+    try:
+        await database.require_schema()
+        yield database
+    finally:
+        await database.close()
+
+
+async def require_keys(settings: Settings, database: Database, host: str) -> None:
+    """Refuse to serve others than this machine as long as everybody may do everything.
+
+    Args:
+        settings: Say whether the server is reached at another address than `host`.
+        database: Has the keys.
+        host: The address that is listened at.
+
+    Raises:
+        ConfigurationError: There has never been an API key, and others can reach the server.
+    """
+    from dalston.db.keys import any_key
+
+    async with database.read() as connection:
+        if await any_key(connection):
+            return
+    address = settings.published_address or host
+    if not is_loopback(address):
+        raise ConfigurationError(
+            f"Without API keys only this machine is served, and others can reach {address}. Make "
+            f"a key with `dalston keys create --name …`, or listen at 127.0.0.1. Where a container "
+            f"listens that can be reached from this machine alone, set "
+            f"DALSTON_PUBLISHED_ADDRESS=127.0.0.1."
+        )
+    log.info("no_api_keys", message=f"No API keys: whoever reaches {address} may do everything.")
+
+
 async def run_gateway(settings: Settings, listener: socket.socket) -> None:
     """Serve HTTP on a bound socket until told to stop.
 
     Raises:
         SchemaVersionError: The database must be migrated first.
+        ConfigurationError: Others than this machine would be served without API keys.
     """
-    import uvicorn
-
     from dalston.db.session import Database
     from dalston.gateway.main import create_app
     from dalston.gateway.parts import Parts
-    from dalston.gateway.protocol import GuardedProtocol, SignalFreeServer
+    from dalston.gateway.protocol import SignalFreeServer
 
     catalog = open_catalog(settings)
     database = Database(settings.database)
     try:
         await database.require_schema()
+        await require_keys(settings, database, _host_of(listener))
         async with open_shared(settings) as shared:
             parts = Parts(
                 database=database,
@@ -123,29 +181,57 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
                 default_pipeline=settings.pipeline,
                 max_upload_bytes=settings.max_upload_bytes,
                 body_timeout_seconds=settings.body_timeout_seconds,
+                engine_settings=settings.engine_config(),
+                named_pipeline=settings.openai_pipeline,
+                wait_base_seconds=settings.wait_base_seconds,
+                wait_seconds_per_audio_second=settings.wait_seconds_per_audio_second,
+                cors_origins=settings.origins,
+                longest_upload_seconds=settings.orphan_hours * 3600 / 2,
+                job_deadline_seconds=settings.job_deadline_seconds,
             )
             warn_of_fake_text(settings, catalog)
-            config = uvicorn.Config(
-                create_app(parts),
-                http=GuardedProtocol,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                timeout_graceful_shutdown=3,
-                lifespan="off",
-                # An upgrade would hand the connection to a protocol without our limits.
-                ws="none",
-            )
-            server = SignalFreeServer(config)
+            app = create_app(parts)
+            server = SignalFreeServer(_http_config(app))
 
             def stop() -> None:
                 server.should_exit = True
+                app.state.jobs.watch.stop()
 
             on_stop_signal(stop)
-            await server.serve(sockets=[listener])
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                await app.state.jobs.close()
     finally:
         await database.close()
+
+
+def _host_of(listener: socket.socket) -> str:
+    address = listener.getsockname()
+    # A socket in the file system has no host, and nobody else reaches it.
+    return str(address[0]) if isinstance(address, tuple) else "localhost"
+
+
+def _http_config(app: Starlette) -> uvicorn.Config:
+    import uvicorn
+
+    from dalston.gateway.protocol import GuardedProtocol
+
+    return uvicorn.Config(
+        app,
+        http=GuardedProtocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,  # clients shall be the first to close an unused one (httpx: 5 s)
+        lifespan="off",
+        # An upgrade would hand the connection to a protocol without our limits.
+        ws="none",
+        # Nothing here asks who the client is.
+        proxy_headers=False,
+    )
 
 
 def warn_of_fake_text(settings: Settings, catalog: Catalog) -> None:
@@ -173,11 +259,54 @@ async def run_orchestrator(settings: Settings, take_back: str | None = None) -> 
     try:
         await database.require_schema()
         async with open_shared(settings) as shared:
-            parts = Parts(database, shared.queue, shared.events, shared.store, catalog)
+            policy = housekeeping_policy(settings)
+            parts = Parts(database, shared.queue, shared.events, shared.store, catalog, policy)
             orchestrator = Orchestrator(parts)
             on_stop_signal(orchestrator.stop)
             log.info("orchestrator_ready", instance=orchestrator.name)
             await orchestrator.run(take_back)
+    finally:
+        await database.close()
+
+
+def housekeeping_policy(settings: Settings) -> Policy:
+    """Return for how long things may wait and are kept.
+
+    Raises:
+        ConfigurationError: The retention isn't one that there is.
+    """
+    from dalston.orchestrator.parts import Policy
+
+    known = [kind.value for kind in Retention]
+    if settings.retention not in known:
+        raise ConfigurationError(f"DALSTON_RETENTION must be one of: {', '.join(known)}.")
+    return Policy(
+        no_engine_seconds=settings.no_engine_seconds,
+        housekeeping_hours=settings.housekeeping_hours,
+        orphan_hours=settings.orphan_hours,
+        retention=Retention(settings.retention),
+        retention_days=settings.retention_days,
+    )
+
+
+async def run_housekeeping(settings: Settings, *, dry: bool) -> Tidied:
+    """Do one round of housekeeping, beside a server that runs or without one.
+
+    Raises:
+        SchemaVersionError: The database must be migrated first.
+    """
+    from dalston.db.session import Database
+    from dalston.orchestrator.housekeeping import Housekeeping
+    from dalston.orchestrator.parts import Parts
+
+    policy = housekeeping_policy(settings)
+    database = Database(settings.database)
+    try:
+        await database.require_schema()
+        async with open_shared(settings) as shared:
+            nothing = Catalog({}, {})
+            parts = Parts(database, shared.queue, shared.events, shared.store, nothing, policy)
+            return await Housekeeping(parts).run(dry=dry)
     finally:
         await database.close()
 
@@ -210,13 +339,22 @@ def _choose_engine(known: Mapping[str, EngineSpec], name: str) -> EngineSpec:
     )
 
 
+def engines_of_default_pipeline(settings: Settings) -> set[str]:
+    """Return the ids of the engines that do the jobs of the default pipeline."""
+    pipeline = open_catalog(settings).pipelines[settings.pipeline]
+    return {stage.engine for stage in pipeline.stages}
+
+
 def find_engines(settings: Settings) -> dict[str, EngineSpec]:
     """Return all engines that are found, by id."""
     return read_catalog(engine_folders(settings), [], {}).engines
 
 
 async def run_engines(
-    settings: Settings, specs: Sequence[EngineSpec], instance_prefix: str | None = None
+    settings: Settings,
+    specs: Sequence[EngineSpec],
+    instance_prefix: str | None = None,
+    at_once: Collection[str] | None = None,
 ) -> None:
     """Run some engines, each with children of its own, until told to stop.
 
@@ -225,9 +363,13 @@ async def run_engines(
         specs: The engines.
         instance_prefix: Begins the names of the engine instances, so that a restarted server
             knows its own.
+        at_once: Ids of those that are loaded at the start; the others by their first task. All of
+            them if None.
     """
+    from dalston.engine_sdk.memory import MemoryKeeper
     from dalston.engine_sdk.runner import EngineRunner, RunnerSettings
 
+    memory = MemoryKeeper(settings.memory_for_engines())
     prefix = instance_prefix or f"{socket.gethostname()[:32]}-{os.getpid()}-"
     async with open_shared(settings) as shared, asyncio.TaskGroup() as group:
         runners = []
@@ -241,8 +383,13 @@ async def run_engines(
                 grace_seconds=settings.grace_seconds,
                 temporary_folder=settings.task_folder,
                 environment=engine_environment(),
+                idle_seconds=settings.engine_idle_seconds,
+                lazy=at_once is not None and spec.id not in at_once,
+                environments=settings.environments,
+                watched=(settings.data_dir / "models", settings.environments),
             )
-            runners.append(EngineRunner(spec, shared.queue, shared.events, shared.store, how))
+            parts = (shared.queue, shared.events, shared.store)
+            runners.append(EngineRunner(spec, *parts, how, memory))
 
         def stop() -> None:
             for runner in runners:

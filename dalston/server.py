@@ -19,12 +19,13 @@ from typing import IO
 
 import structlog
 
+from dalston.common.access import is_loopback
 from dalston.common.errors import ConfigurationError, DataFolderInUseError
 from dalston.config import Settings, role_environment
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.embedded_redis import EmbeddedRedis, find_server
 from dalston.processes import on_stop_signal
-from dalston.runtime import open_catalog, warn_of_fake_text
+from dalston.runtime import open_catalog, open_own_database, require_keys, warn_of_fake_text
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,8 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _ENGINE_GRACE_SECONDS = 2.0
 _STOP_SECONDS = 8.0
+_OK, _UNAUTHORIZED = 200, 401
+_ASKED_FOR_KEYS = "/v1/audio/transcriptions?limit=1"
 
 
 class DataFolder:
@@ -217,6 +220,7 @@ class Server:
                 await self._redis.start()
                 stack.push_async_callback(self._redis.stop)
             await self._migrate()
+            await self._require_keys()
             self._make_roles(listener)
             tasks = [asyncio.create_task(role.keep_running()) for role in self._roles]
             if self._redis is not None:
@@ -224,9 +228,10 @@ class Server:
             stack.push_async_callback(_cancel, tasks)
             stack.push_async_callback(self._stop_roles)
             await self._until(_answers(url))
+            needs_key = await _status(url, _ASKED_FOR_KEYS) == _UNAUTHORIZED
             if not self._stop.is_set():
                 warn_of_fake_text(self._settings, catalog)
-                self._announce(url)
+                self._announce(url, needs_key=needs_key)
             await self._stop.wait()
             log.info("server_stopping")
             self._server_file.unlink(missing_ok=True)
@@ -236,15 +241,17 @@ class Server:
     def _server_file(self) -> Path:
         return self._settings.data_dir / "server.json"
 
-    def _announce(self, url: str) -> None:
+    def _announce(self, url: str, *, needs_key: bool) -> None:
         temporary = self._server_file.with_suffix(".new")
         temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}))
         temporary.replace(self._server_file)
         log.info("server_ready", url=url, data_dir=str(self._settings.data_dir))
+        key = " -H 'Authorization: Bearer dk_…'" if needs_key else ""
+        alone = "" if needs_key else "No API keys yet, so only this machine is served.\n"
         self._say(
             f"Dalston is ready. Send it a recording:\n\n"
-            f"  curl -F file=@talk.mp3 {url}/v1/audio/transcriptions\n\n"
-            f"Documentation: {url}/docs    Stop: Ctrl-C\n"
+            f"  curl{key} -F file=@talk.mp3 {url}/v1/audio/transcriptions\n\n"
+            f"{alone}Documentation: {url}/docs    Stop: Ctrl-C\n"
         )
 
     def _make_roles(self, listener: socket.socket) -> None:
@@ -286,6 +293,13 @@ class Server:
         )
         if await process.wait() != 0:
             raise ConfigurationError("The database could not be migrated; the log says why.")
+
+    async def _require_keys(self) -> None:
+        """Ask the database only where others could reach the server: that takes memory."""
+        if is_loopback(self._settings.published_address or self._settings.host):
+            return
+        async with open_own_database(self._settings) as database:
+            await require_keys(self._settings, database, self._settings.host)
 
     async def _keep_redis(self, redis: EmbeddedRedis) -> None:
         while True:
@@ -360,15 +374,21 @@ def _url(host: str, port: int) -> str:
 
 async def _answers(url: str) -> None:
     """Wait until the gateway answers."""
-    host, _, port = url.removeprefix("http://").rpartition(":")
     while True:
-        try:
-            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            status = await asyncio.wait_for(reader.readline(), 5)
-            writer.close()
-            if b" 200 " in status:
-                return
-        except (OSError, TimeoutError):
-            pass
+        if await _status(url, "/health") == _OK:
+            return
         await asyncio.sleep(0.05)
+
+
+async def _status(url: str, path: str) -> int | None:
+    """Return the status of an answer, or None if there is none."""
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    try:
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        writer.write(request.encode())
+        line = await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+        return int(line.split()[1])
+    except (OSError, TimeoutError, ValueError, IndexError):
+        return None

@@ -5,15 +5,17 @@ The routes are those of `docs/api.md`. Nothing here decides when to try again.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
+from dalston.common.access import is_loopback
 from dalston.common.models import JobStatus, TaskStatus
 from dalston.common.transcript import Transcript
 
@@ -69,14 +71,28 @@ class TaskView(msgspec.Struct, frozen=True):
     progress: float | None = None
 
 
+class ProgressView(msgspec.Struct, frozen=True):
+    """How far a running job is; `fraction` is between 0 and 1, times are in seconds."""
+
+    fraction: float
+    audio_seconds_done: float = 0.0
+    audio_seconds: float | None = None
+    eta_seconds: float | None = None
+
+
 class JobView(msgspec.Struct, frozen=True):
-    """A job as the server shows it."""
+    """A job as the server shows it; it is planned at `started_at`, its end is `completed_at`."""
 
     id: str
     status: JobStatus
     tasks: list[TaskView] = []
     error: Reason | None = None
     pipeline: str = ""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    created_at: datetime | None = None
+    filename: str | None = None
+    progress: ProgressView | None = None
 
 
 class EngineView(msgspec.Struct, frozen=True):
@@ -90,6 +106,11 @@ class EngineView(msgspec.Struct, frozen=True):
 
 class _Readiness(msgspec.Struct, frozen=True):
     engines: dict[str, EngineView] = {}
+
+
+class _Page(msgspec.Struct, frozen=True):
+    jobs: list[JobView]
+    next_cursor: str | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -122,15 +143,17 @@ class Api:
 
     Args:
         url: Where the server is; a missing scheme means http.
+        key: API key, if the server asks for one.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = server_url(url)
+        known = {} if key is None else {"Authorization": f"Bearer {key}"}
         # A proxy of the environment is for the world outside, not for this machine.
         self._client = httpx.AsyncClient(
             timeout=_ANSWER_SECONDS,
             trust_env=not is_loopback(httpx.URL(self.url).host),
-            headers={"User-Agent": "dalston-transcribe"},
+            headers={"User-Agent": "dalston-transcribe", **known},
         )
 
     async def close(self) -> None:
@@ -164,12 +187,58 @@ class Api:
             UnreachableError: The connection could not be made, or broke.
             RefusedError: The server said no, for example that there is no such job.
         """
-        response = await self._request("GET", f"{_JOBS}/{job_id}")
+        response = await self._request("GET", _job(job_id))
         view = _decoded(response, JobView)
         if view.status != JobStatus.COMPLETED:
             return view, {}
         fields = msgspec.json.decode(response.content)
         return view, {k: fields[k] for k in Transcript.__struct_fields__ if k in fields}
+
+    async def whole_job(
+        self, job_id: str, *, version: int | None = None, history: bool = False
+    ) -> dict[str, Any]:
+        """Return all that the server shows of a job.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no, for example that there is no such job.
+        """
+        asked = {"version": version, "include": "history" if history else None}
+        parameters = {name: value for name, value in asked.items() if value is not None}
+        response = await self._request("GET", _job(job_id), params=parameters)
+        return _decoded(response, dict[str, Any])
+
+    async def list_jobs(
+        self, limit: int, status: str | None = None, cursor: str | None = None
+    ) -> tuple[list[JobView], str | None]:
+        """Return a page of jobs, newest first, and the cursor of the next one if there is one.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no.
+        """
+        asked = {"limit": limit, "status": status, "cursor": cursor}
+        parameters = {name: value for name, value in asked.items() if value is not None}
+        page = _decoded(await self._request("GET", _JOBS, params=parameters), _Page)
+        return page.jobs, page.next_cursor
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop a job.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no, for example that it has ended.
+        """
+        await self._request("POST", f"{_job(job_id)}/cancel")
+
+    async def retry(self, job_id: str) -> None:
+        """Have a failed or cancelled job go on from what is done of it.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no, for example that it still runs.
+        """
+        await self._request("POST", f"{_job(job_id)}/retry")
 
     async def delete(self, job_id: str) -> None:
         """Stop a job if it still runs, and remove all that there is of it.
@@ -178,7 +247,7 @@ class Api:
             UnreachableError: The connection could not be made, or broke.
             RefusedError: The server said no.
         """
-        await self._request("DELETE", f"{_JOBS}/{job_id}")
+        await self._request("DELETE", _job(job_id))
 
     async def engines(self) -> dict[str, EngineView]:
         """Return the engines that the server knows to be there, ready or not.
@@ -211,6 +280,10 @@ class Api:
             raise UnreachableError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
 
+def _job(job_id: str) -> str:
+    return f"{_JOBS}/{quote(job_id, safe='')}"
+
+
 def server_url(text: str) -> str:
     """Return a server's address with scheme and without a slash at its end.
 
@@ -222,17 +295,11 @@ def server_url(text: str) -> str:
         url = httpx.URL(full)
     except httpx.InvalidURL as error:
         raise ValueError(str(error)) from None
+    if url.userinfo:
+        raise ValueError("no key or password in it: DALSTON_API_KEY or --api-key-file is for that")
     if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
         raise ValueError("expected something like http://127.0.0.1:8000")
     return full.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _decoded(response: httpx.Response, kind: type[_Answer]) -> _Answer:
@@ -248,6 +315,8 @@ def _refusal(response: httpx.Response) -> RefusedError:
         code, message = str(envelope["code"]), str(envelope["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
         return _stranger(response)
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        message += " Here the key is read from DALSTON_API_KEY or --api-key-file."
     return RefusedError(code, message, response.status_code, _retry_after(response))
 
 

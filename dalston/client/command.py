@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from dalston.client.options import fields_of, request_options
 from dalston.common.formats import FORMATS
 
 _EPILOG = """Exit status: 0 if every file has its transcript, 1 if one has not (the reason is on
 standard error), 2 if the command is wrong, 130 after Ctrl-C, which also stops the jobs."""
+
+
+API_KEY_FILE = click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True, allow_dash=False),
+    help="File with the server's API key alone (else DALSTON_API_KEY).",
+)
+_KEY = re.compile(r"[!-~]{1,200}")
+
+
+def read_key(path: Path | None, otherwise: str | None) -> str | None:
+    """Return the API key of a call: from a file, else from the environment.
+
+    Raises:
+        click.BadParameter: It can't be one.
+    """
+    key = otherwise if path is None else path.read_text(encoding="utf-8", errors="replace")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key.strip()):
+        where = "DALSTON_API_KEY" if path is None else "--api-key-file"
+        raise click.BadParameter("this is no API key: dk_ and 57 more.", param_hint=where)
+    return key.strip()
 
 
 @click.command(epilog=_EPILOG)
@@ -38,8 +64,8 @@ standard error), 2 if the command is wrong, 130 after Ctrl-C, which also stops t
     help="Write talk.txt for talk.mp3 into this folder, not to standard output.",
 )
 @click.option("--server", metavar="URL", help="Use the server at this address.")
-@click.option("--pipeline", help="Pipeline; the server's default if left out.")
-@click.option("--language", help="Language of the recordings, such as en; else it is found out.")
+@request_options
+@API_KEY_FILE
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -51,9 +77,9 @@ def transcribe(
     output_format: str,
     output_dir: Path | None,
     server: str | None,
-    pipeline: str | None,
-    language: str | None,
+    api_key_file: Path | None,
     data_dir: Path | None,
+    **options: Any,  # noqa: ANN401 - those of `request_options`
 ) -> None:
     """Turn recordings into text.
 
@@ -78,13 +104,14 @@ def transcribe(
             server = server_url(server)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--server") from None
+    settings = read_settings({"data_dir": data_dir})
     status = transcribe_files(
         files,
         output_format=output_format,
         server=server,
-        data_dir=read_settings({"data_dir": data_dir}).data_dir,
-        pipeline=pipeline,
-        language=language,
+        key=read_key(api_key_file, settings.api_key),
+        data_dir=settings.data_dir,
+        fields=fields_of(options),
         output_dir=output_dir,
     )
     sys.exit(status)

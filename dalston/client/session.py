@@ -30,10 +30,18 @@ class Session:
         url: Where the server is; None means the one on the data folder.
         data_dir: The data folder.
         tell: Is told what is being waited for.
+        key: API key, if the server asks for one.
     """
 
-    def __init__(self, url: str | None, data_dir: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        data_dir: Path,
+        tell: Callable[[str], None],
+        key: str | None = None,
+    ) -> None:
         self._url = url
+        self._key = key
         self._tell = tell
         self._local = None if url is not None else LocalServer(data_dir, tell)
         self._api: Api | None = None
@@ -58,14 +66,14 @@ class Session:
         """
         if self._local is not None:
             await self._local.open()
-            self._api = Api(self._local.url)
+            self._api = Api(self._local.url, self._key)
             if not self._local.own:
                 self._tell(
                     f"using the server that runs at {self._local.url}, with the settings that it "
                     f"was started with"
                 )
             return
-        self._api = Api(self._url or "")
+        self._api = Api(self._url or "", self._key)
         if not await self._api.alive(_FIRST_ANSWER_SECONDS):
             raise UnreachableError(
                 f"No Dalston server answers at {self._api.url}. Start one with `dalston serve`, "
@@ -132,4 +140,4 @@ class Session:
         async with self._reconnecting:
             if self._api is failed:
                 await self._local.open()
-                self._api = Api(self._local.url)
+                self._api = Api(self._local.url, self._key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dalston.client.api import Api, JobView, RefusedError, UnreachableError
+from dalston.client.api import Api, JobView, ProgressView, RefusedError, UnreachableError
 from dalston.client.embedded import StartError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
 from dalston.client.progress import Display, display_for
@@ -28,6 +29,8 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _PAUSE_GROWTH = 1.3
 _CLEAN_UP_SECONDS = 10.0
+_SHORTEST_ESTIMATE = 45.0
+"""Seconds that are left, below which that is not said."""
 _BROKEN_ENGINE_SECONDS = 5.0
 """How long an engine of our own server may fail to start; long enough for a second try."""
 _SIGNAL_STATUS = 128
@@ -50,9 +53,9 @@ def transcribe_files(
     output_format: str,
     server: str | None,
     data_dir: Path,
-    pipeline: str | None = None,
-    language: str | None = None,
+    fields: Mapping[str, str],
     output_dir: Path | None = None,
+    key: str | None = None,
 ) -> int:
     """Transcribe files and write their transcripts.
 
@@ -62,17 +65,15 @@ def transcribe_files(
         server: Where the server is. None means the one that runs on the data folder or, if none
             does, one that is started for this call and stopped at its end.
         data_dir: The data folder.
-        pipeline: Name of a pipeline; the server's default unless given.
-        language: The recordings' language; found out unless given.
+        fields: What is sent with each recording, such as `pipeline` and `language`.
         output_dir: Folder for one file per recording. Unless given, transcripts go to standard
             output in the order of the files.
+        key: API key, if the server asks for one.
 
     Returns:
         The exit status: 0 if every file has its transcript, 1 if one has not, 2 if the call can't
         be carried out as it is, 130 after Ctrl-C.
     """
-    named = {"pipeline": pipeline, "language": language}
-    fields = {name: value for name, value in named.items() if value is not None}
     display = display_for([path.name for path in files], sys.stderr)
     try:
         output: Output
@@ -80,7 +81,7 @@ def transcribe_files(
             output = StandardOutput(files, output_format, sys.stdout.buffer)
         else:
             output = FolderOutput(files, output_format, output_dir)
-        return asyncio.run(_run(_Call(files, fields, output, display), server, data_dir))
+        return asyncio.run(_run(_Call(files, fields, output, display), server, data_dir, key))
     except OutputError as error:
         display.say(str(error))
         return USAGE
@@ -91,13 +92,13 @@ def transcribe_files(
         display.close()
 
 
-async def _run(call: _Call, server: str | None, data_dir: Path) -> int:
+async def _run(call: _Call, server: str | None, data_dir: Path, key: str | None) -> int:
     """Carry a call out; on any signal that ends it, stop what it has begun."""
     call.main = asyncio.current_task()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, call.stop, number)
-    session = Session(server, data_dir, call.display.say)
+    session = Session(server, data_dir, call.display.say, key)
     try:
         await session.open()
         good = await call.run(session)
@@ -261,9 +262,13 @@ class _File:
     async def _show(self, view: JobView) -> None:
         running = [task for task in view.tasks if task.status is TaskStatus.RUNNING]
         ready = [task for task in view.tasks if task.status is TaskStatus.READY]
-        for task in running[:1]:
-            self.call.display.step(self.number, task.stage, task.progress)
         if running:
+            stage, progress = running[0].stage, view.progress
+            if progress is None or progress.audio_seconds is None:
+                self.call.display.step(self.number, stage, running[0].progress)
+            else:
+                what = f"{stage}{_time_left(progress)}"
+                self.call.display.step(self.number, what, progress.fraction)
             self.broken_since = None
             return
         if not ready:
@@ -278,7 +283,7 @@ class _File:
             FileFailedError: It never will: our own server's engine can't start.
         """
         engine = (await self.session.ask(lambda api: api.engines())).get(engine_id)
-        if engine is None or engine.state == "ready":
+        if engine is None or engine.state in {"ready", "idle"}:
             self.call.display.step(self.number, f"waiting for {stage}")
             return
         what = f"{stage}: {engine.message or engine.state}"
@@ -290,3 +295,11 @@ class _File:
         self.broken_since = self.broken_since or now
         if now > self.broken_since + _BROKEN_ENGINE_SECONDS:
             raise FileFailedError(f"The engine {engine_id} can't start: {what}")
+
+
+def _time_left(progress: ProgressView) -> str:
+    """Say how long it will take, as far as that can be said; short times are not worth it."""
+    eta = progress.eta_seconds
+    if eta is None or eta < _SHORTEST_ESTIMATE:
+        return ""
+    return f", {math.ceil(eta / 60)} min left"

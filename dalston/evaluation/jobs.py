@@ -1,0 +1,208 @@
+"""Sends clips to a server, one job each, and scores what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dalston.client.api import Api, JobView, RefusedError, UnreachableError
+from dalston.client.embedded import StartError
+from dalston.client.progress import Display
+from dalston.client.session import Session
+from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
+from dalston.evaluation.confidence import score_confidences
+from dalston.evaluation.manifest import Clip
+from dalston.evaluation.results import ClipResult
+from dalston.evaluation.speakers import score_speakers, turns_of
+from dalston.evaluation.word_times import score_times, times_of
+from dalston.evaluation.words import score_words
+
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+_PAUSE_GROWTH = 1.3
+_LOADING_SECONDS = 60.0
+"""How long engines of a server that has just been started may load before the first clip."""
+_BROKEN_ENGINE_SECONDS = 5.0
+"""How long an engine of our own server may fail to start; long enough for a second try."""
+_CLEAN_UP_SECONDS = 10.0
+
+
+class _NoTranscriptError(Exception):
+    """A clip gets no transcript; the text says why."""
+
+
+class Jobs:
+    """Makes a job of each clip and removes it from the server when it has been scored.
+
+    Args:
+        session: An opened session.
+        display: Is told what happens; knows a clip by its place in the manifest.
+        fields: What is sent with each recording.
+        tell_language: Whether the clip's language is sent too.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        display: Display,
+        fields: Mapping[str, str],
+        *,
+        tell_language: bool,
+    ) -> None:
+        self._session = session
+        self._display = display
+        self._fields = dict(fields)
+        self._tell_language = tell_language
+        self._gone: str | None = None
+        self.pipelines: set[str] = set()
+        """The pipelines that the jobs went through."""
+        self.engine_ids: set[str] = set()
+        """The engines that had tasks of the jobs."""
+
+    async def all(self, clips: Sequence[Clip], at_once: int) -> list[ClipResult]:
+        """Measure clips, so many at a time, and return their results in their order."""
+        room = asyncio.Semaphore(at_once)
+
+        async def measured(number: int) -> ClipResult:
+            async with room:
+                return await self._measured(clips[number], number)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(measured(number)) for number in range(len(clips))]
+        return [task.result() for task in tasks]
+
+    async def wait_until_loaded(self) -> None:
+        """Wait until no engine loads its model any more: that time is nobody's processing time."""
+        end = time.monotonic() + _LOADING_SECONDS
+        while time.monotonic() < end:
+            engines = await self._session.ask(lambda api: api.engines())
+            if all(engine.state != "loading" for engine in engines.values()):
+                return
+            await asyncio.sleep(_LONGEST_PAUSE / 2)
+
+    async def _measured(self, clip: Clip, number: int) -> ClipResult:
+        try:
+            view, transcript = await self._transcribed(clip, number)
+        except (_NoTranscriptError, RefusedError, OSError) as error:
+            reason = str(error)
+        except (UnreachableError, StartError) as error:
+            # What is gone for one is gone for all: nobody waits a minute for each of the others.
+            reason = self._gone = str(error)
+        else:
+            self._display.done(number, transcript.get("duration"))
+            return scored(clip, view, transcript)
+        self._display.failed(number, reason)
+        return not_transcribed(clip, reason)
+
+    async def _transcribed(self, clip: Clip, number: int) -> tuple[JobView, dict[str, Any]]:
+        if self._gone is not None:
+            raise _NoTranscriptError(self._gone)
+        job_id = await self._submit(clip, number)
+        try:
+            view, transcript = await self._follow(job_id, number)
+        finally:
+            # Shielded: also after Ctrl-C, when everything else is cancelled, the job shall stop.
+            await asyncio.shield(self._remove(job_id))
+        self.pipelines.add(view.pipeline)
+        self.engine_ids |= {task.engine_id for task in view.tasks}
+        if view.status is not JobStatus.COMPLETED:
+            known = f"{view.error.message} [{view.error.code}]" if view.error else ""
+            raise _NoTranscriptError(known or f"the job is {view.status.value}")
+        return view, transcript
+
+    async def _submit(self, clip: Clip, number: int) -> str:
+        language = clip.language if self._tell_language else None
+        fields = self._fields if language is None else {**self._fields, "language": language}
+        sent = 0
+
+        def show(done: int, total: int) -> None:
+            nonlocal sent
+            sent = done
+            self._display.uploading(number, done, total)
+
+        def submit(api: Api) -> Any:  # noqa: ANN401 - a coroutine
+            return api.submit(clip.path, clip.path.name, fields, show)
+
+        return str(await self._session.ask(submit, may_repeat=lambda: sent == 0))
+
+    async def _follow(self, job_id: str, number: int) -> tuple[JobView, dict[str, Any]]:
+        pause, broken_since = _FIRST_PAUSE, None
+        while True:
+            view, transcript = await self._session.ask(lambda api: api.job(job_id))
+            if view.status in TERMINAL_JOB:
+                return view, transcript
+            tasks = [task for task in view.tasks if task.status is TaskStatus.RUNNING]
+            if tasks:
+                self._display.step(number, tasks[0].stage, tasks[0].progress)
+            broken = "" if tasks or not self._session.own else await self._broken_engine(view)
+            broken_since = (broken_since or time.monotonic()) if broken else None
+            if broken_since and time.monotonic() > broken_since + _BROKEN_ENGINE_SECONDS:
+                raise _NoTranscriptError(broken)
+            await asyncio.sleep(pause)
+            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
+
+    async def _broken_engine(self, view: JobView) -> str:
+        """Return what is wrong with an engine that a job waits for; nothing if it only waits."""
+        engines = await self._session.ask(lambda api: api.engines())
+        for task in view.tasks:
+            engine = engines.get(task.engine_id)
+            if task.status is TaskStatus.READY and engine is not None and engine.state == "failed":
+                return f"The engine {task.engine_id} can't start: {engine.message}"
+        return ""
+
+    async def _remove(self, job_id: str) -> None:
+        """Delete a job, if the server can be reached: it was for measuring alone."""
+        try:
+            async with asyncio.timeout(_CLEAN_UP_SECONDS):
+                await self._session.ask(lambda api: api.delete(job_id))
+        except (RefusedError, UnreachableError, StartError, TimeoutError) as error:
+            self._display.say(f"{job_id} could not be removed from the server: {error}")
+
+
+def scored(clip: Clip, view: JobView, transcript: Mapping[str, Any]) -> ClipResult:
+    """Return the figures of a clip that has a transcript."""
+    text, heard = str(transcript.get("text", "")), transcript.get("language")
+    language = clip.language or heard
+    metadata = transcript.get("metadata", {})
+    spoken, times = turns_of(transcript), times_of(transcript)
+    seconds = None
+    if view.started_at is not None and view.completed_at is not None:
+        seconds = (view.completed_at - view.started_at).total_seconds()
+    return ClipResult(
+        clip=clip.name,
+        status="completed",
+        language=language,
+        heard_language=heard,
+        verified=clip.verified,
+        reference=clip.text,
+        text=text,
+        words=score_words(clip.text, text, language),
+        speakers=score_speakers(clip.turns, spoken) if clip.turns and spoken else None,
+        times=score_times(clip.times, times, language) if clip.times and times else None,
+        confidences=score_confidences(clip.text, transcript, language),
+        audio_seconds=transcript.get("duration"),
+        processing_seconds=seconds,
+        warnings=[_as_text(warning) for warning in metadata.get("warnings", [])],
+        engines=dict(metadata.get("engines", {})),
+    )
+
+
+def not_transcribed(clip: Clip, reason: str) -> ClipResult:
+    """Return the figures of a clip without a transcript: all of its words are missed."""
+    return ClipResult(
+        clip=clip.name,
+        status="failed",
+        error=reason,
+        language=clip.language,
+        verified=clip.verified,
+        reference=clip.text,
+        words=score_words(clip.text, "", clip.language),
+    )
+
+
+def _as_text(warning: object) -> str:
+    if isinstance(warning, Mapping) and "message" in warning:
+        return f"{warning['message']} [{warning.get('code', 'warning')}]"
+    return str(warning)
