@@ -5,21 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from chunks import Part, by_channel, joined_segments, parts_of, realigned
 from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
-
-_ORDER = ("prepare", "transcribe")
-"""Stages whose outputs it knows, in the order in which they worked."""
-
-_UNSPACED_LANGUAGES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
-"""Languages that are written without a space between sentences."""
-
-_AUDIO_FACTS = ("channels", "sample_rate", "codec", "container")
-_WORD_FACTS = ("text", "confidence", "speaker")
-_SEGMENT_FACTS = ("text", "confidence", "speaker")
+from metadata import describe, gather_warnings, spoken_language
+from placing import place_segments
+from speakers import Turns, label, occurring, of_channel, of_channels
+from wording import separator_of
 
 
 class TranscriptMerger(Engine):
-    """Numbers the segments, puts their times in order and gathers what is known of the job."""
+    """Joins chunks, numbers the segments, says who speaks and gathers what is known of the job."""
 
     def process(self, input: TaskInput) -> TaskOutput:
         """Return the transcript.
@@ -27,7 +22,7 @@ class TranscriptMerger(Engine):
         Raises:
             TaskFailed: `missing_transcription`: no stage `transcribe` came before.
         """
-        outputs = input.previous_outputs
+        outputs = {name: parts_of(output) for name, output in input.previous_outputs.items()}
         found = outputs.get("transcribe")
         if found is None:
             raise TaskFailed(
@@ -35,81 +30,46 @@ class TranscriptMerger(Engine):
                 "The engine transcript-merger needs the output of a stage `transcribe`. Name "
                 "that stage in the pipeline's `after`.",
             )
-        prepared = outputs.get("prepare", {})
-        duration = prepared.get("duration", found.get("duration"))
-        segments = _place_segments(found["segments"], math.inf if duration is None else duration)
-        language = found.get("language")
-        separator = "" if language in _UNSPACED_LANGUAGES else " "
+        prepared = _only(outputs.get("prepare", []))
+        duration = prepared.get("duration", _only(found).get("duration"))
+        spoken = spoken_language(found)
+        separator = separator_of(spoken.language)
+        aligned = realigned(found, outputs["align"]) if "align" in outputs else found
+        channels = by_channel(aligned)
+        segments = [
+            segment
+            for channel, parts in channels.items()
+            for segment in of_channel(joined_segments(parts, separator), channel)
+        ]
+        speakers = _known_speakers(found)
+        if any(channels):
+            speakers = occurring(segments, of_channels(channels))
+        elif "diarize" in outputs:
+            diarized = _only(outputs["diarize"])
+            segments = label(segments, Turns(diarized["turns"]), separator)
+            speakers = occurring(segments, diarized["speakers"])
+        placed = place_segments(segments, math.inf if duration is None else duration)
+        warnings = gather_warnings(outputs, [*spoken.warnings, *input.warnings])
         data: dict[str, Any] = {
-            "text": separator.join(segment["text"] for segment in segments),
-            "language": language,
-            "language_confidence": found.get("language_confidence"),
+            "text": separator.join(segment["text"] for segment in placed),
+            "language": spoken.language,
+            "language_confidence": spoken.confidence,
             "duration": duration,
-            "segments": segments,
-            "speakers": found.get("speakers", []),
-            "metadata": self._metadata(outputs, prepared),
+            "segments": placed,
+            "speakers": speakers,
+            "metadata": describe(outputs, prepared, self.id, self.version, warnings),
         }
         return TaskOutput({name: value for name, value in data.items() if value is not None})
 
-    def _metadata(self, outputs: dict[str, Any], prepared: dict[str, Any]) -> dict[str, Any]:
-        known = [name for name in _ORDER if name in outputs]
-        others = [name for name in outputs if name not in _ORDER]
-        described = [
-            outputs[name]["engine"] for name in (*known, *others) if "engine" in outputs[name]
-        ]
-        described.append({"id": self.id, "version": self.version})
-        metadata: dict[str, Any] = {
-            "pipeline": [engine["id"] for engine in described],
-            "engines": {
-                engine["id"]: {name: value for name, value in engine.items() if name != "id"}
-                for engine in described
-            },
-            "warnings": [
-                warning
-                for name in (*known, *others)
-                for warning in outputs[name].get("warnings", [])
-            ],
-        }
-        audio = {name: prepared[name] for name in _AUDIO_FACTS if name in prepared}
-        if audio:
-            metadata["audio"] = {**audio, **prepared.get("audio", {})}
-        return metadata
+
+def _only(parts: list[Part]) -> dict[str, Any]:
+    """Return the output of a stage that works on the whole recording."""
+    return parts[0].output if len(parts) == 1 else {}
 
 
-def _place_segments(segments: list[dict[str, Any]], duration: float) -> list[dict[str, Any]]:
-    """Number segments in order of time, none outside of the recording, none before another."""
-    placed: list[dict[str, Any]] = []
-    earliest = 0.0
-    for segment in sorted(segments, key=lambda segment: float(segment["start"])):
-        text = str(segment["text"]).strip()
-        if not text:
-            continue
-        start, end = _place(segment, earliest, duration)
-        earliest = start
-        facts = {name: segment[name] for name in _SEGMENT_FACTS if segment.get(name) is not None}
-        result = {"id": len(placed), "start": start, "end": end, **facts, "text": text}
-        if segment.get("words") is not None:
-            result["words"] = _place_words(segment["words"], start, end)
-        placed.append(result)
-    return placed
-
-
-def _place_words(words: list[dict[str, Any]], start: float, end: float) -> list[dict[str, Any]]:
-    """Put words into their segment's time, one after the other."""
-    placed = []
-    earliest = start
-    for word in words:
-        word_start, word_end = _place(word, earliest, end)
-        earliest = word_start
-        facts = {name: word[name] for name in _WORD_FACTS if word.get(name) is not None}
-        placed.append({**facts, "start": word_start, "end": word_end})
-    return placed
-
-
-def _place(span: dict[str, Any], earliest: float, latest: float) -> tuple[float, float]:
-    start = min(max(float(span["start"]), earliest), latest)
-    end = min(max(float(span["end"]), start), latest)
-    return start, end
+def _known_speakers(parts: list[Part]) -> list[dict[str, Any]]:
+    found = {speaker["id"]: speaker for p in parts for speaker in p.output.get("speakers", [])}
+    return list(found.values())
 
 
 if __name__ == "__main__":

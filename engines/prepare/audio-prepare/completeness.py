@@ -70,9 +70,8 @@ def _clock_seconds(text: str) -> float | None:
 
 
 def _ends_inside_page(media: Media) -> bool:
-    with media.path.open("rb") as file:
-        file.seek(max(0, media.file_bytes - 2 * _OGG_LARGEST_PAGE))
-        tail = file.read()
+    media.file.seek(max(0, media.file_bytes - 2 * _OGG_LARGEST_PAGE))
+    tail = media.file.read()
     start = tail.rfind(b"OggS")
     page = tail[start:]
     if start < 0 or len(page) < _OGG_PAGE_HEADER_BYTES:
@@ -83,8 +82,8 @@ def _ends_inside_page(media: Media) -> bool:
 
 
 def _riff_beyond_end(media: Media) -> bool:
-    with media.path.open("rb") as file:
-        size = int.from_bytes(file.read(8)[4:], "little")
+    media.file.seek(0)
+    size = int.from_bytes(media.file.read(8)[4:], "little")
     return size + 8 > media.file_bytes
 
 

@@ -1,57 +1,86 @@
-"""From a recording to a WAV file and a description of the original."""
+"""From a recording to WAV files and a description of the original."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from av.stream import Disposition
 
+from channels import SplitAudio, channels_to_split
+from chunk_planning import ChunkPlanner
 from completeness import declared_seconds, is_cut_off
-from dalston.engine_sdk import TaskFailed
+from dalston.engine_sdk import TaskFailed, TaskInput
 from decoding import Decoded, Decoder
 from media import Media, open_media
-from wav_writer import WavWriter
+from prepared_audio import PreparedAudio
+from voice_activity import VoiceActivity, load_voice_model
+
+__all__ = ["convert", "load_voice_model"]
 
 _MOST_DAMAGED = 0.5
 """Share of packets that may fail before the whole is taken for something else than sound."""
 
 
-def convert(
-    source: Path,
-    target: Path,
-    longest_seconds: float,
-    progress: Callable[[float, float], None],
-) -> dict[str, Any]:
-    """Decode a recording.
+def convert(task: TaskInput, voice_model: Any) -> dict[str, Any]:  # noqa: ANN401 - the library has no types
+    """Decode a recording and cut it into chunks.
 
     Args:
-        source: Any file.
-        target: The WAV file to make: 16 kHz, mono, signed 16-bit.
-        longest_seconds: How much audio to take before the recording is refused.
-        progress: Is told bytes read and bytes in all.
+        task: The recording, any file; `channels`, `longest_seconds`, `chunk_seconds`,
+            `longest_chunk_seconds` and `chunk_overlap_seconds`, as `engine.yaml` describes them.
+            It keeps the files that are made, 16 kHz, mono, signed 16-bit, and is told bytes
+            read and bytes in all.
+        voice_model: What `load_voice_model` returned.
 
     Returns:
         `duration` (seconds, decoded), `channels` and `sample_rate` (hertz) of the original,
-        `codec`, `container`, `audio` and `warnings`.
+        `codec`, `container`, `audio`, `speech_seconds`, `chunks` and `warnings`.
 
     Raises:
         TaskFailed: The file is no recording, or none that can be used.
     """
-    with open_media(source) as media:
+    with task.open_audio() as file, open_media(file) as media:
         # The facts are read first: a decoder that has reached the end may no longer know them.
         description = _describe(media)
-        with WavWriter(target, longest_seconds) as writer:
-            decoded = Decoder(media, writer, progress).run()
-        _check(decoded, media)
+        with _prepared(media, task, voice_model) as prepared:
+            decoded = Decoder(media, prepared.tracks, task.progress).run()
+            _check(decoded, media)
+            duration = round(decoded.seconds, 6)
+            prepared.finish(duration)
         return {
-            "duration": round(decoded.seconds, 6),
+            "duration": duration,
             "channels": decoded.channels,
             "sample_rate": decoded.sample_rate,
             **description,
-            "warnings": _warnings(decoded, media),
+            "speech_seconds": min(prepared.speech_seconds, duration),
+            "chunks": prepared.chunks,
+            "warnings": [*_warnings(decoded, media), *prepared.warnings],
         }
+
+
+def _prepared(
+    media: Media,
+    task: TaskInput,
+    voice_model: Any,  # noqa: ANN401 - the library has no types
+) -> PreparedAudio | SplitAudio:
+    """Return what makes the files."""
+    config = task.config
+
+    def new_audio(channel: int | None) -> PreparedAudio:
+        planner = ChunkPlanner(
+            config["chunk_seconds"],
+            config["longest_chunk_seconds"],
+            config["chunk_overlap_seconds"],
+        )
+        return PreparedAudio(task, VoiceActivity(voice_model), planner, channel)
+
+    if config["channels"] == "mix":
+        return new_audio(None)
+    count, warnings = channels_to_split(media.stream.codec_context.channels)
+    if count:
+        return SplitAudio(task, count, new_audio)
+    mixed = new_audio(None)
+    mixed.warnings = warnings
+    return mixed
 
 
 def _describe(media: Media) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import av
@@ -15,7 +15,6 @@ from completeness import declared_seconds
 from dalston.engine_sdk import TaskFailed
 from media import Media
 from mono import MonoConverter
-from wav_writer import WavWriter
 
 _TIMED_CONTAINERS = frozenset(
     {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mpegts", "mpeg", "flv", "asf", "flac"}
@@ -57,21 +56,24 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes one recording into a WAV file.
+    """Decodes one recording.
 
     Args:
         media: The opened recording.
-        writer: Takes the samples.
+        tracks: What is made of the sound, and what takes it: 16 kHz, mono, signed 16-bit
+            little-endian.
         progress: Is told bytes read and bytes in all.
     """
 
     def __init__(
-        self, media: Media, writer: WavWriter, progress: Callable[[float, float], None]
+        self,
+        media: Media,
+        tracks: Sequence[tuple[MonoConverter, Callable[[bytes], None]]],
+        progress: Callable[[float, float], None],
     ) -> None:
         self._media = media
-        self._writer = writer
+        self._tracks = tracks
         self._progress = progress
-        self._converter = MonoConverter()
         self._result = Decoded()
         self._origin: float | None = None
         self._told = 0
@@ -98,7 +100,8 @@ class Decoder:
                 last_failed, last_partial = False, packet.is_corrupt
             for frame in frames:
                 self._take(frame)
-        self._write(self._converter.finish())
+        for converter, write in self._tracks:
+            _pass_on(converter.finish(), write)
         if last_failed:
             self._result.damaged_packets -= 1
         self._result.broken_off |= last_failed or last_partial
@@ -139,7 +142,7 @@ class Decoder:
         if gap > _SHORTEST_GAP:
             self._fill(gap, frame)
         result.seconds += frame.samples / frame.sample_rate
-        self._write(self._converter.convert(frame))
+        self._convert(frame)
 
     def _gap_before(self, frame: AudioFrame) -> float:
         """Return the seconds by which a frame comes later than the sound so far is long."""
@@ -165,12 +168,17 @@ class Decoder:
         left = round(seconds * like.sample_rate)
         while left > 0:
             samples = min(left, round(_SILENT_FRAME_SECONDS * like.sample_rate))
-            self._write(self._converter.convert(_silent_frame(samples, like)))
+            self._convert(_silent_frame(samples, like))
             left -= samples
 
-    def _write(self, pieces: Iterator[bytes]) -> None:
-        for piece in pieces:
-            self._writer.write(piece)
+    def _convert(self, frame: AudioFrame) -> None:
+        for converter, write in self._tracks:
+            _pass_on(converter.convert(frame), write)
+
+
+def _pass_on(pieces: Iterator[bytes], write: Callable[[bytes], None]) -> None:
+    for piece in pieces:
+        write(piece)
 
 
 def _silent_frame(samples: int, like: AudioFrame) -> AudioFrame:

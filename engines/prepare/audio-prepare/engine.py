@@ -1,4 +1,4 @@
-"""Decodes any recording to 16 kHz mono PCM and says what the original is like."""
+"""Decodes any recording to 16 kHz mono PCM and cuts it into chunks where nobody speaks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 
 
 class AudioPrepare(Engine):
-    """Makes `audio.wav` of whatever FFmpeg's libraries decode, in bounded memory."""
+    """Makes `audio.wav` and chunks of whatever FFmpeg's libraries decode, in bounded memory."""
 
     _conversion: Any = None
+    _voice_model: Any = None
 
     def setup(self) -> None:
-        """Load FFmpeg's libraries."""
+        """Load FFmpeg's libraries and the voice detector."""
         try:
             import conversion
+
+            self._voice_model = conversion.load_voice_model()
         except ModuleNotFoundError as error:
             raise TaskFailed(
                 "engine_not_installed",
@@ -26,12 +29,8 @@ class AudioPrepare(Engine):
 
     def process(self, input: TaskInput) -> TaskOutput:
         """Decode the recording; `docs/engines.md` lists the failure codes."""
-        wav_path = input.work_folder / "audio.wav"
-        data = self._conversion.convert(
-            input.audio_path, wav_path, input.config["longest_seconds"], input.progress
-        )
-        engine = {"id": self.id, "version": self.version}
-        return TaskOutput(data={**data, "engine": engine}, files={"audio.wav": wav_path})
+        found = self._conversion.convert(input, self._voice_model)
+        return TaskOutput(data={**found, "engine": {"id": self.id, "version": self.version}})
 
 
 if __name__ == "__main__":

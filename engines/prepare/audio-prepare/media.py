@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import av
@@ -45,7 +44,7 @@ class Media:
     """One opened recording.
 
     Attributes:
-        path: The file.
+        file: The file, open; where it stands is FFmpeg's business until all is decoded.
         container: FFmpeg's view of the file.
         stream: The sound that is decoded.
         name: The container's name: `mp3`, `webm`, `m4a` …
@@ -55,23 +54,28 @@ class Media:
     """
 
     def __init__(
-        self, path: Path, container: InputContainer, signature: Signature, wav: WavHeader | None
+        self,
+        file: BinaryIO,
+        file_bytes: int,
+        container: InputContainer,
+        signature: Signature,
+        wav: WavHeader | None,
     ) -> None:
-        self.path = path
+        self.file = file
         self.container = container
         self.wav = wav
         self.counts_frames = signature.counts_frames
-        self.file_bytes = path.stat().st_size
+        self.file_bytes = file_bytes
         self.name = signature.name or container.format.name.split(",")[0]
         self.stream = _choose_stream(container, wav)
 
 
 @contextmanager
-def open_media(path: Path) -> Iterator[Media]:
+def open_media(file: BinaryIO) -> Iterator[Media]:
     """Open a recording, whatever its name.
 
     Args:
-        path: The file. It is the only one that is read.
+        file: The file, open for reading; it can be sought in. It is the only one that is read.
 
     Yields:
         The opened recording, with a stream of sound that can be decoded.
@@ -79,14 +83,14 @@ def open_media(path: Path) -> Iterator[Media]:
     Raises:
         TaskFailed: It isn't a recording, or none that can be used; see `docs/engines.md`.
     """
-    with path.open("rb", buffering=0) as raw, io.BufferedReader(raw, _BUFFER_BYTES) as file:
-        signature = read_signature(file)
-        _refuse_what_is_no_media(signature, path.stat().st_size)
-        wav = read_wav_header(file, path.stat().st_size) if signature.name == "wav" else None
-        if wav is not None:
-            _check_wav(wav)
-        with _open_container(_Nameless(file), signature) as container:
-            yield Media(path, container, signature, wav)
+    file_bytes = file.seek(0, io.SEEK_END)
+    signature = read_signature(file)
+    _refuse_what_is_no_media(signature, file_bytes)
+    wav = read_wav_header(file, file_bytes) if signature.name == "wav" else None
+    if wav is not None:
+        _check_wav(wav)
+    with _open_container(_Nameless(file), signature) as container:
+        yield Media(file, file_bytes, container, signature, wav)
 
 
 def check_rate(rate: int) -> None:

@@ -1,4 +1,7 @@
-"""Turns decoded frames of any kind into 16 kHz mono PCM: the mean of the channels, resampled."""
+"""Turns decoded frames of any kind into 16 kHz mono PCM, resampled.
+
+What comes out is the mean of all channels, or one of them.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,15 @@ _FULL_SCALE = 32_768
 
 
 class MonoConverter:
-    """Converts frames; what they are like may change in the middle of a recording."""
+    """Converts frames; what they are like may change in the middle of a recording.
 
-    def __init__(self) -> None:
+    Args:
+        channel: The channel that is wanted, counted from 1; None means the mean of all. Where the
+            recording hasn't that many, silence stands for it.
+    """
+
+    def __init__(self, channel: int | None = None) -> None:
+        self._channel = channel
         self._graph: Graph | None = None
         self._kind: tuple[str, str, int] | None = None
 
@@ -38,7 +47,7 @@ class MonoConverter:
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:
             yield from self.finish()
-            self._graph, self._kind = _build_graph(frame), kind
+            self._graph, self._kind = _build_graph(frame, self._channel), kind
         if self._graph is None:  # pragma: no cover - set by the lines above
             return
         # Time stamps are the time line's business; here only samples count.
@@ -54,7 +63,7 @@ class MonoConverter:
             yield from _pull(graph)
 
 
-def _build_graph(frame: AudioFrame) -> Graph:
+def _build_graph(frame: AudioFrame, channel: int | None) -> Graph:
     channels, rate = frame.layout.nb_channels, frame.sample_rate
     check_channels(channels)
     check_rate(rate)
@@ -67,8 +76,11 @@ def _build_graph(frame: AudioFrame) -> Graph:
             time_base=Fraction(1, rate),
         )
     ]
-    if channels > 1:
-        share = "+".join(f"{1 / channels:.9f}*c{channel}" for channel in range(channels))
+    if channel is not None:
+        source = f"c{channel - 1}" if channel <= channels else "0*c0"
+        filters.append(graph.add("pan", f"mono|c0={source}"))
+    elif channels > 1:
+        share = "+".join(f"{1 / channels:.9f}*c{number}" for number in range(channels))
         filters.append(graph.add("pan", f"mono|c0={share}"))
     filters.append(graph.add("aresample", str(SAMPLE_RATE)))
     filters.append(

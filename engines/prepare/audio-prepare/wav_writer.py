@@ -1,28 +1,26 @@
-"""Writes 16 kHz mono PCM to a WAV file as it comes, never holding more than a piece of it."""
+"""Writes 16 kHz mono PCM as WAV: a piece at once, or a recording whose length isn't known yet."""
 
 from __future__ import annotations
 
-import errno
 import struct
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import BinaryIO
 
 from dalston.engine_sdk import TaskFailed
 
 SAMPLE_RATE = 16_000
-_BYTES_PER_SAMPLE = 2
+BYTES_PER_SAMPLE = 2
 _HEADER_BYTES = 44
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNKNOWN_SIZE = 0xFFFFFFFF
 
 
 class WavWriter:
-    """A WAV file (RIFF, PCM, signed 16-bit little-endian, mono) that grows.
+    """A WAV file (RIFF, PCM, signed 16-bit little-endian, mono) that is written as it comes.
 
-    The header's two sizes are written when the file is closed.
+    Its header stands in front and says that the length isn't known; who is given the file later
+    gets it with the right one (`TaskInput.create`).
 
     Args:
-        path: The file to make.
+        file: Takes the bytes, one after the other.
         longest_seconds: How much to take before the recording is refused. Must leave the file
             below 4 GiB, the most that a RIFF header can say: 37 hours.
 
@@ -30,27 +28,11 @@ class WavWriter:
         samples: How many are written.
     """
 
-    def __init__(self, path: Path, longest_seconds: float) -> None:
+    def __init__(self, file: BinaryIO, longest_seconds: float) -> None:
         self.samples = 0
         self._longest_seconds = longest_seconds
-        self._file = path.open("wb")
-        self._file.write(_header(0))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None:
-                self._file.seek(0)
-                self._file.write(_header(self.samples * _BYTES_PER_SAMPLE))
-        finally:
-            self._file.close()
+        self._file = file
+        self._file.write(_header(_UNKNOWN_SIZE, _UNKNOWN_SIZE))
 
     def write(self, pcm: bytes) -> None:
         """Append samples.
@@ -59,41 +41,41 @@ class WavWriter:
             pcm: Signed 16-bit little-endian.
 
         Raises:
-            TaskFailed: `audio_too_long`, or `no_temporary_space`, which a retry may cure.
+            TaskFailed: `audio_too_long`.
         """
-        self.samples += len(pcm) // _BYTES_PER_SAMPLE
+        self.samples += len(pcm) // BYTES_PER_SAMPLE
         if self.samples > self._longest_seconds * SAMPLE_RATE:
             raise TaskFailed(
                 "audio_too_long",
                 f"The recording is longer than {self._longest_seconds / 3600:g} hours. Cut it "
                 f"into parts, or raise longest_seconds of the engine audio-prepare.",
             )
-        try:
-            self._file.write(pcm)
-        except OSError as error:
-            if error.errno not in _FULL_DISK:
-                raise
-            raise TaskFailed(
-                "no_temporary_space",
-                "The disk of the work folder is full. Free some space, then try again.",
-                retryable=True,
-            ) from error
+        self._file.write(pcm)
 
 
-def _header(data_bytes: int) -> bytes:
+def wav_bytes(pcm: bytes) -> bytes:
+    """Return a whole WAV file.
+
+    Args:
+        pcm: Signed 16-bit little-endian samples.
+    """
+    return _header(_HEADER_BYTES - 8 + len(pcm), len(pcm)) + pcm
+
+
+def _header(riff_bytes: int, data_bytes: int) -> bytes:
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         b"RIFF",
-        _HEADER_BYTES - 8 + data_bytes,
+        riff_bytes,
         b"WAVE",
         b"fmt ",
         16,
         1,
         1,
         SAMPLE_RATE,
-        SAMPLE_RATE * _BYTES_PER_SAMPLE,
-        _BYTES_PER_SAMPLE,
-        8 * _BYTES_PER_SAMPLE,
+        SAMPLE_RATE * BYTES_PER_SAMPLE,
+        BYTES_PER_SAMPLE,
+        8 * BYTES_PER_SAMPLE,
         b"data",
         data_bytes,
     )

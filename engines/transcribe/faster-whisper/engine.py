@@ -31,13 +31,23 @@ class FasterWhisper(Engine):
         self._model = self._load(self.config)
 
     def process(self, input: TaskInput) -> TaskOutput:
-        """Transcribe; silence gives an empty text."""
+        """Transcribe, or only find out the language; silence gives an empty text, or none."""
         if self._wanted(input.config) != self._wanted(self._loaded_config):
             self._model = None  # two large models may not fit into memory
             self._model = self._load(input.config)
-        found = self._transcription.transcribe(
-            self._model, input.audio_path, input.work_folder, input.config, input.progress
-        )
+        if input.stage == "language":
+            found = self._transcription.detect_language(
+                self._model, input.audio_path, input.work_folder, input.progress
+            )
+        else:
+            found = self._transcription.transcribe(
+                self._model,
+                input.audio_path,
+                input.work_folder,
+                input.config,
+                input.progress,
+                detected=input.previous_outputs.get("language"),
+            )
         engine = {
             "id": self.id,
             "version": self.version,

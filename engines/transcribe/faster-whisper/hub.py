@@ -19,7 +19,7 @@ from dalston.engine_sdk import TaskFailed
 Progress = Callable[[str, float | None, float | None], None]
 
 _SYSTRAN = "Systran/faster-whisper-"
-_REPOSITORIES = {
+HUB_MODELS = {
     **{
         size: _SYSTRAN + size
         for size in (
@@ -51,7 +51,7 @@ _SECONDS_BETWEEN_REPORTS = 0.5
 
 def hub_repository(name: str) -> str | None:
     """Return the hub's name for a model, or None if it has none."""
-    known = _REPOSITORIES.get(name)
+    known = HUB_MODELS.get(name)
     return known or (name if _REPOSITORY.fullmatch(name) else None)
 
 
@@ -73,6 +73,14 @@ def cached_folder(repository: str) -> Path | None:
         )
     except (LocalEntryNotFoundError, HFValidationError):
         return None
+
+
+def cache_folder(repository: str) -> Path:
+    """Return the folder in which the hub's cache keeps a model, with all its revisions."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="model")
 
 
 def download_folder(repository: str, progress: Progress) -> Path:

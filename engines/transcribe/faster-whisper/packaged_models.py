@@ -28,6 +28,11 @@ class PackagedFile:
     sha256: str
     pieces: tuple[tuple[str, str], ...]
 
+    def paths(self) -> list[Path]:
+        """Return where its pieces lie, if their packages are installed."""
+        folders = _installed({package for package, _ in self.pieces}) or {}
+        return [folders[package] / path for package, path in self.pieces if package in folders]
+
 
 def _whole_files(package: str, folder: str, **hashes: str) -> tuple[PackagedFile, ...]:
     """Describe files that lie in one piece; `config_json` names `config.json`."""
@@ -95,6 +100,24 @@ def read_packaged_model(name: str) -> dict[str, bytes] | None:
         return None
     folders = _installed({package for file in files for package, _ in file.pieces})
     return None if folders is None else {file.name: _read(file, folders) for file in files}
+
+
+def installed_packages(name: str) -> list[str]:
+    """Return the names of the packages that carry a model."""
+    files = PACKAGED_MODELS.get(name, ())
+    return sorted({package for file in files for package, _ in file.pieces})
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether a model is there as packages, without reading it."""
+    packages = set(installed_packages(name))
+    return bool(packages) and _installed(packages) is not None
+
+
+def packaged_size(name: str) -> int:
+    """Return how many bytes the files of an installed model have."""
+    paths = [path for file in PACKAGED_MODELS[name] for path in file.paths()]
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _installed(packages: set[str]) -> dict[str, Path] | None:

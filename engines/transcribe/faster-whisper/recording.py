@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
-from faster_whisper.vad import VadOptions, get_speech_timestamps
+from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
 from numpy.typing import NDArray
 
 from dalston.engine_sdk import TaskFailed
@@ -31,6 +31,7 @@ _OWN_FORMATS = "wav,mp3,flac,ogg,matroska,webm,mov,mp4,m4a,aac"
 """Containers that are read when no engine has prepared the recording; none opens other files."""
 
 Samples = NDArray[np.float32]
+Spans = list[dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,20 @@ class Recording:
                 position, rest = position + cut, samples[cut:].copy()
 
 
-def speech_spans(samples: Samples, **options: float) -> list[dict[str, int]]:
+def speech_spans(samples: Samples, **options: float) -> Spans:
     """Return where somebody speaks, in samples, as `start` and `end`."""
-    found: list[dict[str, int]] = get_speech_timestamps(samples, VadOptions(**options))
+    found: Spans = get_speech_timestamps(samples, VadOptions(**options))
     return found
+
+
+def only_speech(samples: Samples, spans: Spans) -> Samples:
+    """Return the samples of some spans, one behind the other, and a second of silence.
+
+    Without the silence a model often takes the last sentence for one that goes on, and hears it
+    again by itself.
+    """
+    pieces, _ = collect_chunks(samples, spans)
+    return np.concatenate([*pieces, np.zeros(SAMPLE_RATE, np.float32)])
 
 
 def _pause_near_end(samples: Samples) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from faster_whisper.transcribe import restore_speech_timestamps
+
 from dalston.engine_sdk import TaskFailed
+from doubts import review
 from loaded_model import LoadedModel, load_model
 from model_files import find_model
-from recording import Recording, Samples, speech_spans
-from wording import Segments
+from recording import SAMPLE_RATE, Recording, Samples, Spans, only_speech, speech_spans
+from wording import Segments, joined_text
 
-__all__ = ["find_model", "load_model", "transcribe"]
+__all__ = ["detect_language", "find_model", "load_model", "transcribe"]
 
 _SPEECH = {"threshold": 0.5, "min_speech_duration_ms": 100}
 """What counts as speech (Silero VAD). Shorter sounds are clicks and notes, and a model that hears
@@ -25,6 +28,8 @@ def transcribe(
     work_folder: Path,
     config: Mapping[str, Any],
     progress: Callable[[float, float], None],
+    *,
+    detected: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Transcribe a recording.
 
@@ -34,35 +39,71 @@ def transcribe(
         work_folder: For temporary files.
         config: The task's configuration.
         progress: Is told seconds done and seconds in all.
+        detected: What `detect_language` has returned for the whole recording, if it was asked.
 
     Returns:
         `text`, `segments`, `warnings`, and `language` and `language_confidence` as far as they
         are known.
 
     Raises:
-        TaskFailed: `unsupported_language` or `undecodable_audio`.
+        TaskFailed: `unsupported_language`, `unsupported_task` or `undecodable_audio`.
     """
     language: str | None = config["language"]
-    _check_language(model, language)
+    _check_wishes(model, language, config["task"])
     confidence: float | None = None
+    if language is None and detected and config["language_detection"] == "recording":
+        language, confidence = detected.get("language"), detected.get("language_confidence")
     recording = Recording(path, work_folder)
     segments = Segments(recording.duration)
     for window in recording.windows():
-        if language is not None or _has_speech(window.samples):
-            pieces, info = _start(model, window.samples, language, config)
+        spans = speech_spans(window.samples, **_SPEECH)
+        if spans:
+            pieces, info = _start(model, window.samples, spans, language, config)
             if language is None:
                 language = info.language
                 confidence = info.language_probability if model.is_multilingual else None
+            spoken_until = window.start + spans[-1]["end"] / SAMPLE_RATE
             for piece in pieces:
-                segments.add(piece, window.start)
+                segments.add(piece, window.start, spoken_until)
                 progress(min(window.start + float(piece.end), window.end), recording.duration)
         if recording.duration:
             progress(window.end, recording.duration)
-    found: dict[str, Any] = {
-        "text": segments.text(language),
-        "segments": segments.found,
-        "warnings": model.warnings,
-    }
+    found = _written(model, segments, language, config)
+    return found | _as_fields(language, confidence)
+
+
+def detect_language(
+    model: LoadedModel, path: Path, work_folder: Path, progress: Callable[[float, float], None]
+) -> dict[str, Any]:
+    """Find out which language is spoken first, from up to 30 seconds of speech.
+
+    Args:
+        model: The model.
+        path: The recording.
+        work_folder: For temporary files.
+        progress: Is told seconds done and seconds in all.
+
+    Returns:
+        `language` and `language_confidence`; nothing if nobody speaks.
+
+    Raises:
+        TaskFailed: `undecodable_audio`.
+    """
+    recording = Recording(path, work_folder)
+    for window in recording.windows():
+        spans = speech_spans(window.samples, **_SPEECH)
+        progress(window.end, recording.duration or 1.0)
+        if spans:
+            if not model.is_multilingual:
+                return _as_fields("en", None)
+            heard = only_speech(window.samples, spans)
+            language, confidence, _ = model.model.detect_language(heard)
+            return _as_fields(language, confidence)
+    return {}
+
+
+def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if language is not None:
         found["language"] = language
     if confidence is not None:
@@ -70,32 +111,54 @@ def transcribe(
     return found
 
 
-def _has_speech(samples: Samples) -> bool:
-    return bool(speech_spans(samples, **_SPEECH))
+def _written(
+    model: LoadedModel, segments: Segments, language: str | None, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the text, its segments, and what is doubtful about them."""
+    kept, doubts = review(segments.found, drop=config["drop_doubtful_text"])
+    # A translation is English, whatever was spoken.
+    written = "en" if config["task"] == "translate" else language
+    return {
+        "text": joined_text(kept, written),
+        "segments": kept,
+        "warnings": [*model.warnings, *doubts],
+    }
 
 
 def _start(
-    model: LoadedModel, samples: Samples, language: str | None, config: Mapping[str, Any]
-) -> tuple[Any, Any]:
-    started: tuple[Any, Any] = model.model.transcribe(
-        samples,
+    model: LoadedModel,
+    samples: Samples,
+    spans: Spans,
+    language: str | None,
+    config: Mapping[str, Any],
+) -> tuple[Iterable[Any], Any]:
+    """Start on what is spoken; segments come one by one, in the time of `samples`."""
+    pieces, info = model.model.transcribe(
+        only_speech(samples, spans),
         language=language,
+        task=config["task"],
         beam_size=config["beam_size"],
+        temperature=config["temperatures"],
         word_timestamps=config["word_timestamps"],
         initial_prompt=config["prompt"],
-        vad_filter=True,
-        vad_parameters=_SPEECH,
+        hotwords=config["hotwords"],
         # One wrong or looping sentence must not spoil all that follow.
         condition_on_previous_text=False,
     )
-    return started
+    return restore_speech_timestamps(pieces, spans, SAMPLE_RATE), info
 
 
-def _check_language(model: LoadedModel, language: str | None) -> None:
+def _check_wishes(model: LoadedModel, language: str | None, task: str) -> None:
     if language is not None and not model.knows(language):
         known = "only English" if not model.is_multilingual else "other languages"
         raise TaskFailed(
             "unsupported_language",
             f"The model {model.name} doesn't know the language '{language}', {known}. Choose "
             f"another model, such as base or large-v3, or leave the language out.",
+        )
+    if task == "translate" and not model.is_multilingual:
+        raise TaskFailed(
+            "unsupported_task",
+            f"The model {model.name} knows only English and can't translate. Choose one that "
+            f"knows more languages, such as base or large-v3.",
         )

@@ -20,16 +20,18 @@ class Segments:
 
     def __init__(self, duration: float) -> None:
         self.found: list[dict[str, Any]] = []
-        self._duration = duration
+        self._duration = self._latest = duration
         self._earliest = 0.0
 
-    def add(self, segment: Segment, offset: float) -> None:
+    def add(self, segment: Segment, offset: float, latest: float) -> None:
         """Take one segment.
 
         Args:
             segment: As faster-whisper gives it.
             offset: Seconds to add to its times.
+            latest: Seconds until which somebody speaks; what seems to end later ends there.
         """
+        self._latest = min(latest, self._duration)
         text = segment.text.strip()
         if not text:
             return
@@ -40,15 +42,12 @@ class Segments:
             "end": end,
             "text": text,
             "confidence": _probability(math.exp(min(0.0, segment.avg_logprob))),
+            "no_speech_probability": _probability(segment.no_speech_prob),
+            "compression_ratio": round(float(segment.compression_ratio), 3),
         }
         if segment.words is not None:
             result["words"] = self._words(segment.words, offset, start)
         self.found.append(result)
-
-    def text(self, language: str | None) -> str:
-        """Return all segments' text, joined as the language is written."""
-        separator = "" if language in _UNSPACED_LANGUAGES else " "
-        return separator.join(segment["text"] for segment in self.found)
 
     def _words(self, words: list[Word], offset: float, earliest: float) -> list[dict[str, Any]]:
         placed = []
@@ -71,9 +70,15 @@ class Segments:
     def _place(
         self, start: float, end: float, offset: float, earliest: float
     ) -> tuple[float, float]:
-        placed_start = min(max(round(float(start) + offset, 3), earliest), self._duration)
-        placed_end = min(max(round(float(end) + offset, 3), placed_start), self._duration)
+        placed_start = min(max(round(float(start) + offset, 3), earliest), self._latest)
+        placed_end = min(max(round(float(end) + offset, 3), placed_start), self._latest)
         return placed_start, placed_end
+
+
+def joined_text(segments: list[dict[str, Any]], language: str | None) -> str:
+    """Return all segments' text, joined as the language is written."""
+    separator = "" if language in _UNSPACED_LANGUAGES else " "
+    return separator.join(segment["text"] for segment in segments)
 
 
 def _probability(value: float) -> float:

@@ -1,0 +1,144 @@
+"""What is known of the job besides its words: engines, audio, language, warnings."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chunks import Part
+
+_ORDER = ("prepare", "language", "transcribe", "align", "diarize")
+"""Stages whose outputs the merger knows, in the order in which they worked."""
+
+_AUDIO_FACTS = ("channels", "sample_rate", "codec", "container")
+
+Outputs = dict[str, list[Part]]
+Warnings = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class SpokenLanguage:
+    """The language of a transcript.
+
+    Attributes:
+        language: Its code; None if no chunk told one.
+        confidence: From 0 to 1; None if it was not detected.
+        warnings: What the user should know.
+    """
+
+    language: str | None
+    confidence: float | None = None
+    warnings: Warnings = field(default_factory=list)
+
+
+def spoken_language(parts: list[Part]) -> SpokenLanguage:
+    """Return the language in which most of the recording is spoken.
+
+    Args:
+        parts: Of the stage `transcribe`.
+    """
+    told = [part for part in parts if part.output.get("language") is not None]
+    if not told:
+        return SpokenLanguage(None)
+    seconds: Counter[str] = Counter()
+    for part in told:
+        spans = part.output.get("segments", [])
+        seconds[part.output["language"]] += sum(span["end"] - span["start"] for span in spans)
+    language = max(seconds, key=lambda code: seconds[code])
+    confidences = [
+        part.output["language_confidence"]
+        for part in told
+        if part.output["language"] == language
+        and part.output.get("language_confidence") is not None
+    ]
+    confidence = round(sum(confidences) / len(confidences), 4) if confidences else None
+    return SpokenLanguage(language, confidence, _several(seconds, language))
+
+
+def gather_warnings(outputs: Outputs, further: Iterable[str | dict[str, Any]]) -> Warnings:
+    """Return all stages' warnings, each once, those with times at the recording's times.
+
+    Args:
+        outputs: Of all stages.
+        further: Warnings of others; a plain sentence tells of a stage that failed.
+    """
+    found = [
+        moved
+        for name in _in_order(outputs)
+        for part in outputs[name]
+        for warning in part.output.get("warnings", [])
+        if (moved := _moved(warning, part)) is not None
+    ]
+    for warning in further:
+        if isinstance(warning, str):
+            found.append({"code": "stage_failed", "message": warning})
+        else:
+            found.append(dict(warning))
+    # Chunks of one recording have much to say in common.
+    return list({json.dumps(warning, sort_keys=True): warning for warning in found}.values())
+
+
+def describe(
+    outputs: Outputs, prepared: dict[str, Any], own_id: str, own_version: str, warnings: Warnings
+) -> dict[str, Any]:
+    """Return the transcript's `metadata`.
+
+    Args:
+        outputs: Of all stages.
+        prepared: The output of the stage `prepare`, if there is one.
+        own_id: This engine's id.
+        own_version: Its version.
+        warnings: As `gather_warnings` returns them.
+    """
+    described = [
+        engine for name in _in_order(outputs) if (engine := _engine(outputs[name])) is not None
+    ]
+    described.append({"id": own_id, "version": own_version})
+    metadata: dict[str, Any] = {
+        "pipeline": [engine["id"] for engine in described],
+        "engines": {
+            engine["id"]: {name: value for name, value in engine.items() if name != "id"}
+            for engine in described
+        },
+        "warnings": warnings,
+    }
+    audio = {name: prepared[name] for name in _AUDIO_FACTS if name in prepared}
+    if audio:
+        metadata["audio"] = {**audio, **prepared.get("audio", {})}
+    return metadata
+
+
+def _in_order(outputs: Outputs) -> list[str]:
+    known = [name for name in _ORDER if name in outputs]
+    return [*known, *(name for name in outputs if name not in _ORDER)]
+
+
+def _engine(parts: list[Part]) -> dict[str, Any] | None:
+    return next((part.output["engine"] for part in parts if "engine" in part.output), None)
+
+
+def _several(seconds: Counter[str], language: str) -> Warnings:
+    if len(seconds) == 1:
+        return []
+    listed = ", ".join(f"{code} ({seconds[code]:.0f} s)" for code, _ in seconds.most_common())
+    return [
+        {
+            "code": "several_languages",
+            "message": (
+                f"Parts of the recording were taken for different languages: {listed}. The "
+                f"transcript says {language}. Name the language in the request if it is only one."
+            ),
+        }
+    ]
+
+
+def _moved(warning: dict[str, Any], part: Part) -> dict[str, Any] | None:
+    """Return a warning in the recording's time; None if another chunk tells of that time."""
+    if not isinstance(warning.get("start"), int | float) or "end" not in warning:
+        return warning
+    times = {name: round(warning[name] + part.offset, 3) for name in ("start", "end")}
+    channel = {} if part.channel is None else {"channel": part.channel}
+    return {**warning, **times, **channel} if part.holds(times) else None

@@ -1,0 +1,65 @@
+"""Takes segments apart and keeps their text as it was written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_UNSPACED_LANGUAGES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
+"""Languages that are written without a space between words and sentences."""
+
+
+def separator_of(language: str | None) -> str:
+    """Return what stands between two segments of a language."""
+    return "" if language in _UNSPACED_LANGUAGES else " "
+
+
+def words_of(segment: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a segment's words; none if they aren't known."""
+    words: list[dict[str, Any]] = segment.get("words") or []
+    return words
+
+
+def cut_segment(
+    segment: dict[str, Any], first: int, last: int, separator: str
+) -> dict[str, Any] | None:
+    """Return a segment with some of its words.
+
+    Args:
+        segment: A segment that has words.
+        first: Number of the first word that stays.
+        last: Number of the word behind the last one.
+        separator: What stands between words, if the text doesn't tell.
+
+    Returns:
+        The segment itself if all words stay, None if none does.
+    """
+    words = words_of(segment)
+    first, last = max(first, 0), min(last, len(words))
+    if (first, last) == (0, len(words)):
+        return segment
+    kept = words[first:last]
+    if not kept:
+        return None
+    return {
+        **segment,
+        "start": kept[0]["start"] if first else segment["start"],
+        "end": kept[-1]["end"] if last < len(words) else segment["end"],
+        "text": _text(segment, first, last, separator),
+        "words": kept,
+    }
+
+
+def _text(segment: dict[str, Any], first: int, last: int, separator: str) -> str:
+    """Return what the segment's text says from one word to another, marks and spaces included."""
+    text, words = str(segment["text"]), [str(word["text"]) for word in words_of(segment)]
+    begins, ends, position = 0, len(text), 0
+    for number, word in enumerate(words):
+        found = text.find(word, position)
+        if found < 0:
+            return separator.join(words[first:last])
+        position = found + len(word)
+        if number == first:
+            begins = found
+        if number == last - 1:
+            ends = position
+    return text[begins:ends].strip()
