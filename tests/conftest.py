@@ -25,6 +25,11 @@ SPEECH = REPOSITORY.parent / "shared" / "speech"
 """Recordings to measure with; not part of the repository."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make fuzz` ask for more than `make test` has the time for."""
+    parser.addoption("--fuzz-cases", type=int, default=24, help="damaged recordings to try")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _shared_servers() -> Iterator[None]:
     """Stop, at the end of the run, the servers that all tests shared."""

@@ -18,7 +18,7 @@ _MEANINGFUL = (
 
 def seeded(seed: int) -> Random:
     """Return a source of damage that does the same each time."""
-    return Random(seed)  # noqa: S311 - no secret is made of it
+    return Random(seed)
 
 
 def damage(data: bytes, random: Random, *, most: int = 4) -> bytes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from openapi_spec_validator import validate
 
 from dalston.common.errors import DalstonError, RequestError
 from dalston.gateway.errors import envelope
+from dalston.gateway.services.outcomes import JobError
 from tests.bad_input import forms
 from tests.bad_input.traces import nothing_left_by
 from tests.bad_input.wire import Answer, ask, assert_refused, head
@@ -29,6 +32,20 @@ ROUTES = {
     ("post", TRANSCRIPTIONS),
     ("get", JOB),
     ("delete", JOB),
+    ("post", f"{JOB}/cancel"),
+    ("post", f"{JOB}/retry"),
+    ("post", f"{JOB}/rerun"),
+    ("get", f"{JOB}/versions"),
+    ("get", f"{JOB}/export/{{format}}"),
+    ("post", "/v1/audio/translations"),
+    ("get", "/v1/models"),
+    ("get", "/v1/models/{model_name}"),
+}
+SUBMISSIONS = {TRANSCRIPTIONS, "/v1/audio/translations"}
+FOREIGN_SHAPES = SUBMISSIONS | {
+    "/v1/models",
+    "/v1/models/{model_name}",
+    f"{JOB}/export/{{format}}",
 }
 LEAKS = re.compile(
     r"Traceback|\.py\b|site-packages|sqlite|SELECT|/tmp|msgspec|Error\(", re.IGNORECASE
@@ -73,7 +90,8 @@ def errors_of(kind: type[DalstonError]) -> Iterator[type[DalstonError]]:
 
 
 def test_every_kind_of_error_has_a_code_and_a_type_of_its_own() -> None:
-    kinds = list(errors_of(DalstonError))
+    # Those of a job that somebody waits for bring that job's own code.
+    kinds = [kind for kind in errors_of(DalstonError) if not issubclass(kind, JobError)]
     assert len({kind.code for kind in kinds}) == len(kinds)
     for kind in kinds:
         body = envelope(kind("Do this instead.", param="file"), "req_1")
@@ -138,8 +156,8 @@ def test_what_nobody_foresaw_is_answered_without_a_word_about_the_inside(silence
     ):
         job_id = stack.submit(silence)
         stack.ended(job_id)
-        for path in Path(folder, "objects", "jobs", job_id).rglob("*.json"):
-            path.write_bytes(b"{ no JSON, because of a broken disk")
+        with closing(sqlite3.connect(Path(folder, "dalston.db"))) as database, database:
+            database.execute("UPDATE tasks SET output = '{ no JSON, because of a broken disk'")
 
         answer = get(stack, f"{TRANSCRIPTIONS}/{job_id}")
 
@@ -170,10 +188,10 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def shapes(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield status and schema of each answer that has a body."""
+    """Yield status and schema of each answer that has a body of JSON."""
     for status, response in operation["responses"].items():
-        if content := response.get("content"):
-            yield status, content["application/json"]["schema"]
+        if content := response.get("content", {}).get("application/json"):
+            yield status, content["schema"]
 
 
 def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
@@ -191,8 +209,13 @@ def test_the_documentation_is_valid_and_lists_all_routes(document: dict[str, Any
 def test_every_documented_shape_has_examples_that_fit_it(document: dict[str, Any]) -> None:
     for method, path, operation in operations(document):
         found = dict(shapes(operation))
-        assert [status for status in found if status.startswith("2")] or method == "delete"
+        successes = [status for status in operation["responses"] if status.startswith("2")]
+        assert successes or method == "delete"
         for status, schema in found.items():
+            if "$ref" not in schema:
+                # As OpenAI's clients or a file's format want it: tested with those.
+                assert path in FOREIGN_SHAPES, path
+                continue
             named = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
             examples = named.get("examples") or [
                 {name: field["examples"][0] for name, field in named["properties"].items()}
@@ -206,7 +229,8 @@ def test_every_documented_error_is_the_envelope(document: dict[str, Any]) -> Non
     for method, path, operation in operations(document):
         found = dict(shapes(operation))
         assert "default" in found, f"{method} {path} may fail too"
-        assert "422" not in found, "wrong parameters are answered with 400"
+        if path not in SUBMISSIONS:
+            assert "422" not in found, "wrong parameters are answered with 400"
         for status, schema in found.items():
             if not status.startswith("2") and path != "/health/ready":
                 assert schema == {"$ref": "#/components/schemas/Envelope"}, f"{path} {status}"

@@ -144,7 +144,7 @@ def test_10_httpx_gets_to_read_the_refusal(strict: Stack, large_file: Path, chun
         pytest.param(
             head("/health", f"Content-Length: {MAX_UPLOAD_BYTES}", method="PUT"), id="405"
         ),
-        pytest.param(announced(5) + b"Content-Length: 6\r\n\r\n", id="400"),
+        pytest.param(announced(5, "Content-Length: 6"), id="400"),
         pytest.param(head(TRANSCRIPTIONS, "X: " + 1_000_000 * "x"), id="431"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Forms that are refused: cases 6 to 8, 16 to 23 and 26."""
+"""Forms that are refused: cases 6 to 8, 16 to 23 and 26 to 28."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_26_an_unknown_pipeline_is_refused_with_those_that_are_known(
     with nothing_left_by(strict):
         answer = ask(strict.url, forms.submission(forms.form(*parts)))
         error = assert_refused(answer, 400, "unknown_pipeline", param="pipeline")
-        assert "default, stub" in error["message"]
+        assert "default, speakers, stub" in error["message"]
 
 
 @pytest.mark.parametrize("file_first", [True, False])
@@ -235,6 +235,26 @@ def test_26_an_unknown_language_is_refused_with_those_that_are_known(
         answer = ask(strict.url, forms.submission(forms.form(*parts)))
         error = assert_refused(answer, 400, "unsupported_language", param="language")
         assert "de, el, en" in error["message"]
+
+
+@pytest.mark.parametrize("name", ["retention_days", "deadline_seconds", "num_speakers"])
+@pytest.mark.parametrize("value", [b"NaN", b"nan", b"1e999", b"-1", b"Infinity", b"0x10", b"1_0"])
+def test_27_a_number_that_is_none_or_of_no_use_is_refused(
+    strict: Stack, name: str, value: bytes
+) -> None:
+    parts = [forms.text("pipeline", b"default"), forms.text(name, value), forms.file()]
+    with nothing_left_by(strict):
+        answer = ask(strict.url, forms.submission(forms.form(*parts)))
+        assert_refused(answer, 400, "invalid_parameter", param=name)
+
+
+@pytest.mark.parametrize("name", ["hotwords", "temperatures"])
+def test_28_ten_thousand_terms_are_refused(strict: Stack, name: str) -> None:
+    terms = ",".join(["0"] * 10_000).encode()
+    parts = [forms.text("pipeline", b"default"), forms.text(name, terms), forms.file()]
+    with nothing_left_by(strict):
+        answer = ask(strict.url, forms.submission(forms.form(*parts)))
+        assert_refused(answer, 400, "invalid_parameter", param=name)
 
 
 def test_38_an_unknown_parameter_of_the_address_is_refused(strict: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Jobs that are asked for in ways that can't be answered: cases 4, 5, 22 and 37."""
+"""Jobs that are asked for in ways that can't be answered: cases 4, 5, 22, 29 and 37."""
 
 from __future__ import annotations
 
@@ -144,3 +144,21 @@ def test_37_a_cursor_of_a_deleted_job_still_continues_the_list(strict_anywhere: 
         TRANSCRIPTIONS, params={"limit": "1", "cursor": first["next_cursor"]}
     )
     assert [job["id"] for job in rest.json()["jobs"]] == job_ids(strict_anywhere)[:1]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"[" * 10_000 + b"]" * 10_000, 400, "malformed_body"),
+        (b'{"from_stage":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001, 400, "malformed_body"),
+        (b'{"options":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001, 400, "malformed_body"),
+        (b'{"from_stage":NaN}', 400, "malformed_body"),
+        (b'{"from_stage":"' + b"x" * 5_000_000 + b'"}', 413, "file_too_large"),
+    ],
+)
+def test_29_json_that_is_deep_or_long_is_refused(
+    strict: Stack, body: bytes, status: int, code: str
+) -> None:
+    headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+    request = head(f"{TRANSCRIPTIONS}/job_000000000000/rerun", *headers) + body
+    assert_refused(ask(strict.url, request), status, code)

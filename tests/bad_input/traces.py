@@ -56,5 +56,5 @@ def nothing_left_by(stack: Stack) -> Iterator[None]:
     """Check that what happens inside leaves no trace, and a server that is alive."""
     before = traces(stack)
     yield
-    until(lambda: traces(stack) == before, "everything to be as it was before", 5)
+    until(lambda: traces(stack) == before, "everything to be as it was before")
     assert stack.client.get("/health").json() == {"status": "ok"}

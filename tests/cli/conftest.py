@@ -1,4 +1,4 @@
-"""Calls of `dalston transcribe` as a shell makes them, on a data folder of the test's own."""
+"""Calls of `dalston transcribe` and others as a shell makes them, on a test's own data folder."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Finished:
 
 
 class Call:
-    """One running `dalston transcribe`."""
+    """One running command."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dalston", "transcribe", *arguments],
+            [sys.executable, "-m", "dalston", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -53,7 +53,7 @@ class Call:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def end(self, seconds: float = 60) -> Finished:
+    def end(self, seconds: float = 240) -> Finished:
         """Wait for its end."""
         out, err = self.process.communicate(timeout=seconds)
         return Finished(self.process.returncode, out, err)
@@ -65,11 +65,12 @@ class Shell:
 
     data_dir: Path
     environment: dict[str, str]
+    command: str = "transcribe"
     calls: list[Call] = field(default_factory=list)
 
     def begin(self, *arguments: str | Path, **changes: str) -> Call:
         """Start a call; `changes` are variables of its environment."""
-        given = [*map(str, arguments), "--data-dir", str(self.data_dir)]
+        given = [self.command, *map(str, arguments), "--data-dir", str(self.data_dir)]
         call = Call(given, self.environment | changes)
         self.calls.append(call)
         return call
@@ -149,7 +150,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         url = httpx.Response(200, content=announced.read_bytes()).json()["url"]
         yield Served(Shell(data_dir, settings(gate)), gate, url, process)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture

@@ -59,7 +59,13 @@ def test_a_profile_turns_the_others_on() -> None:
         by_profile.setdefault(profile, set()).add(name)
     assert by_profile == {
         "local-s3": {"seaweedfs"},
-        "speech": {"engine-audio-prepare", "engine-faster-whisper", "engine-transcript-merger"},
+        "speech": {
+            "engine-audio-prepare",
+            "engine-faster-whisper",
+            "engine-ge2e-speakers",
+            "engine-pocketsphinx",
+            "engine-transcript-merger",
+        },
     }
 
 
@@ -95,6 +101,13 @@ def test_gateway_and_orchestrator_get_all_parts(name: str) -> None:
     assert set(environment) >= {*SHARED, "DATABASE_URL"}
     assert environment["DATABASE_URL"].startswith("postgresql://dalston:$")
     assert environment["DATABASE_URL"].endswith("@postgres:5432/dalston")
+
+
+def test_without_keys_the_gateway_starts_only_as_long_as_it_is_published_on_loopback() -> None:
+    gateway = SERVICES["gateway"]
+    address = gateway["environment"]["DALSTON_PUBLISHED_ADDRESS"]
+    assert address == "${GATEWAY_ADDRESS:-127.0.0.1}"
+    assert gateway["ports"][0].startswith(f"{address}:")
 
 
 @pytest.mark.parametrize("name", ENGINE_SERVICES)

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
-from dalston.common.messages import Attempt, QueueEntry, decode_entry
-from dalston.common.models import Failure, new_attempt_token, new_job_id, new_task_id
+from dalston.common.messages import Attempt, JobUpdated, QueueEntry, decode_entry, encode
+from dalston.common.models import Failure, JobStatus, new_attempt_token, new_job_id, new_task_id
 from dalston.common.queue import (
     LEASE_SECONDS,
     EngineInstance,
     LeaseState,
     LeaseUpdate,
+    Offer,
     Outcome,
     Published,
     Renewal,
     TaskQueue,
+    Told,
 )
-from dalston.common.redis import STEADY, connect, job_tasks_key, lease_key, queue_key
+from dalston.common.redis import (
+    STEADY,
+    backlog_key,
+    connect,
+    job_channel,
+    job_tasks_key,
+    lease_key,
+    queue_key,
+)
 from tests.support.deployment import Deployment
 
 ENGINE = "some-engine"
@@ -213,3 +224,165 @@ async def test_live_instances_are_those_that_said_so_lately(queue: TaskQueue) ->
     assert await queue.instances([ENGINE, "other"]) == {ENGINE: [one], "other": []}
     await queue.leave(ENGINE, "one")
     assert await queue.instances([ENGINE]) == {ENGINE: []}
+
+
+async def test_taking_drops_stale_entries_and_claims_the_rest_in_order(queue: TaskQueue) -> None:
+    entries = [new_entry() for _ in range(5)]
+    await queue.publish(ENGINE, 9, entries)
+    stale = [entries[0], entries[2]]
+    holders = [attempt_at(entry) for entry in stale]
+    for holder in holders:
+        await queue.claim(holder)
+    tokens = [new_attempt_token() for _ in range(9)]
+
+    taken = await queue.take(ENGINE, "engine-2", tokens)
+
+    claimed = [entries[1], entries[3], entries[4]]
+    assert [decode_entry(raw) for raw, _ in taken] == claimed
+    assert [token for _, token in taken] == tokens[:3]
+    leases = await queue.leases([entry.task_id for entry in entries])
+    for entry, token in zip(claimed, tokens[:3], strict=True):
+        lease = leases[entry.task_id]
+        assert (lease.hand_out, lease.token, lease.instance) == (1, token, "engine-2")
+        assert lease.state is LeaseState.PREFETCH
+        assert 0 < await queue.redis.pttl(lease_key(entry.task_id)) <= 1000 * LEASE_SECONDS
+    assert [leases[entry.task_id].token for entry in stale] == [one.token for one in holders]
+    assert await queue.redis.llen(queue_key(ENGINE)) == 0
+
+
+async def test_no_more_is_taken_than_there_are_tokens(queue: TaskQueue) -> None:
+    entries = [new_entry() for _ in range(4)]
+    await queue.publish(ENGINE, 9, entries)
+    first = await queue.pop(ENGINE, 1)
+
+    taken = await queue.take(ENGINE, "engine-2", ["a", "b"], first)
+
+    assert [decode_entry(raw) for raw, _ in taken] == entries[:2]
+    assert await queue.redis.llen(queue_key(ENGINE)) == 2
+    assert await queue.take(ENGINE, "engine-2", []) == []
+
+
+async def test_an_entry_that_can_not_be_read_is_taken_without_a_lease(queue: TaskQueue) -> None:
+    known, newer = new_entry(), msgspec.structs.replace(new_entry(), v=99)
+    await queue.publish(ENGINE, 9, [newer, known])
+    await queue.redis.rpush(queue_key(ENGINE), b"no JSON")
+
+    assert await queue.take(ENGINE, "engine-2", ["a", "b"]) == [(b"no JSON", None)]
+    assert await queue.take(ENGINE, "engine-2", ["a", "b"]) == [(encode(newer), None)]
+    assert await queue.leases([newer.task_id]) == {}
+    assert await queue.take(ENGINE, "engine-2", ["a", "b"]) == [(encode(known), "a")]
+
+
+async def test_a_later_hand_out_is_taken_from_whoever_holds_the_earlier(queue: TaskQueue) -> None:
+    first = new_entry(hand_out=1)
+    again = new_entry(hand_out=2, task_id=first.task_id)
+    ours = attempt_at(first)
+    await queue.claim(ours)
+    await queue.publish(ENGINE, 9, [again])
+
+    assert await queue.take(ENGINE, "engine-2", ["a"]) == [(encode(again), "a")]
+    assert await queue.renew([LeaseUpdate(ours, LeaseState.RUNNING)]) == [Renewal.CLOSED]
+
+
+async def test_an_unreadable_claim_goes_behind_all_others(queue: TaskQueue) -> None:
+    entries = [new_entry(), new_entry()]
+    await queue.publish(ENGINE, 9, entries)
+    [(raw, token)] = await queue.take(ENGINE, "engine-2", ["a"])
+    assert token == "a"
+    attempt = msgspec.structs.replace(attempt_at(entries[0]), token=token)
+
+    await queue.hand_back(attempt, raw, ENGINE, behind=True)
+
+    assert [decode_entry(await queue.pop(ENGINE, 1) or b"") for _ in entries] == entries[::-1]
+
+
+async def test_a_renewal_that_was_under_way_does_not_undo_an_outcome(queue: TaskQueue) -> None:
+    attempt = attempt_at(new_entry())
+    await queue.claim(attempt)
+    done = LeaseUpdate(attempt, LeaseState.DONE, outcome=Outcome())
+    await queue.renew([done])
+
+    assert await queue.renew([LeaseUpdate(attempt, LeaseState.RUNNING)]) == [Renewal.KEPT]
+
+    lease = (await queue.leases([attempt.task_id]))[attempt.task_id]
+    assert (lease.state, lease.outcome) == (LeaseState.DONE, Outcome())
+
+
+async def test_a_full_queue_marks_a_backlog_until_all_of_it_was_taken(queue: TaskQueue) -> None:
+    entries = [new_entry() for _ in range(3)]
+    assert await queue.backlogged([ENGINE, "other"]) == set()
+
+    await queue.publish(ENGINE, 2, entries)
+    assert await queue.backlogged([ENGINE, "other"]) == {ENGINE}
+    assert 0 < await queue.redis.ttl(backlog_key(ENGINE)) <= 60
+
+    await queue.publish(ENGINE, 9, entries[:1])
+    assert await queue.backlogged([ENGINE]) == {ENGINE}, "others may wait behind these"
+    await queue.publish(ENGINE, 2, entries, complete=True)
+    assert await queue.backlogged([ENGINE]) == {ENGINE}, "one of them still waits"
+    await queue.publish(ENGINE, 9, entries, complete=True)
+    assert await queue.backlogged([ENGINE]) == set()
+
+
+async def test_no_ready_task_is_no_backlog(queue: TaskQueue) -> None:
+    await queue.publish(ENGINE, 0, [new_entry()])
+    assert await queue.publish(ENGINE, 0, [], complete=True) == []
+    assert await queue.backlogged([ENGINE]) == set()
+
+
+async def test_everything_that_follows_a_commit_is_told_in_one_round_trip(
+    queue: TaskQueue, deployment: Deployment
+) -> None:
+    ended, waiting = new_entry(), new_entry()
+    attempt = attempt_at(ended)
+    await queue.publish(ENGINE, 9, [ended])
+    await queue.take(ENGINE, attempt.instance, [attempt.token])
+    with deployment.redis() as client, client.pubsub() as listener:
+        listener.subscribe(job_channel(ended.job_id))
+        assert listener.get_message(timeout=5)
+        # A server that has been restarted knows no script: it learns them on the way.
+        client.script_flush()
+
+        told = await queue.tell(
+            close=[(ended.task_id, 1, attempt.token)],
+            offers=[Offer(ENGINE, 1, [waiting, new_entry()]), ("other", 1, [new_entry()])],
+            updates=[JobUpdated(ended.job_id, JobStatus.COMPLETED)],
+            forget=[ended.job_id],
+            check=[ENGINE, "other"],
+        )
+
+        heard = listener.get_message(ignore_subscribe_messages=True, timeout=5)
+    assert told.published == [[Published.PUSHED, Published.FULL], [Published.PUSHED]]
+    assert told.backlogged == {ENGINE}
+    assert heard is not None
+    assert b"job.updated" in heard["data"]
+    assert await queue.renew([LeaseUpdate(attempt, LeaseState.RUNNING)]) == [Renewal.CLOSED]
+    assert not await queue.redis.exists(job_tasks_key(ended.job_id))
+    assert await queue.redis.smembers(job_tasks_key(waiting.job_id)) == {waiting.task_id.encode()}
+    assert await queue.tell() == Told([], set())
+
+
+async def test_what_comes_first_in_fair_order_goes_in_front(queue: TaskQueue) -> None:
+    first, *others = [new_entry() for _ in range(4)]
+    await queue.publish(ENGINE, 3, others)
+    answers = await queue.publish(ENGINE, 3, [first, *others])
+
+    assert answers == [
+        Published.PUSHED,
+        Published.QUEUED,
+        Published.QUEUED,
+        Published.FULL,
+    ]
+    popped = [await queue.pop(ENGINE, 1) for _ in range(3)]
+    assert [decode_entry(raw or b"") for raw in popped] == [first, *others[:2]]
+    assert await queue.pop(ENGINE, 0.01) is None
+    assert await queue.backlogged([ENGINE]) == {ENGINE}
+
+
+async def test_what_is_in_the_queue_and_not_offered_keeps_its_place(queue: TaskQueue) -> None:
+    other, second, first = [new_entry() for _ in range(3)]
+    await queue.publish(ENGINE, 3, [other, second])
+    await queue.publish(ENGINE, 3, [first, second])
+
+    popped = [await queue.pop(ENGINE, 1) for _ in range(3)]
+    assert [decode_entry(raw or b"") for raw in popped] == [other, first, second]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from alembic import command
@@ -14,6 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dalston.common.errors import SchemaVersionError
@@ -21,7 +25,11 @@ from dalston.db.migrate import alembic_config, migrate
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.db.session import Database
 from dalston.db.tables import metadata
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, embedded
+from tests.support.distributed import distributed
+from tests.support.schema import Described, contents, describe, fill
+
+Result = TypeVar("Result")
 
 
 @pytest.fixture
@@ -31,28 +39,92 @@ async def database(deployment: Deployment) -> AsyncIterator[Database]:
     await database.close()
 
 
+async def on(url: URL, call: Callable[[Connection], Result]) -> Result:
+    """Look at a database without the code that is tested."""
+    engine = create_async_engine(url)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(call)
+    finally:
+        await engine.dispose()
+
+
 def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     return list(compare_metadata(context, metadata))
+
+
+def revisions(database: Database) -> list[str]:
+    """Return all revisions, the first one first."""
+    scripts = ScriptDirectory.from_config(alembic_config(database.url))
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
+async def move(database: Database, call: Callable[..., None], revision: str) -> None:
+    await asyncio.to_thread(call, alembic_config(database.url), revision)
 
 
 async def test_migrations_lead_to_the_declared_tables(database: Database) -> None:
     assert await migrate(database)
     assert not await migrate(database)
 
-    engine = create_async_engine(database.url)
-    async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
-    await engine.dispose()
+    assert await on(database.url, differences) == []
 
 
-async def test_down_and_up_again(database: Database) -> None:
-    await migrate(database)
-    config = alembic_config(database.url)
-    await asyncio.to_thread(command.downgrade, config, "base")
+async def test_up_down_and_up_again_on_filled_tables(database: Database) -> None:
+    """Each step finds rows in every table, of the revision before; what has a place keeps it."""
+    there: dict[str, list[dict[str, object]]] = {}
+    for number, revision in enumerate(revisions(database)):
+        await move(database, command.upgrade, revision)
+        await keeps(database, there)
+        await on(database.url, partial(fill, seed=number))
+        there = await on(database.url, contents)
+        assert set(there) >= {"jobs", "tasks", "task_edges", "history"}
+        assert all(rows for rows in there.values())
+
+    for revision in [*reversed(revisions(database)[:-1]), "base"]:
+        await move(database, command.downgrade, revision)
+        left = await on(database.url, contents)
+        await keeps(database, {name: rows for name, rows in there.items() if name in left})
+        there = left
+    assert there == {}
     assert await database.revision() is None
+
     assert await migrate(database)
     await database.require_schema()
+    assert await on(database.url, differences) == []
+    await on(database.url, partial(fill, seed=0))
+
+
+async def keeps(database: Database, before: dict[str, list[dict[str, object]]]) -> None:
+    """Find out whether every row of before is there, with the values that still have a column."""
+    now = await on(database.url, contents)
+    for name, rows in before.items():
+        assert len(now[name]) == len(rows), name
+        for old, new in zip(rows, now[name], strict=True):
+            assert {column: old[column] for column in old.keys() & new.keys()} == {
+                column: new[column] for column in old.keys() & new.keys()
+            }
+
+
+def test_both_databases_have_the_same_tables() -> None:
+    found: dict[str, dict[str, Described]] = {}
+    for open_parts in (embedded, distributed):
+        with (
+            tempfile.TemporaryDirectory(prefix="dalston-") as folder,
+            open_parts(Path(folder)) as parts,
+        ):
+            found[parts.name] = asyncio.run(described(parts.database_url))
+
+    assert set(found["embedded"]) == {*metadata.tables}
+    assert found["embedded"] == found["distributed"]
+
+
+async def described(url: str) -> dict[str, Described]:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+    return await on(database.url, describe)
 
 
 def test_the_code_is_written_for_the_newest_migration(deployment: Deployment) -> None:
@@ -64,8 +136,8 @@ async def test_another_schema_is_refused_with_the_command_to_run(database: Datab
     with pytest.raises(SchemaVersionError, match="Run: dalston migrate"):
         await database.require_schema()
     await migrate(database)
-    async with database.write() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    newer = text("UPDATE alembic_version SET version_num = '9999'")
+    await on(database.url, lambda connection: connection.execute(newer))
     with pytest.raises(SchemaVersionError, match="from a newer version"):
         await database.require_schema()
     with pytest.raises(SchemaVersionError, match="from a newer version"):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from dalston.common.errors import ObjectMissingError
-from dalston.common.storage import ObjectStore
+from dalston.common.storage import BUCKET_PART_BYTES, FOLDER_PART_BYTES, ObjectStore
 from tests.support.deployment import Deployment
 
 
@@ -23,9 +26,23 @@ async def pieces(*data: bytes) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def broken_pieces() -> AsyncIterator[bytes]:
-    yield b"x" * 20_000_000
+async def broken_pieces(size: int) -> AsyncIterator[bytes]:
+    yield b"x" * size
     raise ConnectionResetError("the client has gone away")
+
+
+async def entity_tag(deployment: Deployment, path: str) -> str:
+    """Return what S3 knows an object by: with a dash, if it was written in parts."""
+    settings = deployment.store_settings
+    client = S3Store(
+        settings.bucket,
+        region=settings.region,
+        endpoint=settings.endpoint_url,
+        access_key_id=settings.access_key_id,
+        secret_access_key=settings.secret_access_key,
+        client_options={"allow_http": True},
+    )
+    return str((await obstore.head_async(client, path))["e_tag"])
 
 
 async def test_objects_are_written_read_listed_copied_and_deleted(
@@ -53,11 +70,51 @@ async def test_objects_are_written_read_listed_copied_and_deleted(
     assert await store.list("jobs/b") == ["jobs/b/one.json"]
 
 
-async def test_an_interrupted_stream_leaves_nothing(
+@pytest.mark.parametrize("part_bytes", [FOLDER_PART_BYTES, BUCKET_PART_BYTES])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+async def test_a_stream_is_whole_wherever_a_part_ends(
+    store: ObjectStore, part_bytes: int, more: int
+) -> None:
+    data = bytes(range(256)) * (part_bytes // 256 + 1)
+    data = data[: part_bytes + more]
+    cuts = (0, 1, 300_000, 300_001, len(data) - 1, len(data))
+    await store.put_stream(
+        "jobs/a/original.wav", pieces(*(data[a:b] for a, b in itertools.pairwise(cuts)))
+    )
+    assert await store.get("jobs/a/original.wav") == data
+
+
+async def test_a_stream_of_nothing_is_an_empty_object(store: ObjectStore) -> None:
+    await store.put_stream("jobs/a/original.wav", pieces())
+    assert await store.get("jobs/a/original.wav") == b""
+
+
+async def test_a_small_stream_is_written_at_once_and_a_large_one_in_parts(
     store: ObjectStore, deployment: Deployment
 ) -> None:
+    if deployment.store_settings.bucket is None:
+        # In a folder only the time that it takes tells them apart.
+        return
+    await store.put_stream("jobs/a/small.wav", pieces(b"1" * 50_000, b"2" * 50_000))
+    await store.put_stream("jobs/a/large.wav", pieces(b"1" * BUCKET_PART_BYTES, b"2"))
+    assert "-" not in await entity_tag(deployment, "jobs/a/small.wav")
+    assert "-" in await entity_tag(deployment, "jobs/a/large.wav")
+
+
+@pytest.mark.parametrize("size", [1, 100_000, 5_000_000])
+async def test_a_download_is_whole(store: ObjectStore, tmp_path: Path, size: int) -> None:
+    data = (b"0123456789" * (size // 10 + 1))[:size]
+    await store.put("jobs/a/original.wav", data)
+    await store.download("jobs/a/original.wav", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == data
+
+
+@pytest.mark.parametrize("size", [1000, 20_000_000])
+async def test_an_interrupted_stream_leaves_nothing(
+    store: ObjectStore, deployment: Deployment, size: int
+) -> None:
     with pytest.raises(ConnectionResetError):
-        await store.put_stream("jobs/a/original.wav", broken_pieces())
+        await store.put_stream("jobs/a/original.wav", broken_pieces(size))
 
     assert await store.list("jobs/a") == []
     folder = deployment.store_settings.folder
@@ -66,8 +123,11 @@ async def test_an_interrupted_stream_leaves_nothing(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is full")
-async def test_a_full_disk_here_is_not_taken_for_a_store_that_is_down(store: ObjectStore) -> None:
-    await store.put("jobs/a/original.wav", b"x" * 100_000)
+@pytest.mark.parametrize("size", [100_000, 5_000_000])
+async def test_a_full_disk_here_is_not_taken_for_a_store_that_is_down(
+    store: ObjectStore, size: int
+) -> None:
+    await store.put("jobs/a/original.wav", b"x" * size)
     with pytest.raises(OSError, match="No space left") as error:
         await store.download("jobs/a/original.wav", Path("/dev/full"))
     assert error.value.errno == errno.ENOSPC
@@ -78,6 +138,7 @@ async def test_what_is_not_there_is_said_to_be_missing(store: ObjectStore, tmp_p
         await store.get("jobs/none")
     with pytest.raises(ObjectMissingError):
         await store.download("jobs/none", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
     with pytest.raises(ObjectMissingError):
         await store.copy("jobs/none", "jobs/other")
     await store.delete("jobs/none")

@@ -17,8 +17,8 @@ HEAD = "import threading, time\nfrom dalston.engine_sdk import *\n\nclass Odd(En
 
 
 @asynccontextmanager
-async def child_of(folder: Path, process: str) -> AsyncIterator[ChildProcess]:
-    (folder / "engine.yaml").write_text(YAML)
+async def child_of(folder: Path, process: str, limits: str = "{}") -> AsyncIterator[ChildProcess]:
+    (folder / "engine.yaml").write_text(f"{YAML}limits: {limits}\n")
     (folder / "engine.py").write_text(HEAD + process)
     child = ChildProcess(read_engine(folder), {}, os.environ)
     await child.start(lambda *_: None)
@@ -92,8 +92,20 @@ async def test_late_progress_of_an_earlier_task_harms_nobody(tmp_path: Path) -> 
     assert [type(result) for result in results] == [ChildOutput, ChildOutput]
 
 
-async def failure_of(folder: Path, body: str) -> Failure:
-    async with child_of(folder, f"    def process(self, input):\n        {body}\n") as child:
+async def test_a_task_may_load_another_model(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        self.setup_progress('loading model large', 1, 2)\n"
+        "        return TaskOutput({})\n"
+    )
+    async with child_of(tmp_path, process) as child:
+        results = [await run(child, number, tmp_path) for number in (1, 2)]
+    assert [type(result) for result in results] == [ChildOutput, ChildOutput]
+
+
+async def failure_of(folder: Path, body: str, limits: str = "{}") -> Failure:
+    process = f"    def process(self, input):\n        {body}\n"
+    async with child_of(folder, process, limits) as child:
         result = await run(child, 1, folder)
     assert isinstance(result, Failure)
     return result
@@ -114,3 +126,31 @@ async def test_a_failure_of_any_length_fits_a_row(tmp_path: Path) -> None:
 async def test_an_answer_that_can_not_be_read_is_a_failure(tmp_path: Path) -> None:
     unreadable = await failure_of(tmp_path, "return TaskOutput({'text': '\\ud800'})")
     assert (unreadable.code, unreadable.retryable) == ("invalid_engine_output", True)
+
+
+async def test_an_engine_gets_no_more_memory_than_its_description_allows(tmp_path: Path) -> None:
+    body = "bytearray(300 << 20); return TaskOutput({})"
+    async with child_of(tmp_path, f"    def process(self, input):\n        {body}\n") as child:
+        assert isinstance(await run(child, 1, tmp_path), ChildOutput)
+
+    bounded = await failure_of(tmp_path, body, "{memory_mb: 200}")
+
+    assert (bounded.code, bounded.retryable) == ("engine_out_of_memory", True)
+
+
+async def test_an_engine_writes_no_file_longer_than_its_description_allows(tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    body = f"open({str(written)!r}, 'wb').write(bytes(3 << 20))"
+
+    failure = await failure_of(tmp_path, body, "{file_mb: 2}")
+
+    assert failure.code == "engine_error"
+    assert written.stat().st_size <= 2 << 20
+
+
+async def test_no_memory_of_an_engine_is_dumped(tmp_path: Path) -> None:
+    body = "import resource; return TaskOutput({'most': resource.getrlimit(resource.RLIMIT_CORE)})"
+    async with child_of(tmp_path, f"    def process(self, input):\n        {body}\n") as child:
+        result = await run(child, 1, tmp_path)
+    assert isinstance(result, ChildOutput)
+    assert result.data == {"most": [0, 0]}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from dalston.common.engine_spec import read_engine
 from dalston.common.errors import ConfigurationError
@@ -16,6 +17,7 @@ from dalston.engine_sdk import Engine, TaskFailed
 from dalston.engine_sdk.loading import load_engine_class
 from dalston.engine_sdk.scaffold import create_engine
 from dalston.engine_sdk.testing import open_engine, run_engine
+from tests.compose.project import WITHOUT_IMAGE
 from tests.engines.sounds import ENGINES, REPOSITORY, tone, write_wav
 
 ALL_ENGINES = sorted(path.parent for path in ENGINES.glob("*/*/engine.yaml"))
@@ -78,14 +80,19 @@ def test_the_engines_that_ship_are_complete(folder: Path) -> None:
     spec = read_engine(folder)
     assert (spec.id, spec.stage) == (folder.name, folder.parent.name)
     assert spec.description.endswith(".")
-    assert spec.license
+    described = yaml.safe_load((folder / "engine.yaml").read_text(encoding="utf-8"))
+    assert {"license", "languages", "weights", "needs"} <= described.keys()
+    assert described["needs"]["memory_mb"] > 0
     assert spec.configure() == spec.defaults()
     assert issubclass(load_engine_class(folder), Engine)
+    for line in (folder / "requirements.txt").read_text().splitlines():
+        assert line.startswith("#") or "==" in line
+    if folder.name in WITHOUT_IMAGE:
+        assert not (folder / "Dockerfile").exists()
+        return
     image = (folder / "Dockerfile").read_text()
     assert f"ENV ENGINE_ID={spec.id}" in image
     assert "\nUSER " in image
-    for line in (folder / "requirements.txt").read_text().splitlines():
-        assert line.startswith("#") or "==" in line
 
 
 EMPTY = "from dalston.engine_sdk import Engine, TaskInput, TaskOutput\n"

@@ -172,7 +172,7 @@ def test_two_hours_take_no_more_memory_than_two_seconds(tmp_path: Path) -> None:
 
 
 def test_whatever_is_broken_the_engine_says_why(prepare: EngineUnderTest, tmp_path: Path) -> None:
-    chance = random.Random(11)  # noqa: S311 - damage, not secrets
+    chance = random.Random(11)
     wholes = [encode(tmp_path / name, **kind).read_bytes() for name, kind in CUT.items()]
     damaged = tmp_path / "damaged.bin"
     outcomes = {"done": 0, "refused": 0}

@@ -37,6 +37,17 @@ def start_engine(stack: Stack, **settings: str) -> Role:
     return stack.start("engine", "run", *ENGINES, fd=None, **settings)
 
 
+def is_on_record(stack: Stack, *job_ids: str) -> None:
+    """Wait until a task's start is on record: what dies before that is not charged to it."""
+    until(
+        lambda: (
+            "running"
+            in {task["status"] for job_id in job_ids for task in stack.read(job_id)["tasks"]}
+        ),
+        "the start to be on record",
+    )
+
+
 def outputs(stack: Stack, job_id: str, stage: int = 0) -> list[str]:
     task_id = stack.read(job_id)["tasks"][stage]["id"]
     paths = asyncio.run(stack.deployment.store().list(f"jobs/{job_id}/tasks/{task_id}"))
@@ -92,6 +103,7 @@ def test_engine_killed_with_its_children_is_replaced_within_its_lease(
     first = start_engine(stack)
     job_id = stack.submit(silence)
     [child] = gate.wait_for_runs(1)
+    is_on_record(stack, job_id)
     redis_has_been_steady(stack)
     first.kill()
     until(lambda: not is_alive(child), "the child to die with its supervisor", 2)
@@ -167,12 +179,7 @@ def test_wiped_redis_affects_no_job_and_no_running_engine(
     [child] = gate.wait_for_runs(1)
     # Before its start is on record, a wipe may have a task done twice; one result counts then too.
     jobs = (running_job, waiting_job)
-    until(
-        lambda: (
-            "running" in {task["status"] for job_id in jobs for task in stack.read(job_id)["tasks"]}
-        ),
-        "the start to be on record",
-    )
+    is_on_record(stack, *jobs)
     redis = stack.deployment.redis()
     redis.flushall()
     until(lambda: redis.keys("dalston:lease:*"), "the lease to be recreated")
@@ -194,6 +201,7 @@ def test_engine_told_to_stop_hands_its_task_back_uncharged(
     first = start_engine(stack, DALSTON_GRACE_SECONDS="0.2")
     job_id = stack.submit(silence)
     gate.wait_for_runs(1)
+    is_on_record(stack, job_id)
     assert first.stop() == 0
     start_engine(stack)
     gate.wait_for_runs(2)

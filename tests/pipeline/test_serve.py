@@ -67,6 +67,16 @@ class Serve:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def has_started(self, *job_ids: str) -> None:
+        """Wait until a task's start is on record."""
+
+        def statuses() -> bool:
+            urls = [f"{self.url}{TRANSCRIPTIONS}/{job_id}" for job_id in job_ids]
+            tasks = [task for url in urls for task in httpx.get(url).json()["tasks"]]
+            return "running" in {task["status"] for task in tasks}
+
+        until(statuses, "the start to be on record")
+
     def ended(self, job_id: str) -> dict[str, Any]:
         def ended_job() -> dict[str, Any] | None:
             answer = httpx.get(f"{self.url}{TRANSCRIPTIONS}/{job_id}?include=history")
@@ -77,7 +87,7 @@ class Serve:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 def environment_of(process: Path) -> bytes:
@@ -137,7 +147,7 @@ def test_stops_cleanly_and_keeps_its_data(
 def test_second_server_on_the_same_folder_refuses(serve: Serve, gate: Gate) -> None:
     second = Serve(serve.data_dir, gate)
 
-    assert second.process.wait(20) == 2
+    assert second.process.wait(60) == 2
     assert "Another dalston serve uses the data folder" in second.log.read_text()
     assert httpx.get(f"{serve.url}/health").status_code == 200
 
@@ -147,10 +157,11 @@ def test_killed_in_the_middle_of_a_job_and_started_again(
 ) -> None:
     running, waiting = serve.submit(silence), serve.submit(silence)
     gate.wait_for_runs(1)
+    serve.has_started(running, waiting)
     family = [*serve.processes(), valkey_of(serve)]
     serve.process.kill()
     serve.process.wait()
-    until(lambda: not [pid for pid in family if is_alive(pid)], "all its processes to be gone", 3)
+    until(lambda: not [pid for pid in family if is_alive(pid)], "all its processes to be gone")
 
     gate.open()
     again = Serve(serve.data_dir, gate).wait_until_ready()
@@ -171,6 +182,7 @@ def test_finished_work_is_not_done_twice_after_a_kill(
     """The output is in the store and nobody has heard of it: the restart finds it."""
     job_id = serve.submit(silence)
     gate.wait_for_runs(1)
+    serve.has_started(job_id)
     for pid in serve.processes():
         if b"orchestrator" in environment_of(Path(f"/proc/{pid}")):
             os.kill(pid, signal.SIGSTOP)

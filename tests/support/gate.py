@@ -40,7 +40,7 @@ class Gate:
         """Return the process ids of the runs that have ended."""
         return [int(path.name.split(".")[1]) for path in self.folder.glob("*.done")]
 
-    def wait_for_runs(self, count: int, seconds: float = 20.0) -> list[int]:
+    def wait_for_runs(self, count: int, seconds: float = 60.0) -> list[int]:
         """Wait until so many runs have begun, and return their process ids."""
         until(lambda: len(self.begun()) >= count, f"{count} runs of the engine to begin", seconds)
         return self.begun()

@@ -29,12 +29,18 @@ class Role:
     """One process of a server."""
 
     def __init__(
-        self, arguments: list[str], environment: dict[str, str], log: Path, *, fd: int | None = None
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        log: Path,
+        *,
+        fd: int | None = None,
+        module: str = "dalston",
     ) -> None:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dalston", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -47,14 +53,22 @@ class Role:
         """Its process id."""
         return self._process.pid
 
+    def is_running(self) -> bool:
+        """Tell whether it has not ended."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """End it as `kill -9` does."""
         self._process.kill()
         self._process.wait()
 
-    def stop(self, seconds: float = 15.0) -> int:
+    def stop(self, seconds: float = 60.0) -> int:
         """End it as a deploy does; return its exit status."""
         self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(seconds)
+
+    def ended(self, seconds: float = 60.0) -> int:
+        """Wait until it ends by itself; return its exit status."""
         return self._process.wait(seconds)
 
     def signal(self, number: signal.Signals) -> None:
@@ -72,12 +86,17 @@ class Role:
 
 
 class Stack:
-    """A server on a deployment, process by process."""
+    """A server on a deployment, process by process.
 
-    def __init__(self, deployment: Deployment, **settings: str) -> None:
+    Args:
+        module: What is run: `tests.faults.process` can be made to fail.
+    """
+
+    def __init__(self, deployment: Deployment, *, module: str = "dalston", **settings: str) -> None:
         self.deployment = deployment
+        self._module = module
         self._settings = settings
-        self._roles: list[Role] = []
+        self.roles: list[Role] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
@@ -88,21 +107,26 @@ class Stack:
 
     def start(self, *arguments: str, fd: int | None = None, **settings: str) -> Role:
         """Start a role: `orchestrator`, or `engine run stub-transcriber`."""
-        log = self.deployment.folder / f"{len(self._roles)}-{arguments[0]}.log"
+        log = self.deployment.folder / f"{len(self.roles)}-{arguments[0]}.log"
         environment = self.deployment.environment(**(self._settings | settings))
-        role = Role(list(arguments), environment, log, fd=fd)
-        self._roles.append(role)
+        role = Role(list(arguments), environment, log, fd=fd, module=self._module)
+        self.roles.append(role)
         return role
 
     def gateway(self, **settings: str) -> Role:
         """Start a gateway and wait until it answers."""
-        descriptor = self._listener.fileno()
-        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the call's own shape
-        role = self.start("gateway", "--fd", str(descriptor), fd=descriptor, **settings)
-        until(self._alive, "the gateway to answer")
+        role = self.start_gateway(**settings)
+        until(self.is_alive, "the gateway to answer", 60)
         return role
 
-    def _alive(self) -> bool:
+    def start_gateway(self, **settings: str) -> Role:
+        """Start a gateway."""
+        descriptor = self._listener.fileno()
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the call's own shape
+        return self.start("gateway", "--fd", str(descriptor), fd=descriptor, **settings)
+
+    def is_alive(self) -> bool:
+        """Tell whether a gateway answers."""
         try:
             return self.client.get("/health", timeout=5).status_code == httpx.codes.OK
         except httpx.HTTPError:
@@ -130,7 +154,7 @@ class Stack:
         body: dict[str, Any] = answer.json()
         return body
 
-    def ended(self, job_id: str, seconds: float = 30.0) -> dict[str, Any]:
+    def ended(self, job_id: str, seconds: float = 90.0) -> dict[str, Any]:
         """Wait until a job has ended and return it."""
 
         def ended_job() -> dict[str, Any] | None:
@@ -141,7 +165,7 @@ class Stack:
 
     def close(self) -> None:
         """Kill what still runs."""
-        for role in self._roles:
+        for role in self.roles:
             role.kill()
         self.client.close()
         self._listener.close()
@@ -154,9 +178,11 @@ async def _migrate(url: str) -> None:
 
 
 @contextmanager
-def running(deployment: Deployment, *engines: str, **settings: str) -> Iterator[Stack]:
+def running(
+    deployment: Deployment, *engines: str, module: str = "dalston", **settings: str
+) -> Iterator[Stack]:
     """Run a whole server, or an empty stack if no engines are named."""
-    stack = Stack(deployment, **settings)
+    stack = Stack(deployment, module=module, **settings)
     try:
         if engines:
             stack.everything(*engines)

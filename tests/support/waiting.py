@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 _POLL_SECONDS = 0.02
 
 
-def until(condition: Callable[[], Result | None], what: str, seconds: float = 20.0) -> Result:
+def until(condition: Callable[[], Result | None], what: str, seconds: float = 60.0) -> Result:
     """Return the first truthy result of a condition.
 
     Args:

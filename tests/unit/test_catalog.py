@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dalston.common.engine_spec import Catalog, read_catalog
+from dalston.common.engine_spec import Catalog, read_catalog, read_engine
 from dalston.common.errors import ConfigurationError
 from dalston.config import read_settings
 from dalston.runtime import open_catalog
@@ -64,6 +64,12 @@ def test_variables_stand_for_engines(folders: Path) -> None:
         (GOOD.replace("name: good", "name: Not Good"), "name must be"),
         ("- just\n- a list\n", "expected a mapping"),
         ("name: [", "some.yaml"),
+        (
+            GOOD.replace("engine: listener", "engine: listener, when: {mood: good}"),
+            "can't look at mood, only at channels, diarize",
+        ),
+        (GOOD.replace("[transcribe]", "[transcribe], when: {diarize: true}"), "has no `when`"),
+        (GOOD.replace("[transcribe]", "[transcribe], each: first_chunk"), "works on each chunk"),
     ],
 )
 def test_a_wrong_pipeline_is_named_with_its_file(folders: Path, wrong: str, said: str) -> None:
@@ -71,6 +77,37 @@ def test_a_wrong_pipeline_is_named_with_its_file(folders: Path, wrong: str, said
         read(folders, wrong)
     assert said in error.value.message
     assert "some.yaml" in error.value.message
+
+
+LANGUAGE_FIRST = """
+name: good
+stages:
+  - {stage: language, engine: "${CHOSEN}", optional: true}
+  - {stage: transcribe, engine: "${CHOSEN}", after: [language]}
+  - {stage: merge, engine: joiner, after: [language, transcribe]}
+"""
+
+
+def test_an_optional_stage_is_left_out_if_the_chosen_engine_does_not_do_it(folders: Path) -> None:
+    first, last = read(folders, LANGUAGE_FIRST).pipelines["good"].stages
+    assert (first.stage, first.after) == ("transcribe", [])
+    assert (last.stage, last.after) == ("merge", ["transcribe"])
+    with pytest.raises(ConfigurationError, match="listener does the stage transcribe"):
+        read(folders, LANGUAGE_FIRST.replace(", optional: true", ""))
+
+    path = folders / "engines" / "transcribe" / "listener" / "engine.yaml"
+    path.write_text(path.read_text() + "further_stages: [language]\n")
+    stages = read(folders, LANGUAGE_FIRST).pipelines["good"].stages
+    assert [stage.stage for stage in stages] == ["language", "transcribe", "merge"]
+
+
+def test_languages_may_depend_on_the_model(folders: Path) -> None:
+    path = folders / "engines" / "transcribe" / "listener" / "engine.yaml"
+    path.write_text(path.read_text() + 'languages_of_models: {"*.en": [en]}\n')
+    listener = read(folders).engines["listener"]
+    assert listener.known_languages("tiny.en") == ["en"]
+    assert "de" in listener.known_languages("tiny")
+    assert listener.known_languages() == listener.known_languages("tiny")
 
 
 @pytest.mark.parametrize(
@@ -107,16 +144,65 @@ def test_what_ships_is_valid_and_the_default_is_real(monkeypatch: pytest.MonkeyP
     catalog = open_catalog(settings)
 
     assert settings.pipeline == "default"
-    assert [stage.engine for stage in catalog.pipelines["default"].stages] == [
+    default = catalog.pipelines["default"].stages
+    assert [stage.engine for stage in default if not stage.when] == [
         "audio-prepare",
         "faster-whisper",
         "transcript-merger",
     ]
+    assert [stage.stage for stage in default if stage.when] == ["language", "diarize"]
     assert not catalog.pipelines["default"].fake_text
     assert catalog.pipelines["stub"].fake_text
 
 
 def test_an_unknown_default_pipeline_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DALSTON_PIPELINE", "nothing")
-    with pytest.raises(ConfigurationError, match="default, stub"):
+    with pytest.raises(ConfigurationError, match="default, speakers, stub"):
         open_catalog(read_settings())
+
+
+ORIGIN = """
+id: listener
+version: '1'
+stage: transcribe
+license: Apache-2.0 AND (MIT OR BSD-3-Clause)
+languages: [en]
+weights:
+  - {name: Ears, source: "Somebody, in the package ears", license: CC-BY-4.0}
+needs: {memory_mb: 400, model_memory_mb: {large: 900}}
+config: {properties: {model: {type: string, default: small}}}
+"""
+
+
+def test_an_engine_says_whose_it_and_its_weights_are_and_what_it_takes(tmp_path: Path) -> None:
+    (tmp_path / "engine.yaml").write_text(ORIGIN)
+    spec = read_engine(tmp_path)
+    assert spec.weights[0].license == "CC-BY-4.0"
+    assert spec.memory_mb(spec.configure()) == 400
+    assert spec.memory_mb(spec.configure({"model": "large"})) == 900
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("CC-BY-4.0", "free for all", "is no SPDX expression"),
+        ("Apache-2.0 AND (MIT OR BSD-3-Clause)", "my own", "is no SPDX expression"),
+        ('"Somebody, in the package ears"', "''", "needs a name and a source"),
+        (", license: CC-BY-4.0", "", "missing required field `license`"),
+        ("license: CC-BY-4.0", "license: ''", "NOASSERTION"),
+        ("memory_mb: 400", "memory_mb: 0", "memory_mb"),
+        ("large: 900", "large: -1", "model_memory_mb"),
+        ("memory_mb: 400", "memory_mb: 400, gpu: maybe", "gpu"),
+        ("languages: [en]", "languages: [xx]", "unknown languages: xx"),
+        ("languages: [en]", "languages: []", "languages is empty"),
+        ("model: {type", "other: {type", "a property `model`"),
+    ],
+)
+def test_what_is_wrong_with_them_is_said(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    assert before in ORIGIN
+    (tmp_path / "engine.yaml").write_text(ORIGIN.replace(before, after))
+    with pytest.raises(ConfigurationError) as failed:
+        read_engine(tmp_path)
+    assert said in failed.value.message

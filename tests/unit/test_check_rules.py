@@ -4,7 +4,7 @@ import pytest
 
 from scripts import check_rules
 from scripts.check_source import Rule, Source, repository_files
-from scripts.check_status import STATUS_WRITER, check_status_writes
+from scripts.check_status import STATUS_WRITERS, check_status_writes
 
 TABLES = "from sqlalchemy import insert, update\nfrom dalston.db.tables import jobs, tasks\n"
 
@@ -125,7 +125,8 @@ def test_reading_the_environment(text: str) -> None:
 def test_writing_a_status(text: str) -> None:
     assert lines_found(check_status_writes, ("dalston/orchestrator/handlers.py", text))
     assert lines_found(check_status_writes, ("dalston/db/reading.py", text))
-    assert not lines_found(check_status_writes, (STATUS_WRITER, text))
+    for writer in STATUS_WRITERS:
+        assert not lines_found(check_status_writes, (writer, text))
 
 
 @pytest.mark.parametrize(

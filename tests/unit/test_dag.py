@@ -10,7 +10,7 @@ import pytest
 
 from dalston.common.engine_spec import Catalog, EngineSpec, Pipeline, Stage
 from dalston.common.errors import UnknownPipelineError
-from dalston.common.models import Job, JobStatus
+from dalston.common.models import Job, JobStatus, Part, PlannedTask
 from dalston.orchestrator.dag import build_task_dag
 
 LANGUAGE = {"type": "object", "properties": {"language": {"default": None}}}
@@ -22,6 +22,9 @@ def engine(name: str, stage: str, **more: Any) -> EngineSpec:
 
 CATALOG = Catalog(
     engines={
+        "cutter": engine("cutter", "prepare", produces=["audio", "chunks"]),
+        "placer": engine("placer", "align"),
+        "teller": engine("teller", "diarize"),
         "decoder": engine("decoder", "prepare", produces=["audio"]),
         "listener": engine("listener", "transcribe", config=LANGUAGE),
         "joiner": engine("joiner", "merge"),
@@ -35,12 +38,22 @@ CATALOG = Catalog(
                 Stage("merge", "joiner", after=["prepare", "transcribe"]),
             ],
         ),
+        "chunks": Pipeline(
+            "chunks",
+            [
+                Stage("prepare", "cutter"),
+                Stage("transcribe", "listener", after=["prepare"], each="chunk"),
+                Stage("diarize", "teller", after=["prepare", "transcribe"]),
+                Stage("align", "placer", after=["transcribe", "diarize"], each="chunk"),
+                Stage("merge", "joiner", after=["prepare", "transcribe", "align"]),
+            ],
+        ),
         "short": Pipeline("short", [Stage("transcribe", "listener")]),
     },
 )
 
 
-def job(pipeline: str, **parameters: str) -> Job:
+def job(pipeline: str, **parameters: Any) -> Job:
     return Job(
         id="job_000000000000",
         status=JobStatus.PENDING,
@@ -96,3 +109,134 @@ def test_what_a_client_asks_reaches_the_engines_that_know_it() -> None:
 def test_a_pipeline_that_is_gone_is_named() -> None:
     with pytest.raises(UnknownPipelineError, match="full, short"):
         build_task_dag(job("gone"), CATALOG)
+
+
+SPOKEN = Catalog(
+    engines={
+        "cutter": engine("cutter", "prepare", produces=["audio", "chunks"]),
+        "listener": engine("listener", "transcribe", further_stages=["language"], config=LANGUAGE),
+        "watcher": engine("watcher", "diarize"),
+        "joiner": engine("joiner", "merge"),
+    },
+    pipelines={
+        "spoken": Pipeline(
+            "spoken",
+            [
+                Stage("prepare", "cutter"),
+                Stage(
+                    "language",
+                    "listener",
+                    after=["prepare"],
+                    each="first_chunk",
+                    when={"language": None},
+                ),
+                Stage("transcribe", "listener", after=["language"], each="chunk"),
+                Stage("diarize", "watcher", after=["prepare"], when={"diarize": [True, "yes"]}),
+                Stage("merge", "joiner", after=["transcribe", "diarize"]),
+            ],
+        )
+    },
+)
+
+
+def part(start: float, channel: int | None = None) -> Part:
+    return Part(f"{channel}-{start}.wav", start, start + 1, start, start + 1, channel)
+
+
+def planned(*parts: Part, **parameters: Any) -> dict[tuple[str, int], PlannedTask]:
+    """All tasks of a job: those that are known at first, and those behind its chunks."""
+    about = job("spoken", **parameters)
+    first = build_task_dag(about, SPOKEN)
+    ids = {(task.stage, task.index): task.id for task in first}
+    rest = build_task_dag(about, SPOKEN, parts=dict(enumerate(parts)), whole=True, planned=ids)
+    return {(task.stage, task.index): task for task in [*first, *rest]}
+
+
+def test_all_chunks_wait_for_what_the_first_one_finds_out() -> None:
+    tasks = planned(part(0, 2), part(0, 1), part(1, 2))
+
+    assert sorted(tasks) == [
+        ("language", 0),
+        ("merge", 0),
+        ("prepare", 0),
+        ("transcribe", 0),
+        ("transcribe", 1),
+        ("transcribe", 2),
+    ]
+    language = tasks["language", 0]
+    assert language.part == part(0, 2)
+    # What a chunk is made of is there: it waits for nothing that cuts.
+    assert language.after == ()
+    for index in range(3):
+        assert tasks["transcribe", index].after == (language.id,)
+        assert tasks["transcribe", index].audio_from == tasks["prepare", 0].id
+    heard = [tasks["transcribe", index].id for index in range(3)]
+    assert tasks["merge", 0].after == (*heard, tasks["prepare", 0].id)
+
+
+@pytest.mark.parametrize("parts", [(part(0),), (part(0), part(1))])
+def test_what_came_after_a_stage_that_is_left_out_comes_after_those_before_it(
+    parts: tuple[Part, ...],
+) -> None:
+    tasks = planned(*parts, **({} if len(parts) == 1 else {"language": "de"}))
+    assert ("language", 0) not in tasks
+    assert tasks["transcribe", 0].after == ()
+
+
+@pytest.mark.parametrize("asked", [{}, {"diarize": False}])
+def test_a_stage_is_left_out_when_it_is_not_wanted(asked: dict[str, Any]) -> None:
+    assert ("diarize", 0) not in planned(part(0), **asked)
+
+
+@pytest.mark.parametrize("value", [True, "yes"])
+def test_a_stage_is_done_for_each_of_several_values(value: object) -> None:
+    tasks = planned(part(0), diarize=value)
+    assert tasks["diarize", 0].id in tasks["merge", 0].after
+
+
+def test_the_first_chunk_alone_brings_the_stage_that_all_chunks_wait_for() -> None:
+    about = job("spoken")
+    ids = {(task.stage, task.index): task.id for task in build_task_dag(about, SPOKEN)}
+    first = build_task_dag(about, SPOKEN, parts={0: part(0)}, planned=ids)
+    assert [(task.stage, task.index) for task in first] == [("language", 0), ("transcribe", 0)]
+    ids |= {(task.stage, task.index): task.id for task in first}
+    [second] = build_task_dag(about, SPOKEN, parts={1: part(1)}, planned=ids)
+    assert (second.stage, second.after) == ("transcribe", (ids["language", 0],))
+
+
+def test_a_chunk_that_is_known_before_the_first_one_waits_for_the_end_of_the_cutting() -> None:
+    about = job("spoken")
+    ids = {(task.stage, task.index): task.id for task in build_task_dag(about, SPOKEN)}
+    assert build_task_dag(about, SPOKEN, parts={1: part(1)}, planned=ids) == []
+
+
+def chunk(index: int) -> Part:
+    return Part(f"{index}.wav", index, index + 1, index, index + 1)
+
+
+def test_chunks_are_planned_as_they_become_known() -> None:
+    begun = build_task_dag(job("chunks"), CATALOG)
+    ids = {(task.stage, task.index): task.id for task in begun}
+    early = build_task_dag(job("chunks"), CATALOG, parts={1: chunk(1)}, planned=ids)
+    ids |= {(task.stage, task.index): task.id for task in early}
+    parts = {index: chunk(index) for index in range(3)}
+    last = build_task_dag(job("chunks"), CATALOG, parts=parts, whole=True, planned=ids)
+
+    assert [(task.stage, task.expands) for task in begun] == [("prepare", True)]
+    [first] = early
+    # What the chunk is made of is there: it waits for nothing.
+    assert (first.stage, first.index, first.after, first.part) == ("transcribe", 1, (), chunk(1))
+    assert (first.audio_from, first.cut_by) == (begun[0].id, "prepare")
+    assert [(task.stage, task.index) for task in last] == [
+        ("transcribe", 0),
+        ("transcribe", 2),
+        ("diarize", 0),
+        ("align", 0),
+        ("align", 1),
+        ("align", 2),
+        ("merge", 0),
+    ]
+    diarize, align = last[2], last[4]
+    assert set(diarize.after) == {begun[0].id, last[0].id, first.id, last[1].id}
+    assert set(align.after) == {first.id, diarize.id}
+    assert last[-1].final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dalston.common.engine_spec import Limits
+from dalston.common.engine_spec import Limits, Retries
 from dalston.engine_sdk.deadline import Pace, deadline_seconds
 
 LIMITS = Limits(base_seconds=10, seconds_per_audio_second=2)
@@ -26,3 +26,14 @@ def test_the_next_input_is_fetched_when_the_end_is_near() -> None:
     pace.add(20.0)
     assert not pace.ends_soon(1.0, None)
     assert pace.ends_soon(18.0, None)
+
+
+def test_a_chunk_has_the_time_that_its_own_length_gives() -> None:
+    ten_hours = {"prepare": {"duration": 36000.0}}
+    assert deadline_seconds(LIMITS, 1, ten_hours, audio_seconds=30.0) == 10 + 2 * 30
+
+
+def test_pauses_grow_up_to_a_limit_and_are_spread() -> None:
+    retries = Retries(first_seconds=1, factor=3, longest_seconds=10, jitter=0.5)
+    assert [retries.pause(failures, 0.5) for failures in (1, 2, 3, 4, 1000)] == [1, 3, 9, 10, 10]
+    assert (retries.pause(4, 0.0), retries.pause(4, 1.0)) == (5.0, 15.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dalston.common.formats import FORMATS, to_json, to_srt, to_txt, to_vtt
@@ -204,6 +204,7 @@ def test_json_can_be_read_back(transcript: Transcript) -> None:
 
 
 @given(transcripts())
+@example(Transcript("0\r\r0", []))
 def test_text_has_no_blank_line_and_no_control_character(transcript: Transcript) -> None:
     lines = to_txt(transcript).splitlines()
     assert all(line.strip() for line in lines)

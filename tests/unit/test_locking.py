@@ -27,6 +27,8 @@ def row(status: TaskStatus) -> LockedTask:
         losses=0,
         restarts=0,
         final=True,
+        optional=False,
+        expands=False,
     )
 
 

@@ -18,7 +18,11 @@ class GatedTranscriber(Engine):
             input.progress(1, 2)
             time.sleep(0.02)
         (gate / f"{input.task_id}.{os.getpid()}.done").touch()
-        return TaskOutput({"text": "Through.", "segments": [], "language": "en"})
+        # What has a file is stored, however quickly the gate was passed.
+        kept = input.work_folder / "kept.txt"
+        kept.write_text("kept", encoding="utf-8")
+        output = {"text": "Through.", "segments": [], "language": "en"}
+        return TaskOutput(output, {kept.name: kept})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Many jobs through many processes that are killed, frozen and cut off at random."""

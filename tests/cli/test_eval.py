@@ -1,0 +1,160 @@
+"""`dalston eval` on a server that runs already: what it writes, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Finished, Served, Shell
+
+HEARD = "This is a stub transcript. The system works!"
+Recordings = Callable[[str], Path]
+
+
+@pytest.fixture
+def evaluating(served: Served) -> Shell:
+    return replace(served.shell, command="eval")
+
+
+@pytest.fixture
+def manifest(recordings: Recordings) -> Path:
+    """Three clips: as the stub says, one word of eight wrong, and one that the server refuses."""
+    recordings("right.wav")
+    path = recordings("wrong.wav").with_name("manifest.tsv")
+    path.with_name("empty.mp3").touch()
+    rows = [
+        "file\tlanguage\ttext",
+        f"right.wav\ten\t{HEARD}",
+        "wrong.wav\ten\tthis is a stub transcript the system fails",
+        "empty.mp3\ten\ttwo words",
+    ]
+    path.write_text("\n".join(rows))
+    return path
+
+
+def measured(finished: Finished, path: Path) -> dict[str, Any]:
+    assert path.exists(), finished.err
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def test_each_clip_is_measured_and_a_failed_one_is_not_forgotten(
+    served: Served, evaluating: Shell, manifest: Path, tmp_path: Path
+) -> None:
+    before = served.listed()
+    targets = {"--json": tmp_path / "out.json", "--report": tmp_path / "out.html"}
+    options = [word for pair in targets.items() for word in pair]
+    done = evaluating.run(manifest, *options)
+    assert done.status == 1, done.err
+    found = measured(done, targets["--json"])
+    rows = {clip["clip"]: (clip["status"], clip["rate"]) for clip in found["clips"]}
+    assert rows == {
+        "right.wav": ("completed", 0.0),
+        "wrong.wav": ("completed", 1 / 8),
+        "empty.mp3": ("failed", 1.0),
+    }
+    (total,) = found["totals"]
+    assert (total["clips"], total["failed"], total["rate"]) == (3, 1, 3 / 18)
+    assert found["clips"][0]["processing_seconds"] > 0
+    assert found["circumstances"]["pipeline"] == "stub"
+    assert "empty.mp3 failed: " in done.out
+    assert "[empty_file]" in done.out
+    page = targets["--report"].read_text(encoding="utf-8")
+    assert page.index("<h3") < page.index("empty.mp3</h3>") < page.index("wrong.wav</h3>")
+    assert served.listed() == before
+
+
+def test_a_job_that_fails_is_a_failed_clip(
+    served: Served, evaluating: Shell, manifest: Path, tmp_path: Path
+) -> None:
+    before = served.listed()
+    manifest.with_name("notes.mp3").write_text("These are not sounds. " * 100)
+    manifest.write_text("file\tlanguage\ttext\nnotes.mp3\ten\ttwo words")
+    out = tmp_path / "out.json"
+    done = evaluating.run(manifest, "--pipeline", "default", "--json", out)
+    assert done.status == 1
+    (clip,) = measured(done, out)["clips"]
+    assert (clip["status"], clip["rate"], clip["words"]["missed"]) == ("failed", 1.0, 2)
+    assert clip["error"].endswith("[unsupported_media]")
+    assert served.listed() == before
+
+
+def test_the_numbers_alone_as_markdown(evaluating: Shell, manifest: Path) -> None:
+    done = evaluating.run(manifest, "--markdown", "--at-once", "3", "--detect-language")
+    assert done.status == 1, done.err
+    head, _, row = done.out.splitlines()
+    assert head.startswith("| pipeline | model | manifest | language |")
+    assert "| en | 3 (1 failed) |" in row
+    assert "| 1/2/0 | 16.7 % |" in row
+
+
+def test_clips_of_one_language(evaluating: Shell, manifest: Path, tmp_path: Path) -> None:
+    with manifest.open("a") as file:
+        file.write("\nright.wav\tde\tHallo")
+    out = tmp_path / "out.json"
+    done = evaluating.run(manifest, "--only-language", "de", "--json", out)
+    assert done.status == 0, done.err
+    assert [clip["clip"] for clip in measured(done, out)["clips"]] == ["right.wav"]
+    assert evaluating.run(manifest, "--only-language", "fr").status == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{manifest}", "--server", "ftp://nowhere"], "--server"),
+        (["{manifest}", "--json", "no/such/folder/out.json"], "can't be written"),
+        (["{manifest}", "--language", "elvish"], "--language"),
+        (["there-is-none.tsv"], "there-is-none.tsv"),
+        (["{folder}/bad.tsv"], "line 2: there is no file"),
+    ],
+)
+def test_a_wrong_command_is_status_2_and_a_word_about_it(
+    evaluating: Shell, manifest: Path, arguments: list[str], said: str
+) -> None:
+    manifest.with_name("bad.tsv").write_text("file\ttext\nnone.wav\tHello\n")
+    names = {"manifest": manifest, "folder": manifest.parent}
+    done = evaluating.run(*(text.format(**names) for text in arguments))
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_nobody_at_the_address(evaluating: Shell, manifest: Path) -> None:
+    done = evaluating.run(manifest, "--server", "http://127.0.0.1:1")
+    assert (done.status, done.out) == (1, "")
+    assert "No Dalston server answers at http://127.0.0.1:1" in done.err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_call_deletes_its_job_and_leaves_the_server(
+    served: Served, evaluating: Shell, manifest: Path, number: signal.Signals, status: int
+) -> None:
+    before = served.listed()
+    runs = len(served.gate.begun())
+    call = evaluating.begin(manifest, "--pipeline", "gated")
+    served.gate.wait_for_runs(runs + 1)
+    call.signal(number)
+    done = call.end()
+    assert (done.status, done.out) == (status, ""), done.err
+    assert "Traceback" not in done.err
+    assert served.listed() == before
+    assert served.process.poll() is None
+
+
+def test_without_its_packages_the_command_says_what_to_install(manifest: Path) -> None:
+    code = (
+        f"import sys; sys.modules['simpleder'] = None; "
+        f"from dalston.evaluation.command import evaluate; evaluate([{str(manifest)!r}])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert "needs the package simpleder: pip install 'dalston[cli,eval]'" in result.stderr

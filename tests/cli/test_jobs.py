@@ -1,0 +1,158 @@
+"""`dalston jobs …` and `dalston housekeeping` as a shell calls them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dalston.common.models import new_job_id
+from tests.support.deployment import Deployment, embedded
+from tests.support.gate import Gate
+from tests.support.stack import Stack, running
+from tests.support.waiting import until
+
+ENGINES = ("cutting-preparer", "part-transcriber", "failing-checker", "listing-merger")
+
+
+@dataclass
+class Shell:
+    """Calls commands on a running server."""
+
+    stack: Stack
+    folder: Path
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Return exit status, standard output and standard error of a call."""
+        environment = self.stack.deployment.environment(DALSTON_ORPHAN_HOURS="0.000001")
+        done = subprocess.run(
+            [sys.executable, "-m", "dalston", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def jobs(self, *arguments: str) -> tuple[int, str, str]:
+        """Call `dalston jobs`."""
+        return self.run("jobs", *arguments, "--server", self.stack.url)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    settings = Gate(tmp_path).settings() | {"DALSTON_PIPELINE": "chunks"}
+    with (
+        embedded(tmp_path_factory.mktemp("data")) as parts,
+        running(parts, *ENGINES, **settings) as stack,
+    ):
+        yield Shell(stack, tmp_path)
+
+
+def test_jobs_are_listed_shown_stopped_resumed_and_removed(shell: Shell) -> None:
+    stack, folder = shell.stack, shell.folder
+    completed = stack.submit(b"1")
+    stack.ended(completed)
+    (folder / "fail-1").touch()
+    failed = [stack.submit(b"2"), stack.submit(b"2")]
+    for job_id in failed:
+        stack.ended(job_id)
+    (folder / "hold-2").touch()
+    (folder / "fail-1").unlink()
+    running_job = stack.submit(b"3")
+    until(lambda: list(folder.glob("2.*.part")), "the last chunk to begin")
+
+    status, out, _ = shell.jobs("list")
+    assert status == 0
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        [running_job, "running"],
+        [failed[1], "failed"],
+        [failed[0], "failed"],
+        [completed, "completed"],
+    ]
+    assert "not_heard" in out
+    assert shell.jobs("list", "--status", "failed", "--limit", "1")[1].split()[0] == failed[1]
+    status, out, _ = shell.jobs("show", completed, "--history")
+    assert status == 0
+    shown = json.loads(out)
+    assert (shown["text"], bool(shown["history"])) == ("Part 0.", True)
+    assert json.loads(shell.jobs("show", completed, "--version", "1")[1])["version"] == 1
+
+    status, out, err = shell.jobs("cancel", running_job, completed)
+    assert status == 1
+    assert out == f"{running_job} cancelled\n"
+    assert "job_finished" in err
+    (folder / "hold-2").unlink()
+
+    assert shell.jobs("retry", "--failed-since", "2020-01-01")[:2] == (
+        0,
+        "".join(f"{job_id} retried\n" for job_id in reversed(failed)),
+    )
+    assert [stack.ended(job_id)["status"] for job_id in failed] == 2 * ["completed"]
+    assert stack.read(running_job)["status"] == "cancelled", "it did not fail"
+    assert shell.jobs("retry", "--failed-since", "5m")[:2] == (0, "")
+    assert shell.jobs("retry", running_job)[0] == 0
+    assert stack.ended(running_job)["status"] == "completed"
+
+    assert shell.jobs("rm", *failed)[0] == 0
+    status, _, err = shell.jobs("show", failed[0])
+    assert status == 1
+    assert "job_not_found" in err
+
+
+def test_wrong_calls_say_what_would_be_right(shell: Shell, tmp_path: Path) -> None:
+    assert "Name jobs, or say --failed-since" in shell.jobs("retry")[2]
+    assert "neither like 2h" in shell.jobs("retry", "--failed-since", "yesterday")[2]
+    nobody = shell.run("jobs", "list", "--data-dir", str(tmp_path / "empty"))
+    assert nobody[0] == 1
+    assert "dalston serve" in nobody[2]
+    odd = shell.jobs("show", "../../health")
+    assert odd[0] == 1
+
+
+def test_housekeeping_says_what_it_deletes(shell: Shell) -> None:
+    store = shell.stack.deployment.store_settings.folder
+    assert store is not None
+    orphan = store / "jobs" / new_job_id() / "audio" / "original.wav"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"x")
+
+    status, out, _ = shell.run("housekeeping", "--dry-run")
+    assert status == 0
+    assert out.startswith("To delete: 0 jobs, the audio of 0 jobs, ")
+    until(lambda: "1 orphaned" in shell.run("housekeeping")[1], "the orphan to be old enough")
+
+    assert not orphan.exists()
+
+
+def test_the_orchestrator_keeps_house_by_itself(tmp_path: Path) -> None:
+    settings = Gate(tmp_path).settings()
+    due = {
+        "DALSTON_RETENTION": "delete_all",
+        "DALSTON_RETENTION_DAYS": "0",
+        "DALSTON_HOUSEKEEPING_HOURS": "0.0001",
+        "DALSTON_PIPELINE": "chunks",
+    }
+    (tmp_path / "data").mkdir()
+    with (
+        embedded(tmp_path / "data") as parts,
+        running(parts, *ENGINES, **(settings | due)) as stack,
+    ):
+        job_id = stack.submit(b"2")
+        until(
+            lambda: stack.client.get(f"/v1/audio/transcriptions/{job_id}").status_code == 404,
+            "the job to be deleted",
+            60,
+        )
+        until(lambda: not objects(parts), "its objects to be gone")
+
+
+def objects(parts: Deployment) -> list[Path]:
+    folder = parts.store_settings.folder
+    assert folder is not None
+    return [path for path in (folder / "jobs").rglob("*") if path.is_file()]

@@ -1,0 +1,274 @@
+"""Housekeeping deletes what is due and what belongs to nothing, and never anything else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dalston.common.engine_spec import Catalog
+from dalston.common.events import EventBus
+from dalston.common.messages import Attempt
+from dalston.common.models import JobStatus, Retention, new_job_id
+from dalston.common.queue import TaskQueue
+from dalston.common.redis import connect
+from dalston.common.storage import attempt_folder, job_folder, original_path
+from dalston.db import jobs as transitions
+from dalston.db import reading, sightings
+from dalston.orchestrator.housekeeping import Housekeeping, Tidied
+from dalston.orchestrator.parts import Parts, Policy
+from tests.support.board import Board, new_job
+from tests.support.deployment import Deployment
+
+AT_ONCE = Policy(orphan_hours=0.0, retention_days=0.0)
+
+
+@pytest.fixture
+async def parts(deployment: Deployment, board: Board) -> AsyncIterator[Parts]:
+    redis = connect(deployment.redis_url)
+    store = deployment.store()
+    yield Parts(board.database, TaskQueue(redis), EventBus(redis), store, Catalog({}, {}), AT_ONCE)
+    await redis.aclose()
+
+
+def with_policy(parts: Parts, **changes: object) -> Housekeeping:
+    values = {**vars(AT_ONCE), **changes}
+    return Housekeeping(
+        Parts(
+            parts.database,
+            parts.queue,
+            parts.events,
+            parts.store,
+            parts.catalog,
+            Policy(**values),
+        )
+    )
+
+
+def is_there(path: Path) -> bool:
+    return path.exists()
+
+
+async def put(parts: Parts, *paths: str) -> None:
+    for path in paths:
+        await parts.store.put(path, b"{}")
+
+
+def folder_of(attempt: Attempt) -> str:
+    return attempt_folder(attempt.job_id, attempt.task_id, attempt.folder)
+
+
+async def store_all(parts: Parts, board: Board) -> list[str]:
+    """Store what a job of this kind leaves, and return the paths."""
+    first, last = board.attempt(), board.attempt(task_id=board.second)
+    paths = [
+        original_path(board.job_id, "wav"),
+        f"{folder_of(first)}/audio.wav",
+        f"{folder_of(first)}/chunk-00000.wav",
+        f"{folder_of(first)}/output.json",
+        f"{folder_of(last)}/output.json",
+        f"{job_folder(board.job_id)}/transcript.json",
+    ]
+    await put(parts, *paths)
+    return paths
+
+
+async def left(parts: Parts) -> list[str]:
+    return sorted(await parts.store.list("jobs"))
+
+
+async def test_by_default_nothing_of_a_job_is_deleted(parts: Parts, board: Board) -> None:
+    paths = await store_all(parts, board)
+    await board.finish()
+
+    assert await Housekeeping(parts).run() == Tidied()
+    assert await left(parts) == sorted(paths)
+
+
+async def test_audio_is_deleted_and_the_transcript_stays(parts: Parts, board: Board) -> None:
+    await store_all(parts, board)
+    await board.finish()
+    keeping = with_policy(parts, retention=Retention.DELETE_AUDIO)
+
+    assert await keeping.run(dry=True) == Tidied(audio=1)
+    assert await keeping.run() == Tidied(audio=1)
+    assert await keeping.run() == Tidied()
+
+    assert [path.rpartition("/")[2] for path in await left(parts)] == [
+        "output.json",
+        "output.json",
+        "transcript.json",
+    ]
+    job = await board.job()
+    assert job.audio_deleted_at is not None
+    assert job.status is JobStatus.COMPLETED
+
+
+async def test_audio_that_a_dead_process_left_is_deleted(parts: Parts, board: Board) -> None:
+    await store_all(parts, board)
+    await board.finish()
+    keeping = with_policy(parts, retention=Retention.DELETE_AUDIO)
+    await keeping.run()
+    await put(parts, original_path(board.job_id, "wav"))
+
+    await keeping.run()
+
+    assert not [path for path in await left(parts) if path.endswith(".wav")]
+
+
+async def test_a_job_is_deleted_with_every_object(parts: Parts, board: Board) -> None:
+    await store_all(parts, board)
+    await board.finish()
+
+    done = await with_policy(parts, retention=Retention.DELETE_ALL).run()
+
+    assert done == Tidied(jobs=1)
+    assert await left(parts) == []
+    async with board.database.read() as connection:
+        assert await reading.find_job(connection, board.job_id) is None
+
+
+@pytest.mark.parametrize("policy", [Retention.DELETE_ALL, Retention.DELETE_AUDIO])
+async def test_a_job_that_runs_or_is_not_old_enough_is_left_alone(
+    parts: Parts, board: Board, policy: Retention
+) -> None:
+    paths = await store_all(parts, board)
+    assert await with_policy(parts, retention=policy).run() == Tidied()
+    await board.finish()
+    assert await with_policy(parts, retention=policy, retention_days=1.0).run() == Tidied()
+
+    assert await left(parts) == sorted(paths)
+
+
+async def test_what_a_job_asks_for_wins_over_the_default(parts: Parts, board: Board) -> None:
+    wishes = [
+        (Retention.KEEP, None),
+        (Retention.DELETE_ALL, 0.0),
+        (Retention.DELETE_ALL, 5.0),
+        (None, 5.0),
+        (None, None),
+    ]
+    jobs = [
+        msgspec.structs.replace(new_job(new_job_id()), retention=kind, retention_days=days)
+        for kind, days in wishes
+    ]
+    async with board.database.write() as connection:
+        await transitions.create_jobs(connection, jobs)
+    for job in jobs:
+        await put(parts, job.audio_path)
+        board.job_id = job.id
+        await board.cancel()
+
+    await with_policy(parts, retention=Retention.DELETE_AUDIO).run()
+
+    there = {path.split("/")[1] for path in await left(parts)}
+    assert [job.id in there for job in jobs] == [True, False, True, True, False]
+
+
+async def test_uploads_whose_job_never_was_are_deleted_after_a_while(
+    parts: Parts, board: Board
+) -> None:
+    paths = await store_all(parts, board)
+    orphan = original_path(new_job_id(), "wav")
+    await put(parts, orphan)
+
+    patient = with_policy(parts, orphan_hours=24.0)
+    assert await patient.run() == Tidied()
+    assert orphan in await left(parts)
+    done = await Housekeeping(parts).run()
+
+    assert done == Tidied(orphans=1)
+    assert await left(parts) == sorted(paths)
+
+
+async def test_an_upload_whose_row_comes_meanwhile_stays(parts: Parts, board: Board) -> None:
+    late = new_job(new_job_id())
+    await put(parts, late.audio_path)
+    await with_policy(parts, orphan_hours=24.0).run()
+    async with board.database.write() as connection:
+        await transitions.create_jobs(connection, [late])
+
+    assert await Housekeeping(parts).run() == Tidied()
+    assert late.audio_path in await left(parts)
+
+
+async def test_outputs_of_lost_attempts_are_deleted_once_the_job_has_ended(
+    parts: Parts, board: Board
+) -> None:
+    paths = await store_all(parts, board)
+    lost = board.attempt("f" * 12)
+    await put(parts, f"{folder_of(lost)}/output.json", f"{folder_of(lost)}/audio.wav")
+    assert await Housekeeping(parts).run() == Tidied()
+    await board.finish()
+
+    assert await Housekeeping(parts).run() == Tidied(orphans=1)
+    assert await left(parts) == sorted(paths)
+
+
+async def test_what_an_earlier_version_points_at_is_no_orphan(parts: Parts, board: Board) -> None:
+    paths = await store_all(parts, board)
+    await board.finish()
+    await board.rerun()
+    new = board.attempt("b" * 12, task_id=await board.plan_again())
+    await put(parts, f"{folder_of(new)}/output.json")
+    await board.complete(new)
+    await board.move_on(new.task_id)
+    assert (await board.job()).status is JobStatus.COMPLETED
+
+    assert await Housekeeping(parts).run() == Tidied()
+    assert await left(parts) == sorted([*paths, f"{folder_of(new)}/output.json"])
+
+
+async def test_what_a_killed_writer_left_in_a_folder_is_deleted(
+    parts: Parts, board: Board, deployment: Deployment
+) -> None:
+    """A bucket keeps such parts to itself."""
+    folder = deployment.store_settings.folder
+    if folder is None or deployment.store_settings.bucket is not None:
+        assert list(parts.store.unfinished()) == []
+        return
+    running = Path(folder, f"{original_path(board.job_id, 'wav')}#1")
+    orphan = Path(folder, f"{original_path(new_job_id(), 'wav')}#12")
+    for path in (running, orphan):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+    assert await left(parts) == []
+
+    assert await with_policy(parts, orphan_hours=24.0).run() == Tidied()
+    assert is_there(orphan)
+    assert await Housekeeping(parts).run() == Tidied(unfinished=1)
+
+    assert not is_there(orphan.parent)
+    assert is_there(running), "its job still runs: an engine may be writing"
+    await board.finish()
+    assert await Housekeeping(parts).run() == Tidied(unfinished=1)
+    assert not is_there(running)
+
+
+async def test_one_of_many_takes_the_turn(board: Board) -> None:
+    async def turn(every: float) -> bool:
+        async with board.database.write() as connection:
+            return await sightings.take_turn(connection, "tidy", every)
+
+    assert [await turn(3600.0), await turn(3600.0), await turn(0.0)] == [True, False, True]
+
+
+async def test_what_is_seen_without_a_break_is_told_from_what_is_not(board: Board) -> None:
+    async def look(*names: str, within: float = 60.0, seconds: float = 0.0) -> set[str]:
+        async with board.database.write() as connection:
+            return await sightings.note(connection, "gone: ", names, within=within, seconds=seconds)
+
+    assert await look("one", "two", seconds=60.0) == set()
+    assert await look("one", "two") == {"one", "two"}
+    assert await look("one") == {"one"}
+    assert await look("one", "two", seconds=0.0) == {"one", "two"}
+    async with board.database.write() as connection:
+        long_ago = "'2020-01-01 00:00:00.000000'"
+        await connection.script(f"UPDATE sightings SET first_at = {long_ago}, last_at = {long_ago}")  # noqa: S608 - a constant
+    # Nobody looked for so long that it may have come and gone.
+    assert await look("one", within=1e9, seconds=60.0) == {"one"}
+    async with board.database.write() as connection:
+        await connection.script(f"UPDATE sightings SET last_at = {long_ago}")  # noqa: S608 - likewise
+    assert await look("one", within=60.0, seconds=60.0) == set()

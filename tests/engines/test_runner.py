@@ -1,0 +1,245 @@
+"""An engine's runner on a real Valkey, a real store and real children."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dalston.common.leases import LeaseState
+from dalston.common.messages import (
+    QueueEntry,
+    TaskCompleted,
+    TaskErrored,
+    TaskReleased,
+    TaskStarted,
+)
+from dalston.common.redis import lease_key
+from dalston.common.storage import output_path
+from tests.support.runner_bench import ENGINE, YAML, Bench, new_bench
+
+QUICK_SECONDS = 0.05
+"""What is done sooner sends no start."""
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with new_bench(tmp_path) as made:
+        yield made
+
+
+async def warm_up(bench: Bench) -> None:
+    """Let the runner learn how quick its engine is."""
+    entries = [await bench.entry() for _ in range(5)]
+    await bench.publish(*entries)
+    await bench.completed(*entries)
+
+
+async def test_each_of_many_tasks_gets_its_own_result(bench: Bench) -> None:
+    entries = [await bench.entry(f"audio {number}") for number in range(120)]
+    async with bench.running(slots=2):
+        await bench.publish(*entries)
+        await bench.completed(*entries)
+
+        for number, entry in enumerate(entries):
+            output = await bench.output(entry)
+            expected = {"id": entry.task_id, "audio": f"audio {number}", "found": []}
+            assert output == expected
+        instance = (await bench.queue.instances([ENGINE]))[ENGINE][0]
+        assert instance.slots == 2
+    assert all(len(bench.of(TaskCompleted, entry)) == 1 for entry in entries)
+
+
+async def test_the_audio_is_brought_only_to_engines_that_need_it(bench: Bench) -> None:
+    (bench.folder / "engine.yaml").write_text(YAML + "needs: {audio: false}\n")
+    entry = await bench.entry()
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.completed(entry)
+        assert (await bench.output(entry))["audio"] is None
+
+
+async def test_a_shorter_recording_is_not_followed_by_the_rest_of_a_longer_one(
+    bench: Bench,
+) -> None:
+    entries = [await bench.entry(text) for text in ("a long recording", "short", "", "longer")]
+    async with bench.running():
+        for entry in entries:
+            await bench.publish(entry)
+            await bench.completed(entry)
+        outputs = [await bench.output(entry) for entry in entries]
+    assert [output["audio"] for output in outputs] == ["a long recording", "short", "", "longer"]
+
+
+async def test_no_recording_stays_on_disk_when_nothing_is_done(bench: Bench) -> None:
+    entry = await bench.entry("private")
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.completed(entry)
+
+        async def is_gone() -> bool:
+            await bench.listen()
+            return not list((bench.folder / "tmp").rglob("original.wav"))
+
+        await _until_true(is_gone, "the recording to be removed")
+
+
+async def test_a_quick_task_sends_no_start(bench: Bench) -> None:
+    async with bench.running():
+        await warm_up(bench)
+        quick = [await bench.entry() for _ in range(10)]
+        await bench.publish(*quick)
+        await bench.completed(*quick)
+    done_at_once = []
+    for entry in quick:
+        [event] = bench.of(TaskCompleted, entry)
+        assert isinstance(event, TaskCompleted)
+        if event.seconds < QUICK_SECONDS:
+            done_at_once.append(entry)
+    assert done_at_once, "this machine is too busy for anything to be quick"
+    assert not [entry for entry in done_at_once if bench.of(TaskStarted, entry)]
+
+
+async def test_a_slow_task_says_that_it_has_started_while_it_computes(bench: Bench) -> None:
+    slow = await bench.entry(gate=str(bench.gate()))
+    async with bench.running():
+        await bench.publish(slow)
+        await bench.until(lambda: bool(bench.of(TaskStarted, slow)), "the start")
+        lease = (await bench.queue.leases([slow.task_id]))[slow.task_id]
+        assert lease.state is LeaseState.RUNNING
+        bench.gate().touch()
+        await bench.completed(slow)
+    kinds = [type(event) for event in bench.heard]
+    assert kinds == [TaskStarted, TaskCompleted]
+    [event] = bench.of(TaskCompleted, slow)
+    assert isinstance(event, TaskCompleted)
+    assert event.seconds >= QUICK_SECONDS
+
+
+async def test_a_failure_says_that_it_was_tried(bench: Bench) -> None:
+    odd = await bench.entry(fail=True)
+    async with bench.running():
+        await bench.publish(odd)
+        await bench.until(lambda: bool(bench.of(TaskErrored, odd)), "the failure")
+    assert [type(event) for event in bench.heard] == [TaskStarted, TaskErrored]
+
+
+async def test_what_was_claimed_ahead_is_handed_back_at_once_on_a_stop(bench: Bench) -> None:
+    current = await bench.entry(gate=str(bench.gate()))
+    # A slow machine claims few ahead.
+    others = [await bench.entry() for _ in range(3)]
+    async with bench.running() as runner:
+        await warm_up(bench)
+        await bench.publish(current, *others)
+        names = [lease_key(entry.task_id) for entry in others]
+        await _until_true(lambda: _exist(bench, names), "several to be claimed ahead")
+        leases = await bench.queue.leases([entry.task_id for entry in others])
+        assert {lease.state for lease in leases.values()} == {LeaseState.PREFETCH}
+        bench.heard.clear()
+
+        runner.stop()
+
+        await _until_true(lambda: _none_exists(bench, names), "their leases to be gone")
+        assert await bench.waiting() == [entry.task_id for entry in others]
+        assert not bench.of(TaskCompleted, current)
+        bench.gate().touch()
+        await bench.completed(current)
+    assert {type(event) for event in bench.heard} <= {TaskStarted, TaskCompleted}
+    assert {getattr(event, "task_id", "") for event in bench.heard} == {current.task_id}
+
+
+async def test_a_task_that_takes_long_keeps_only_one_claimed_ahead(bench: Bench) -> None:
+    current = await bench.entry(gate=str(bench.gate()))
+    # A slow machine claims few ahead.
+    others = [await bench.entry() for _ in range(3)]
+    async with bench.running():
+        await warm_up(bench)
+        await bench.publish(current, *others)
+        names = [lease_key(entry.task_id) for entry in others]
+        await _until_true(lambda: _exist(bench, names), "several to be claimed ahead")
+        await _until_true(lambda: _none_exists(bench, names[1:]), "all but one to be handed back")
+        assert await bench.waiting() == [entry.task_id for entry in others[1:]]
+        bench.gate().touch()
+        await bench.completed(current, *others)
+
+
+async def test_a_slow_store_neither_holds_up_nor_mixes_up_the_next_task(bench: Bench) -> None:
+    first, second = await bench.entry("one", keep=True), await bench.entry("two", keep=True)
+    released = bench.store.hold(first.task_id)
+    async with bench.running():
+        await bench.publish(first, second)
+        await bench.completed(second)
+        assert not bench.of(TaskCompleted, first)
+        released.set()
+        await bench.completed(first)
+
+        for entry, text in ((first, "one"), (second, "two")):
+            output = await bench.output(entry)
+            expected = {"id": entry.task_id, "audio": text, "found": ["kept.txt"]}
+            assert output == expected
+            [event] = bench.of(TaskCompleted, entry)
+            assert isinstance(event, TaskCompleted)
+            path = output_path(entry.job_id, entry.task_id, event.folder)
+            kept = await bench.store.get(path.replace("output.json", "kept.txt"))
+            assert kept.decode() == entry.task_id
+
+
+async def test_reports_under_way_are_finished_before_the_runner_ends(bench: Bench) -> None:
+    entry = await bench.entry()
+    released = bench.store.hold(entry.task_id)
+    async with bench.running() as runner:
+        await bench.publish(entry)
+        await _until_true(lambda: _is_running(bench, entry), "the task to run")
+        runner.stop()
+        released.set()
+    await bench.listen()
+    assert await bench.output(entry) == {"id": entry.task_id, "audio": "audio", "found": []}
+    assert not bench.of(TaskReleased, entry)
+
+
+async def test_what_can_not_be_stored_in_time_is_handed_back(bench: Bench) -> None:
+    entry = await bench.entry()
+    bench.store.hold(entry.task_id)
+    async with bench.running(grace=0.3) as runner:
+        await bench.publish(entry)
+        await _until_true(lambda: _is_running(bench, entry), "the task to run")
+        runner.stop()
+    await bench.listen()
+    assert not bench.of(TaskCompleted, entry)
+    assert bench.of(TaskReleased, entry)
+
+
+async def test_an_instance_tells_its_pace(bench: Bench) -> None:
+    async with bench.running():
+        await _until_true(lambda: _pace_is(bench, lambda pace: pace == 0), "a first announcement")
+        await warm_up(bench)
+        await _until_true(lambda: _pace_is(bench, lambda pace: pace > 1), "the pace to be known")
+
+
+async def _pace_is(bench: Bench, judge: Callable[[float], bool]) -> bool:
+    instances = (await bench.queue.instances([ENGINE]))[ENGINE]
+    return [judge(instance.pace) for instance in instances if instance.slots] == [True]
+
+
+async def _exist(bench: Bench, names: list[str]) -> bool:
+    return bool(await bench.queue.redis.exists(*names) == len(names))
+
+
+async def _none_exists(bench: Bench, names: list[str]) -> bool:
+    return not await bench.queue.redis.exists(*names)
+
+
+async def _is_running(bench: Bench, entry: QueueEntry) -> bool:
+    lease = (await bench.queue.leases([entry.task_id])).get(entry.task_id)
+    return lease is not None and lease.state is LeaseState.RUNNING
+
+
+async def _until_true(
+    condition: Callable[[], Coroutine[Any, Any, bool]], what: str, seconds: float = 15
+) -> None:
+    give_up_at = asyncio.get_running_loop().time() + seconds
+    while not await condition():
+        assert asyncio.get_running_loop().time() < give_up_at, f"waited for {what}"

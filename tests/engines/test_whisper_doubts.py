@@ -1,0 +1,112 @@
+"""Text that nobody said: what faster-whisper flags, and leaves out if that is wanted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dalston.engine_sdk.testing import EngineUnderTest
+from tests.engines.sounds import SPEECH, write_wav
+from tests.engines.speech_clips import needs_recordings, read_sound, silence
+
+FIGURES = {"confidence": 0.8, "no_speech_probability": 0.05, "compression_ratio": 1.4}
+
+
+def segments(*texts: str, **figures: float) -> list[dict[str, Any]]:
+    return [
+        {"start": 2.0 * number, "end": 2.0 * number + 1.5, "text": text, **FIGURES, **figures}
+        for number, text in enumerate(texts)
+    ]
+
+
+def review(
+    whisper: EngineUnderTest, found: list[dict[str, Any]], *, drop: bool = False
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    assert whisper.spec.id == "faster-whisper"
+    kept, warnings = sys.modules["doubts"].review(found, drop=drop)
+    return kept, warnings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No, no, no, no!",
+        "It was the best of times, it was the worst of times, it was the age of wisdom.",
+        "Ha ha ha.",
+        "A rose is a rose is a rose.",
+        "What shall I do? What shall I do?",
+        "今天天气很好、我们去公园走走吧。",
+        "ありがとうございます。ありがとうございます。",
+        "1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
+    ],
+)
+def test_what_people_say_is_not_flagged(whisper: EngineUnderTest, text: str) -> None:
+    found = segments("Well.", text, text)
+    assert review(whisper, found, drop=True) == (found, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thank you. Thank you. Thank you. Thank you.",
+        "and then we go to the and then we go to the and then we go to the",
+        "So I said " + "bye " * 9,
+        "謝謝大家收看" * 4,
+    ],
+)
+def test_a_loop_in_a_segment(whisper: EngineUnderTest, text: str) -> None:
+    found = segments("Well.", text, "Good.")
+    kept, (warning,) = review(whisper, found)
+    assert kept == found
+    assert (warning["code"], warning["start"], warning["end"]) == ("repeated_text", 2.0, 3.5)
+    assert "dropped" not in warning
+
+
+def test_a_loop_over_segments_keeps_the_first(whisper: EngineUnderTest) -> None:
+    found = segments("Well.", "Thanks for watching!", *["Thanks for watching!"] * 3, "Good.")
+    kept, (warning,) = review(whisper, found, drop=True)
+    assert [segment["text"] for segment in kept] == ["Well.", "Thanks for watching!", "Good."]
+    assert (warning["code"], warning["start"], warning["end"]) == ("repeated_text", 4.0, 9.5)
+    assert warning["dropped"] == "Thanks for watching! Thanks for watching! Thanks for watching!"
+
+
+def test_a_loop_with_small_changes(whisper: EngineUnderTest) -> None:
+    text = " ".join(f"I'm going to show you how to make a good cup of {n}." for n in range(10))
+    _, warnings = review(whisper, segments(text))
+    assert [warning["code"] for warning in warnings] == ["repeated_text"]
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "confidence", "flagged"),
+    [(0.9, 0.45, True), (0.9, 0.8, False), (0.1, 0.3, False), (0.1, 0.1, True)],
+)
+def test_text_over_no_speech(
+    whisper: EngineUnderTest, no_speech: float, confidence: float, flagged: bool
+) -> None:
+    figures = {"no_speech_probability": no_speech, "confidence": confidence}
+    found = [*segments("Well."), *segments("You", **figures)]
+    kept, warnings = review(whisper, found, drop=True)
+    assert [warning["code"] for warning in warnings] == ["text_without_speech"] * flagged
+    assert len(kept) == 2 - flagged
+    assert not flagged or "left out" in warnings[0]["message"]
+
+
+@needs_recordings
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_sentence_that_comes_again_and_again(
+    whisper: EngineUnderTest, tmp_path: Path, drop: bool
+) -> None:
+    clip = read_sound(SPEECH / "en_librivox_0880.wav")
+    recording = np.concatenate([np.concatenate([clip, silence(1)])] * 6)
+    path = write_wav(tmp_path / "audio.wav", recording)
+    config = {"language": "en", "beam_size": 1, "drop_doubtful_text": drop}
+    data = whisper.process(path, config=config).data
+    assert {warning["code"] for warning in data["warnings"]} == {"repeated_text"}
+    assert all(0 <= w["start"] < w["end"] <= len(recording) / 16_000 for w in data["warnings"])
+    assert all(("dropped" in warning) is drop for warning in data["warnings"])
+    said = data["text"].lower().count("young man")
+    assert said <= 1 if drop else said >= 5

@@ -1,0 +1,93 @@
+"""What a request may ask of faster-whisper: translation, words to expect, temperatures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dalston.common.errors import ConfigurationError
+from dalston.engine_sdk import TaskFailed
+from dalston.engine_sdk.testing import EngineUnderTest, open_engine
+from tests.engines.random_model import write_random_model
+from tests.engines.sounds import ENGINES, SPEECH, tone, write_wav
+from tests.engines.speech_clips import needs_recordings
+
+QUICK = {"beam_size": 1, "word_timestamps": False}
+
+
+@needs_recordings
+def test_a_translation_is_english(whisper: EngineUnderTest) -> None:
+    path = SPEECH / "de_pico_test_de.wav"
+    data = whisper.process(path, config={**QUICK, "task": "translate"}).data
+    assert data["language"] == "de"
+    words = set(data["text"].lower().replace(".", " ").replace(",", " ").split())
+    assert words & {"the", "and", "of", "is", "to"}
+    assert not words & {"der", "die", "das", "und", "ist"}
+
+
+def test_a_model_that_knows_only_english_does_not_translate(tmp_path: Path) -> None:
+    write_random_model(tmp_path / "model")
+    config = {"device": "cpu", "model": str(tmp_path / "model")}
+    with open_engine(ENGINES / "transcribe" / "faster-whisper", config=config) as engine:
+        audio = write_wav(tmp_path / "audio.wav", tone(0.5))
+        with pytest.raises(TaskFailed) as failed:
+            engine.process(audio, config={"task": "translate"})
+    assert failed.value.code == "unsupported_task"
+
+
+@needs_recordings
+@pytest.mark.parametrize("option", ["hotwords", "prompt"])
+def test_words_to_expect_are_heard_so(whisper: EngineUnderTest, option: str) -> None:
+    """Without a hint the base model hears "Menace"."""
+    path = SPEECH / "librispeech" / "2609-156975-0007.flac"
+    config = {**QUICK, "language": "en", option: "Manasseh"}
+    assert "Manasseh" in whisper.process(path, config=config).data["text"]
+
+
+@needs_recordings
+def test_segments_tell_how_sure_they_are(whisper: EngineUnderTest) -> None:
+    data = whisper.process(SPEECH / "en_jfk.flac", config={"temperatures": [0.0]}).data
+    for segment in data["segments"]:
+        assert segment["confidence"] > 0.5
+        assert 0 <= segment["no_speech_probability"] < 0.3
+        assert 0.5 < segment["compression_ratio"] < 2.4
+
+
+@needs_recordings
+def test_the_language_is_found_out_without_transcribing(whisper: EngineUnderTest) -> None:
+    data = whisper.process(SPEECH / "de_pico_test_de.wav", stage="language").data
+    assert data["language"] == "de"
+    assert data["language_confidence"] > 0.8
+    assert "text" not in data
+
+
+def test_silence_has_no_language(whisper: EngineUnderTest, tmp_path: Path) -> None:
+    data = whisper.process(write_wav(tmp_path / "a.wav", tone(0.5)), stage="language").data
+    assert "language" not in data
+
+
+@needs_recordings
+def test_what_was_found_out_for_the_recording_counts_for_a_chunk(
+    whisper: EngineUnderTest,
+) -> None:
+    path = SPEECH / "es_pico_test_es.wav"
+    previous = {"language": {"language": "it", "language_confidence": 0.9}}
+    found = {
+        detection: whisper.process(
+            path, previous=previous, config={**QUICK, "language_detection": detection}
+        ).data["language"]
+        for detection in ("recording", "chunk")
+    }
+    assert found == {"recording": "it", "chunk": "es"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"task": "summarise"}, {"temperatures": []}, {"temperatures": [2.0]}, {"hotwords": 3}],
+)
+def test_wishes_are_checked(
+    whisper: EngineUnderTest, tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigurationError):
+        whisper.process(write_wav(tmp_path / "a.wav", tone(0.1)), config=wrong)

@@ -1,0 +1,1 @@
+"""Tools that break a server on purpose, and the tests that need them."""

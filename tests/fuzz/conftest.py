@@ -1,0 +1,51 @@
+"""A server for what comes at random. `make fuzz` sends far more of it than `make test`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.deployment import embedded
+from tests.support.stack import Role, Stack
+
+ENGINES = ("audio-prepare", "faster-whisper", "transcript-merger")
+
+
+@pytest.fixture(scope="session")
+def cases(request: pytest.FixtureRequest) -> int:
+    """How many damaged recordings there are; requests are fewer by far."""
+    return int(request.config.getoption("--fuzz-cases"))
+
+
+@pytest.fixture(scope="module")
+def engines() -> list[Role]:
+    """The process that supervises all engines of the server, once it runs."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def server(engines: list[Role]) -> Iterator[Stack]:
+    """A whole server whose engines really listen; whatever comes, nothing of it is a surprise."""
+    with (
+        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
+        embedded(Path(folder)) as parts,
+    ):
+        stack = Stack(
+            parts,
+            DALSTON_PIPELINE="default",
+            DALSTON_TRANSCRIBE_ENGINE="faster-whisper",
+            DALSTON_MODEL="base",
+        )
+        try:
+            stack.migrate()
+            orchestrator = stack.start("orchestrator")
+            engines.append(stack.start("engine", "run", *ENGINES))
+            gateway = stack.gateway()
+            yield stack
+            for role in (gateway, orchestrator, *engines):
+                assert "Traceback" not in role.log.read_text(), role.log
+        finally:
+            stack.close()

@@ -1,0 +1,153 @@
+"""Subtitles by a captioner's rules: how long, how wide, where divided, who speaks."""
+
+from __future__ import annotations
+
+import unicodedata
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dalston.common.formats import to_csv, to_srt, to_tsv, to_vtt
+from dalston.common.subtitles import Rules, cues
+from dalston.common.transcript import Segment, Speaker, Transcript, Word
+
+SENTENCE = (
+    "It was the best of times, it was the worst of times. It was the age of wisdom, it was the "
+    "age of foolishness, it was the epoch of belief."
+)
+
+
+def spoken(text: str, seconds_per_word: float = 0.4, *, start: float = 0.0) -> Segment:
+    """Return a segment whose words follow each other without a pause."""
+    words = [
+        Word(word, start + place * seconds_per_word, start + (place + 1) * seconds_per_word)
+        for place, word in enumerate(text.split())
+    ]
+    return Segment(start, words[-1].end, text, words=words)
+
+
+def of(*segments: Segment, speakers: tuple[Speaker, ...] = ()) -> Transcript:
+    text = " ".join(segment.text for segment in segments)
+    return Transcript(text, list(segments), speakers=list(speakers))
+
+
+def width(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
+def test_a_long_segment_is_divided_where_a_reader_pauses() -> None:
+    found = list(cues(of(spoken(SENTENCE)), Rules()))
+    assert " ".join(cue.text.replace("\n", " ") for cue in found) == SENTENCE
+    assert len(found) == 3
+    assert found[0].text == "It was the best of times,\nit was the worst of times."
+    assert found[1].text.endswith("foolishness,")
+    # A word's own time says when its cue begins.
+    assert found[1].start == found[0].end == 12 * 400
+
+
+def test_lines_of_a_cue_are_about_as_long() -> None:
+    text = "one two three four five six seven eight nine"
+    [cue] = cues(of(spoken(text, 0.2)), Rules(line_length=42))
+    first, second = cue.text.split("\n")
+    assert abs(len(first) - len(second)) <= 6
+
+
+def test_a_pause_divides_what_has_no_marks() -> None:
+    early = spoken("and then they all went out to the", 0.2)
+    late = spoken("old house by the sea and waited there for", 0.2, start=4.0)
+    words = [*(early.words or ()), *(late.words or ())]
+    whole = Segment(0.0, late.end, f"{early.text} {late.text}", words=words)
+    first, *_ = cues(of(whole), Rules(line_length=24))
+    assert first.text.replace("\n", " ") == early.text
+
+
+def test_short_cues_stay_until_they_are_read_or_the_next_one_comes() -> None:
+    found = list(
+        cues(
+            of(spoken("Yes.", 0.2), spoken("No.", 0.2, start=0.6), spoken("So.", 0.2, start=5.0)),
+            Rules(shortest=1.0),
+        )
+    )
+    assert [(cue.start, cue.end) for cue in found] == [(0, 600), (600, 1600), (5000, 6000)]
+
+
+def test_no_cue_stays_too_long() -> None:
+    drawn_out = Segment(0.0, 60.0, "Well.", words=[Word("Well.", 0.0, 60.0)])
+    [cue] = cues(of(drawn_out), Rules(longest=7.0))
+    assert cue.end == 7000
+    slow = list(cues(of(spoken("a b c d e f", 3.0)), Rules(longest=7.0)))
+    assert [cue.text for cue in slow] == ["a b", "c d", "e f"]
+
+
+def test_who_speaks_is_said_where_it_changes() -> None:
+    segments = [
+        Segment(0.0, 1.0, "Hello.", speaker="s0"),
+        Segment(1.0, 2.0, "How are you?", speaker="s0"),
+        Segment(2.0, 3.0, "Well.", speaker="s1"),
+    ]
+    transcript = of(*segments, speakers=(Speaker("s0", "Anna"), Speaker("s1", "Ben")))
+    named = [cue.text for cue in cues(transcript, Rules(speakers=True))]
+    assert named == ["Anna: Hello.", "How are you?", "Ben: Well."]
+    assert [cue.text for cue in cues(transcript, Rules())] == ["Hello.", "How are you?", "Well."]
+    assert next(cues(transcript)).text == "Anna: Hello."
+
+
+def test_without_words_times_go_by_the_letters() -> None:
+    [first, second] = cues(of(Segment(0.0, 10.0, "aaaa bbbb")), Rules(longest=5.0))
+    assert (first.text, first.start, first.end) == ("aaaa", 0, 5000)
+    assert (second.text, second.start, second.end) == ("bbbb", 5000, 10000)
+
+
+def test_scripts_without_blanks_are_divided_by_width() -> None:
+    text = "今日は天気がいいので散歩に行きましょう。それから昼ご飯を食べます。"
+    found = list(cues(of(Segment(0.0, 8.0, text)), Rules(line_length=20, lines=2)))
+    assert "".join(cue.text.replace("\n", "") for cue in found) == text
+    assert all(width(line) <= 20 for cue in found for line in cue.text.split("\n"))
+    assert found[0].text.endswith("。")
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), max_size=60), max_size=8),
+    st.integers(10, 60),
+    st.integers(1, 3),
+)
+def test_any_text_keeps_the_rules(texts: list[str], length: int, lines: int) -> None:
+    segments = [Segment(2.0 * n, 2.0 * n + 2.0, text) for n, text in enumerate(texts)]
+    rules = Rules(line_length=length, lines=lines)
+    found = list(cues(of(*segments), rules))
+    for cue in found:
+        rows = cue.text.split("\n")
+        assert len(rows) <= lines
+        assert cue.text.strip()
+        assert all(width(row) <= length or " " not in row for row in rows)
+        assert cue.start < cue.end
+    assert all(before.start <= after.start for before, after in pairwise(found))
+
+
+@pytest.mark.parametrize("render", [to_srt, to_vtt])
+def test_rules_are_for_both_kinds_of_subtitles(render: object) -> None:
+    assert callable(render)
+    assert str(render(of(spoken(SENTENCE)), Rules())).count(" --> ") == 3
+    assert str(render(of(spoken(SENTENCE)))).count(" --> ") == 1
+
+
+def test_marks_of_web_vtt_are_escaped() -> None:
+    assert "a &lt;b&gt; &amp; c --&gt; d" in to_vtt(of(Segment(0, 1, "a <b> & c --> d")), Rules())
+
+
+def test_tables_have_a_row_for_each_segment() -> None:
+    transcript = of(
+        Segment(0.0, 1.5, 'He said: "a, b"\tand left', speaker="s0", confidence=0.5),
+        Segment(1.5, 2.0, "=1+1"),
+        speakers=(Speaker("s0", "Anna"),),
+    )
+    assert to_tsv(transcript) == (
+        'start\tend\ttext\n0\t1500\tHe said: "a, b" and left\n1500\t2000\t=1+1\n'
+    )
+    assert to_csv(transcript) == (
+        "start,end,speaker,text,confidence\r\n"
+        '0.0,1.5,Anna,"He said: ""a, b"" and left",0.5\r\n'
+        "1.5,2.0,,=1+1,\r\n"
+    )
