@@ -1,119 +1,152 @@
-"""`make bench`: what Dalston's own work costs, beside doing it all inside one request."""
+"""`make bench`: Dalston beside what people would use instead, in one run on one machine."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import dataclasses
-import os
+import signal
 import sys
-import tempfile
-from contextlib import ExitStack
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
 
-import uvloop
+from bench import measures, report
+from bench.deployments import DISTRIBUTED, Parts, new_site, shared_parts
+from bench.depth import measure_depths
+from bench.document import write_document
+from bench.jobs import Round, measure_ours, measure_peer
+from bench.peers.store_alone import measure_store
+from bench.plan import Plan, read_plan
+from bench.processes import AVAILABLE
+from bench.report import Row, Surroundings
+from bench.speedup import measure_speedups
+from bench.table import surroundings, terminal_table
+from bench.upload import UPLOADFILE, Upload, measure_upload
+from bench.waiting import MeasureError
+from bench.width import measure_widths
 
-from bench import processes, report
-from bench.load import LoadError
-from bench.measure import SUBMITTERS, Plan, Round, measure, warm_up
-from bench.report import Row
-from bench.targets import Dalston, Inline, Target
-
-_AUDIO_BYTES = 100 * 1024
-
-
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each server (default 3)")
-    parser.add_argument("--single", type=int, default=60, help="jobs one by one (default 60)")
-    parser.add_argument("--many", type=int, default=200, help="jobs at once (default 200)")
-    parser.add_argument(
-        "--folder", type=Path, help="where the servers keep their data (default: a temporary one)"
-    )
-    return parser.parse_args()
+Found = TypeVar("Found")
+Arguments = ParamSpec("Arguments")
 
 
-async def run(options: argparse.Namespace) -> None:
-    """Measure both servers in turns, print the table, write the file."""
-    around = report.circumstances()
-    plan = Plan(options.single, options.many)
-    with ExitStack() as stack:
-        folder = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder))
-        )
-        audio = os.urandom(_AUDIO_BYTES)
-        ours, theirs = Dalston(folder / "ours", audio), Inline(folder / "theirs", audio)
-        found: dict[str, list[Round]] = {ours.name: [], theirs.name: []}
-        for target in (ours, theirs):
-            stack.callback(target.stop)
-            await target.start()
-            await warm_up(target)
-        for number in range(1, options.rounds + 1):
-            for target in (ours, theirs):
-                print(f"round {number} of {options.rounds}: {target.name}", flush=True)
-                found[target.name].append(await measure(target, plan))
-        rows = compare(ours, theirs, found[ours.name], found[theirs.name])
-    around = dataclasses.replace(around, load_after=os.getloadavg()[0])
-    print(f"\n{report.table(rows, around)}\n")
-    print(notes(plan))
-    report.write(rows, around)
-    print(f"Written to {report.OUTPUT}")
+class Bench:
+    """One run.
 
+    Attributes:
+        failures: What could not be measured, and why.
+    """
 
-def compare(ours: Target, theirs: Target, mine: list[Round], others: list[Round]) -> list[Row]:
-    """Return the figures of both, side by side, and then ours by role."""
+    def __init__(self, plan: Plan, parts: Parts) -> None:
+        self._plan = plan
+        self._parts = parts
+        self._begin = time.monotonic()
+        self.failures: list[str] = []
 
-    def row(measure_name: str, attribute: str) -> Row:
-        return Row(
-            ours.name,
-            measure_name,
-            theirs.name,
-            tuple(getattr(one, attribute) for one in mine),
-            tuple(getattr(one, attribute) for one in others),
-        )
+    def rows(self) -> list[Row]:
+        """Measure everything that the plan names."""
+        subjects = {
+            "jobs": self._jobs,
+            "depth": self._depth,
+            "width": self._width,
+            "speedup": self._speedup,
+            "upload": self._upload,
+        }
+        return [row for name in self._plan.subjects for row in subjects[name]()]
 
-    rows = [
-        row("idle: POST to transcript, p50, ms", "p50"),
-        row("idle: POST to transcript, p95, ms", "p95"),
-        row(f"{SUBMITTERS} submitters: jobs/s", "rate"),
-    ]
-    if not processes.AVAILABLE:
-        print("No /proc here: processor time and memory are not measured.", file=sys.stderr)
-        return rows
-    rows.append(row("no jobs: CPU ms/s", "idle_cpu"))
-    for unit, attribute in (("CPU ms/job", "cpu"), ("memory MB", "memory")):
-        totals = [
-            tuple(sum(getattr(one, attribute).values()) for one in rounds)
-            for rounds in (mine, others)
-        ]
-        rows.append(Row(ours.name, f"{unit}, all", theirs.name, *totals))
-        for role in sorted(getattr(mine[0], attribute)):
-            values = tuple(getattr(one, attribute)[role] for one in mine)
-            rows.append(Row(ours.name, f"{unit}, {role}", None, values))
-    return rows
+    def _jobs(self) -> Iterable[Row]:
+        plan, parts = self._plan, self._parts
+        # The peers stand between the deployments, so that a busy minute hits both.
+        names: list[str] = []
+        for deployment in plan.deployments:
+            names += [deployment, *measures.peers_of(deployment)]
+        found: dict[str, list[Round]] = {name: [] for name in names}
+        for number in range(1, plan.rounds + 1):
+            for name, rounds in found.items():
+                measure = measure_ours if name in plan.deployments else measure_peer
+                what = f"jobs, round {number}: {name}"
+                rounds.extend(self._try(what, measure, name, parts, plan.load))
+        for deployment in plan.deployments:
+            if found[deployment]:
+                yield from measures.job_rows(deployment, found[deployment], found)
 
+    def _depth(self) -> Iterable[Row]:
+        plan = self._plan
+        for name in plan.deployments:
+            for found in self._try(f"depth: {name}", measure_depths, name, self._parts, plan.depth):
+                yield from measures.depth_rows(name, found)
 
-def notes(plan: Plan) -> str:
-    """Return what a reader has to know about the figures."""
-    return (
-        f"Values are median (minimum-maximum) of the rounds; a ratio is ours over theirs.\n"
-        f"A round: {plan.single} jobs one by one, then {plan.many} by {SUBMITTERS} clients, with "
-        f"{_AUDIO_BYTES // 1024} KiB of upload each.\n"
-        f"Load generator and both servers share the cores. Ours is polled for its transcripts.\n"
-        f"Memory that processes share is counted in each of them; the engine children hold all\n"
-        f"engines that `serve` starts, the speech model included."
-    )
+    def _width(self) -> Iterable[Row]:
+        plan = self._plan
+        for name in plan.deployments:
+            for found in self._try(f"width: {name}", measure_widths, name, self._parts, plan.width):
+                yield from measures.width_rows(name, found)
+
+    def _speedup(self) -> Iterable[Row]:
+        # One deployment is enough: what is measured is waiting, not work.
+        name = DISTRIBUTED if DISTRIBUTED in self._plan.deployments else None
+        if name is None:
+            return
+        chunks = self._plan.chunks
+        for found in self._try(f"speedup: {name}", measure_speedups, name, self._parts, chunks):
+            yield from measures.speedup_rows(name, found)
+
+    def _upload(self) -> Iterable[Row]:
+        plan, parts = self._plan, self._parts
+        found: dict[str, list[Upload]] = {name: [] for name in (*plan.deployments, UPLOADFILE)}
+        alone: list[float] = []
+        for number in range(1, plan.rounds + 1):
+            for name, uploads in found.items():
+                what = f"upload, round {number}: {name}"
+                uploads.extend(self._try(what, measure_upload, name, parts, plan.upload_bytes))
+            if DISTRIBUTED in plan.deployments:
+                alone += self._try(f"upload, round {number}: S3 alone", self._store_alone)
+        for deployment in plan.deployments:
+            if found[deployment]:
+                yield from measures.upload_rows(
+                    deployment, found[deployment], found[UPLOADFILE], alone
+                )
+
+    def _store_alone(self) -> float:
+        with new_site(DISTRIBUTED, self._parts) as site:
+            return measure_store(site.environment, self._plan.upload_bytes)
+
+    def _try(
+        self,
+        what: str,
+        measure: Callable[Arguments, Found],
+        *words: Arguments.args,
+        **more: Arguments.kwargs,
+    ) -> list[Found]:
+        """Return what was measured, or nothing if it could not be."""
+        print(f"[{time.monotonic() - self._begin:5.0f} s] {what}", flush=True)
+        try:
+            return [measure(*words, **more)]
+        except MeasureError as error:
+            self.failures.append(f"{what}: {error}")
+            print(f"          failed: {error}", file=sys.stderr, flush=True)
+            return []
 
 
 def main() -> int:
-    """Run the bench."""
-    try:
-        uvloop.run(run(arguments()))
-    except (LoadError, asyncio.IncompleteReadError, ConnectionError) as error:
-        print(f"bench: {error}", file=sys.stderr)
+    """Run the bench; the exit status is 1 if something could not be measured."""
+    plan = read_plan()
+    if not AVAILABLE:
+        print("bench: processor time and memory are read from /proc, which isn't here: use Linux.")
         return 1
-    return 0
+    # As Ctrl-C does: what was started is stopped, what was written is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    around = Surroundings(plan.options)
+    with shared_parts(plan.folder) as parts:
+        bench = Bench(plan, parts)
+        rows = bench.rows()
+    circumstances = around.now()
+    print(f"\n{terminal_table(rows)}\n\n{surroundings(circumstances)}\n")
+    print("Figures are medians, with the lowest and the highest of the rounds in brackets.")
+    report.write(rows, circumstances)
+    print(f"Written to {report.OUTPUT}")
+    if plan.write_docs and not bench.failures:
+        print(f"Written to {write_document(rows, circumstances)}")
+    for failure in bench.failures:
+        print(f"bench: could not be measured: {failure}", file=sys.stderr)
+    return 1 if bench.failures else 0
 
 
 if __name__ == "__main__":

@@ -1,142 +1,235 @@
-"""The load generator: as little of its own work as possible, so that the server's is seen.
+"""The load generator, a process of its own: `python -m bench.load URL PATH STATUS BYTES`.
 
-HTTP/1.1 on kept connections, requests made ready beforehand, answers read by their
-`Content-Length`. It reads JSON answers only, and asks nothing else of HTTP.
+It does as little of its own as possible, so that the server's work is seen: HTTP/1.1 on kept
+connections, one request made ready beforehand, answers read by their `Content-Length`. It is told
+what to do by a line of JSON on its standard input, and answers with one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from subprocess import Popen
+from typing import Any, cast
 from urllib.parse import urlsplit
 
+import uvloop
+
+from bench.peers.process import read_line, running_module, write_line
+
 _BOUNDARY = "dalston-bench"
-
-
-class LoadError(Exception):
-    """A request failed, which a measurement must never hide."""
+_HEAD_END = b"\r\n\r\n"
+_START_SECONDS = 30.0
+_ANSWER_SECONDS = 180.0
+_KEPT_SECONDS = 1.0
+"""A connection that has been idle for longer may be closed by the server at any moment."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Status and JSON body of an answer."""
+class Submitted:
+    """What came of submitting jobs.
 
-    status: int
-    body: Any
-
-
-class Connection:
-    """One kept connection to a server.
-
-    Args:
-        url: The server's address.
+    Attributes:
+        begin: When the first request was sent, in seconds of the system's monotonic clock.
+        ids: Ids of the jobs that were accepted.
+        milliseconds: How long each of them took to be accepted.
+        errors: How often a request was refused or broke, by status or kind of error.
     """
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._host, self._port = parts.hostname or "", parts.port or 80
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    begin: float
+    ids: list[str]
+    milliseconds: list[float]
+    errors: dict[str, int]
 
-    async def send(self, request: bytes) -> Answer:
-        """Send a whole request and return its answer.
+
+class Generator:
+    """A running load generator, seen from outside."""
+
+    def __init__(self, process: Popen[str]) -> None:
+        self._process = process
+
+    @property
+    def process_id(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def submit(self, count: int, submitters: int) -> Submitted:
+        """Have jobs submitted, by clients that each send the next one when one is accepted.
 
         Raises:
-            OSError: The connection could not be made, or broke.
+            MeasureError: The generator ended, or took too long.
         """
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port)
-        reader, writer = self._streams
-        writer.write(request)
-        await writer.drain()
-        head = await reader.readuntil(b"\r\n\r\n")
-        status = int(head[9:12])
-        length = 0
-        for line in head.split(b"\r\n")[1:]:
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        body = await reader.readexactly(length)
-        return Answer(status, json.loads(body) if body else None)
-
-    async def get(self, path: str) -> Answer:
-        """Read a resource."""
-        head = f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n\r\n"
-        return await self.send(head.encode())
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        write_line(self._process, [count, submitters])
+        return Submitted(**read_line(self._process, _ANSWER_SECONDS))
 
 
-def upload_request(url: str, path: str, audio: bytes) -> bytes:
-    """Return a whole POST request with a recording in the form field `file`."""
-    form = (
+@contextmanager
+def load_generator(url: str, path: str, status: int, size: int) -> Iterator[Generator]:
+    """Run a load generator.
+
+    Args:
+        url: The server.
+        path: The route that takes recordings by POST.
+        status: The status of an answer that accepts one.
+        size: Bytes of a recording.
+
+    Raises:
+        MeasureError: It did not start.
+    """
+    with running_module(("bench.load", url, path, str(status), str(size)), {}) as process:
+        read_line(process, _START_SECONDS)
+        yield Generator(process)
+
+
+def form_parts(url: str, path: str, size: int) -> tuple[bytes, bytes]:
+    """Return what stands before and after a recording in the request that uploads it.
+
+    Args:
+        url: The server.
+        path: The route.
+        size: Bytes of the recording.
+    """
+    before = (
         f"--{_BOUNDARY}\r\n"
         f'Content-Disposition: form-data; name="file"; filename="bench.wav"\r\n'
         f"Content-Type: audio/wav\r\n\r\n"
-    ).encode()
-    body = form + audio + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    )
+    after = f"\r\n--{_BOUNDARY}--\r\n"
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n"
         f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {len(before) + size + len(after)}\r\n\r\n"
     )
-    return head.encode() + body
+    return (head + before).encode(), after.encode()
 
 
-Submit = Callable[[Connection], Awaitable[str]]
-"""Submits a job and returns where to read it."""
-Collect = Callable[[Connection, str, float], Awaitable[None]]
-"""Waits until a job is completed and reads its transcript; asks with a pause in seconds."""
+class _Client(asyncio.Protocol):
+    """One kept connection; one request at a time."""
 
-SINGLE_PAUSE, MANY_PAUSE = 0.005, 0.02
-"""With nothing else going on, asking often costs nobody anything; under load it would."""
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._received = bytearray()
+        self._answer: asyncio.Future[tuple[int, Any]] | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._last_used = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the request once the whole body is there."""
+        self._received += data
+        head_end = self._received.find(_HEAD_END)
+        if head_end < 0:
+            return
+        head = bytes(self._received[:head_end]).lower()
+        length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
+        body_start = head_end + len(_HEAD_END)
+        if len(self._received) < body_start + length:
+            return
+        body = bytes(self._received[body_start : body_start + length])
+        self._received.clear()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((int(head[9:12]), json.loads(body)))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Fail the request that waits."""
+        self._transport = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error or ConnectionResetError())
+
+    async def send(self, request: bytes) -> tuple[int, Any]:
+        """Send a request; return status and JSON of its answer.
+
+        Raises:
+            OSError: The connection broke.
+        """
+        if self._transport is None:
+            raise ConnectionResetError
+        self._answer = self._loop.create_future()
+        self._transport.write(request)
+        answer = await self._answer
+        self._last_used = self._loop.time()
+        return answer
+
+    def is_fresh(self) -> bool:
+        """Tell whether the server still keeps the connection, and not just about to close it."""
+        idle = self._loop.time() - self._last_used
+        return self._transport is not None and idle < _KEPT_SECONDS
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
 
 
-async def one_by_one(url: str, count: int, submit: Submit, collect: Collect) -> list[float]:
-    """Submit and collect jobs with nothing else going on; return the seconds of each."""
-    connection = Connection(url)
-    taken = []
-    for _ in range(count):
-        begin = time.perf_counter()
-        await collect(connection, await submit(connection), SINGLE_PAUSE)
-        taken.append(time.perf_counter() - begin)
-    connection.close()
-    return taken
+class _Load:
+    """What is submitted where, with the connections that are kept for it."""
 
+    def __init__(self, url: str, path: str, status: int, size: int) -> None:
+        address = urlsplit(url)
+        self._host, self._port = address.hostname or "", address.port or 80
+        self._status = status
+        before, after = form_parts(url, path, size)
+        self._request = before + os.urandom(size) + after
+        self._idle: list[_Client] = []
 
-async def all_at_once(
-    url: str, count: int, submitters: int, submit: Submit, collect: Collect
-) -> float:
-    """Submit jobs from many clients as fast as each can; return jobs per second.
+    async def submit(self, count: int, submitters: int) -> Submitted:
+        """Submit jobs; what fails is counted and not tried again."""
+        remaining = iter(range(count))
+        result = Submitted(time.monotonic(), [], [], Counter())
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(submitters, count)):
+                group.create_task(self._submitter(remaining, result))
+        return result
 
-    The clock stops when every transcript has been read. One more client reads them, in the order
-    of the submissions, so that waiting costs the server one request per job and a few more.
-    """
-    remaining = iter(range(count))
-    submitted: asyncio.Queue[str] = asyncio.Queue()
-
-    async def client() -> None:
-        connection = Connection(url)
+    async def _submitter(self, remaining: Iterator[int], result: Submitted) -> None:
         for _ in remaining:
-            submitted.put_nowait(await submit(connection))
-        connection.close()
+            begin = time.perf_counter()
+            try:
+                client = await self._connection()
+                async with asyncio.timeout(_ANSWER_SECONDS / 2):
+                    status, body = await client.send(self._request)
+            except (OSError, TimeoutError) as error:
+                kind = type(error).__name__
+                result.errors[kind] = result.errors.get(kind, 0) + 1
+                continue
+            self._idle.append(client)
+            if status == self._status:
+                result.milliseconds.append(1000 * (time.perf_counter() - begin))
+                result.ids.append(body["id"])
+            else:
+                result.errors[str(status)] = result.errors.get(str(status), 0) + 1
 
-    async def reader() -> None:
-        connection = Connection(url)
-        for _ in range(count):
-            await collect(connection, await submitted.get(), MANY_PAUSE)
-        connection.close()
+    async def _connection(self) -> _Client:
+        while self._idle:
+            client = self._idle.pop()
+            if client.is_fresh():
+                return client
+            client.close()
+        loop = asyncio.get_running_loop()
+        _, client = await loop.create_connection(_Client, self._host, self._port)
+        return client
 
-    begin = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(reader())
-        for _ in range(submitters):
-            group.create_task(client())
-    return count / (time.perf_counter() - begin)
+
+def main() -> None:
+    """Submit what standard input asks for, until it ends."""
+    url, path, status, size = sys.argv[1:]
+    load = _Load(url, path, int(status), int(size))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps("ready"), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(vars(runner.run(load.submit(*json.loads(line))))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

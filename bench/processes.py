@@ -1,6 +1,6 @@
-"""What the processes of a server cost: processor time and memory, by role, from Linux's /proc.
+"""What processes cost: processor time and memory, by role, from Linux's /proc.
 
-Formats: proc_pid_stat(5), proc_pid_status(5).
+Formats: proc_pid_stat(5), proc_pid_status(5), proc_pid_clear_refs(5).
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ NameRole = Callable[[str], str]
 """Says by its command line which role a process has."""
 
 
+def any_command(command: str) -> str:
+    """Give all processes the same role."""
+    del command
+    return ""
+
+
 def descendants(root: int) -> list[int]:
     """Return the ids of a process and of all below it."""
     children: dict[int, list[int]] = {}
@@ -29,7 +35,7 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def processor_seconds(root: int, role_of: NameRole) -> dict[str, float]:
+def processor_seconds(root: int, role_of: NameRole = any_command) -> dict[str, float]:
     """Return the processor seconds that each role below a process has used so far."""
     used: dict[str, float] = defaultdict(float)
     ticks = os.sysconf("SC_CLK_TCK")
@@ -39,21 +45,34 @@ def processor_seconds(root: int, role_of: NameRole) -> dict[str, float]:
     return used
 
 
-def resident_megabytes(root: int, role_of: NameRole) -> dict[str, float]:
+def resident_megabytes(root: int, role_of: NameRole = any_command) -> dict[str, float]:
     """Return the resident memory of each role below a process, in megabytes of 10^6 bytes.
 
     Memory that processes share is counted in each of them.
     """
     used: dict[str, float] = defaultdict(float)
     for process in descendants(root):
-        try:
-            text = (_PROC / str(process) / "status").read_text(encoding="utf-8")
-        except OSError:
-            continue
-        lines = [line for line in text.splitlines() if line.startswith("VmRSS:")]
-        for line in lines:
-            used[role_of(_command(process))] += int(line.split()[1]) * 1024 / 1e6
+        used[role_of(_command(process))] += _status_megabytes(process, "VmRSS")
     return used
+
+
+def peak_megabytes(process: int) -> float:
+    """Return the most resident memory that a process has had since `forget_peak`."""
+    return _status_megabytes(process, "VmHWM")
+
+
+def forget_peak(process: int) -> None:
+    """Begin to look for a process's peak of memory anew."""
+    (_PROC / str(process) / "clear_refs").write_text("5", encoding="ascii")
+
+
+def _status_megabytes(process: int, name: str) -> float:
+    try:
+        text = (_PROC / str(process) / "status").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    lines = [line.split() for line in text.splitlines() if line.startswith(f"{name}:")]
+    return sum(int(line[1]) for line in lines) * 1024 / 1e6
 
 
 def _stat(process: int) -> list[str]:

@@ -8,7 +8,8 @@ the server is configured. The tables have a schema of their own, which is droppe
 - `celery_chain`, `taskiq_chain`: two steps handed on by Redis, in worker processes started by
   their own command lines; `measure_celery` and `measure_taskiq` return a `PeerResult`.
 - `inline`, `uploadfile`: FastAPI on uvicorn; context managers that yield a `RunningServer`, for a
-  load generator to measure like any other server.
+  load generator to measure like any other server. `inline_sqlite` is `inline` on a SQLite file.
+- `store_alone`: an S3 server and a client of it, with nothing before them.
 
 Where there was a choice, the peers got the cheaper way: no foreign keys, no index beside the
 primary keys, no result backend, connections opened beforehand, uvloop, a no-op reset of pooled

@@ -27,7 +27,7 @@ def measure_celery(
     """Measure a two-step Celery chain; see `bench.peers.chain` for how, and `Load` for the load.
 
     Raises:
-        PeerError: A process did not start or a job did not complete.
+        MeasureError: A process did not start or a job did not complete.
     """
     load = Load(jobs, submitters, idle_jobs, concurrency)
     return measure_chain(CELERY, database_url, redis_url, load)

@@ -5,7 +5,7 @@ How, the same for every peer, and possible on any table `jobs` with `id` and `st
 - idle latency: jobs one by one on an idle system, from just before the submitting process inserts
   the rows until the watching process sees the job's row completed. It asks for that row over one
   kept connection, with a millisecond between two questions; the answer is late by half of that on
-  average. `watch_job` is what asks, and can watch another server's job as well.
+  average. `bench.waiting` is what asks, of every server alike.
 - throughput: all submitters at once, from the first insert until the last job's row is completed;
   the rows are counted every ten milliseconds.
 - processor time: of the workers and of the submitter, during the throughput phase; of PostgreSQL,
@@ -17,29 +17,32 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import redis
 
 from bench.peers.commands import request, wait_ready
-from bench.peers.process import PeerError, running_module
+from bench.peers.process import running_module
 from bench.peers.rows import (
-    COUNT_COMPLETED,
     COUNT_UNFINISHED_TASKS,
-    IS_COMPLETED,
     BlockingConnection,
     connection_prefix,
     new_job_id,
     tables,
 )
 from bench.processes import descendants, processor_seconds, resident_megabytes
+from bench.waiting import (
+    COUNT_COMPLETED,
+    JOBS_SECONDS,
+    MeasureError,
+    seen,
+    watch_count,
+    watch_job,
+)
 
 _START_SECONDS = 60.0
-_JOBS_SECONDS = 120.0
-_JOB_PAUSE, _COUNT_PAUSE = 0.001, 0.01
 _WARM_UP = 40
 _WORKERS = """
 SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name ^@ $1
@@ -119,7 +122,7 @@ def measure_chain(chain: Chain, database_url: str, redis_url: str, load: Load) -
     It blocks: in a program with an event loop, call it by `asyncio.to_thread`.
 
     Raises:
-        PeerError: A process did not start or a job did not complete.
+        MeasureError: A process did not start or a job did not complete.
     """
     with _started(chain, database_url, redis_url, load) as running:
         _complete(running, max(_WARM_UP, load.submitters))
@@ -128,7 +131,7 @@ def measure_chain(chain: Chain, database_url: str, redis_url: str, load: Load) -
         seconds = _complete(running, load.jobs)
         after = _processor_seconds(running)
         if unfinished := running.connection.value(COUNT_UNFINISHED_TASKS):
-            raise PeerError(f"all jobs are completed, but {unfinished} of their tasks are not")
+            raise MeasureError(f"all jobs are completed, but {unfinished} of their tasks are not")
         return PeerResult(
             name=chain.name,
             jobs_per_second=load.jobs / seconds,
@@ -162,35 +165,18 @@ def _started(chain: Chain, database_url: str, redis_url: str, load: Load) -> Ite
         yield running
 
 
-def watch_job(connection: BlockingConnection, job_id: str, seconds: float = _JOBS_SECONDS) -> float:
-    """Wait until a job's row is completed.
-
-    Returns:
-        When that was seen, in seconds of the system's monotonic clock.
-
-    Raises:
-        PeerError: It took too long.
-    """
-    return _seen(lambda: bool(connection.value(IS_COMPLETED, job_id)), _JOB_PAUSE, job_id, seconds)
-
-
 def _complete_one(running: Running) -> float:
     """Return the seconds that one job took from its submission to its completion."""
     job_id = new_job_id()
-    begin = request(running.submitter, [job_id], _JOBS_SECONDS)
+    begin = request(running.submitter, [job_id], JOBS_SECONDS)
     return watch_job(running.connection, job_id) - begin
 
 
 def _complete(running: Running, count: int) -> float:
     """Return the seconds that many jobs took, from the first insert to the last completion."""
     wanted = running.connection.value(COUNT_COMPLETED) + count
-    begin = request(running.submitter, [new_job_id() for _ in range(count)], _JOBS_SECONDS)
-    end = _seen(
-        lambda: running.connection.value(COUNT_COMPLETED) == wanted,
-        _COUNT_PAUSE,
-        f"{count} jobs",
-        _JOBS_SECONDS,
-    )
+    begin = request(running.submitter, [new_job_id() for _ in range(count)], JOBS_SECONDS)
+    end = watch_count(running.connection, wanted)
     return end - begin
 
 
@@ -199,41 +185,25 @@ def _wait_for_workers(running: Running, name: str, concurrency: int) -> None:
 
     def all_connected() -> bool:
         if running.worker.poll() is not None:
-            raise PeerError(f"the workers of {name} ended with {running.worker.returncode}")
+            raise MeasureError(f"the workers of {name} ended with {running.worker.returncode}")
         prefix = connection_prefix(name, "worker")
         return int(running.connection.value(_WORKERS, prefix)) == concurrency
 
-    _seen(all_connected, _COUNT_PAUSE, f"the workers of {name}", _START_SECONDS)
-
-
-def _seen(condition: Callable[[], bool], pause: float, what: str, seconds: float) -> float:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > give_up_at:
-            raise PeerError(f"after {seconds:.0f} s still waiting for {what}")
-        time.sleep(pause)
-    return time.monotonic()
+    seen(all_connected, f"the workers of {name}", _START_SECONDS)
 
 
 def _processor_seconds(running: Running) -> dict[str, float]:
     processes = {"workers": running.worker, "submitter": running.submitter}
     return {
-        role: sum(processor_seconds(process.pid, _any_command).values())
-        for role, process in processes.items()
+        role: sum(processor_seconds(process.pid).values()) for role, process in processes.items()
     }
-
-
-def _any_command(command: str) -> str:
-    """Give all processes below one the same role."""
-    del command
-    return ""
 
 
 def _memory(running: Running) -> dict[str, float]:
     """Return the resident megabytes of the submitter, the first worker process and its children."""
 
     def total(process_id: int) -> float:
-        return sum(resident_megabytes(process_id, _any_command).values())
+        return sum(resident_megabytes(process_id).values())
 
     children = descendants(running.worker.pid)[1:]
     found = {"submitter": total(running.submitter.pid)}

@@ -31,7 +31,7 @@ def wait_ready(process: subprocess.Popen[str], seconds: float) -> None:
     """Wait until a process can submit.
 
     Raises:
-        PeerError: It ended, or took too long.
+        MeasureError: It ended, or took too long.
     """
     read_line(process, seconds)
 
@@ -43,7 +43,7 @@ def request(process: subprocess.Popen[str], job_ids: list[str], seconds: float) 
         When it began, in seconds of the system's monotonic clock.
 
     Raises:
-        PeerError: It ended, or took too long.
+        MeasureError: It ended, or took too long.
     """
     write_line(process, job_ids)
     return float(read_line(process, seconds))

@@ -41,7 +41,7 @@ def inline_server(database_url: str, folder: Path) -> Iterator[RunningServer]:
         folder: An existing folder for the files; what it put there is removed in the end.
 
     Raises:
-        PeerError: It did not start.
+        MeasureError: It did not start.
     """
     settings = {"BENCH_DATABASE_URL": database_url}
     with (

@@ -14,13 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.waiting import MeasureError
+
 _REPOSITORY = Path(__file__).parent.parent.parent
 _STOP_SECONDS = 15.0
 _LOG_CHARACTERS = 2000
-
-
-class PeerError(Exception):
-    """A peer did not do its work, so that there is nothing to compare with."""
 
 
 @contextlib.contextmanager
@@ -35,7 +33,7 @@ def running_module(
         answers: Its standard output is for `read_line`; otherwise it goes to the log.
 
     Raises:
-        PeerError: Something failed while it ran; the message holds the end of its log.
+        MeasureError: Something failed while it ran; the message holds the end of its log.
     """
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
@@ -50,9 +48,9 @@ def running_module(
         )
         try:
             yield process
-        except PeerError as error:
+        except MeasureError as error:
             log.seek(0)
-            raise PeerError(f"{error}\n{module[0]}: {log.read()[-_LOG_CHARACTERS:]}") from error
+            raise MeasureError(f"{error}\n{module[0]}: {log.read()[-_LOG_CHARACTERS:]}") from error
         finally:
             _end(process)
 
@@ -75,14 +73,14 @@ def write_line(process: subprocess.Popen[str], value: object) -> None:
     """Tell a process something.
 
     Raises:
-        PeerError: It ended.
+        MeasureError: It ended.
     """
     assert process.stdin is not None
     try:
         process.stdin.write(json.dumps(value) + "\n")
         process.stdin.flush()
     except BrokenPipeError as error:
-        raise PeerError(f"process {process.pid} ended") from error
+        raise MeasureError(f"process {process.pid} ended") from error
 
 
 def read_line(process: subprocess.Popen[str], seconds: float) -> Any:  # noqa: ANN401 - it is JSON
@@ -92,12 +90,12 @@ def read_line(process: subprocess.Popen[str], seconds: float) -> Any:  # noqa: A
     the buffer, which `select` would not know of.
 
     Raises:
-        PeerError: It ended, or took too long.
+        MeasureError: It ended, or took too long.
     """
     assert process.stdout is not None
     if not select.select([process.stdout], [], [], seconds)[0]:
-        raise PeerError(f"no answer from process {process.pid} within {seconds:.0f} s")
+        raise MeasureError(f"no answer from process {process.pid} within {seconds:.0f} s")
     line = process.stdout.readline()
     if not line:
-        raise PeerError(f"process {process.pid} ended")
+        raise MeasureError(f"process {process.pid} ended")
     return json.loads(line)

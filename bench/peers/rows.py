@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,9 +25,7 @@ WITH task AS (
 )
 UPDATE jobs SET status = 'completed', result = $2, completed_at = now() WHERE id = $1
 """
-COUNT_COMPLETED = "SELECT count(*) FROM jobs WHERE status = 'completed'"
 COUNT_UNFINISHED_TASKS = "SELECT count(*) FROM tasks WHERE status <> 'completed'"
-IS_COMPLETED = "SELECT EXISTS (SELECT FROM jobs WHERE id = $1 AND status = 'completed')"
 
 _TABLES = """
 CREATE TABLE jobs (
@@ -99,6 +97,12 @@ class BlockingConnection:
     def value(self, statement: str, *values: str) -> Any:  # noqa: ANN401 - asyncpg has no types
         """Return the first column of the first row of a query."""
         return self._loop.run_until_complete(self._connection.fetchval(statement, *values))
+
+    def copy(self, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]) -> None:
+        """Insert many rows and commit."""
+        self._loop.run_until_complete(
+            self._connection.copy_records_to_table(table, columns=columns, records=records)
+        )
 
     def close(self) -> None:
         """Close the connection and its event loop."""

@@ -17,7 +17,8 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from bench.peers.process import PeerError, read_line, running_module
+from bench.peers.process import read_line, running_module
+from bench.waiting import MeasureError
 
 _START_SECONDS = 30.0
 
@@ -61,7 +62,7 @@ def running_server(
         settings: More variables of its environment.
 
     Raises:
-        PeerError: It did not start.
+        MeasureError: It did not start.
     """
     with (
         tempfile.TemporaryDirectory(prefix="peer-", dir=folder) as own,
@@ -81,4 +82,4 @@ def _wait_until_ready(url: str, process: subprocess.Popen[str]) -> None:
                 return
         except (urllib.error.URLError, ConnectionError) as error:
             if process.poll() is not None or time.monotonic() > give_up_at:
-                raise PeerError(f"the server does not answer: {error}") from error
+                raise MeasureError(f"the server does not answer: {error}") from error

@@ -26,7 +26,7 @@ def measure_taskiq(
     """Measure two taskiq tasks in a row; see `bench.peers.chain` for how, and `Load` for the load.
 
     Raises:
-        PeerError: A process did not start or a job did not complete.
+        MeasureError: A process did not start or a job did not complete.
     """
     load = Load(jobs, submitters, idle_jobs, concurrency)
     return measure_chain(TASKIQ, database_url, redis_url, load)

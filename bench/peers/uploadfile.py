@@ -29,7 +29,7 @@ def uploadfile_server(folder: Path) -> Iterator[RunningServer]:
         folder: An existing folder for the files; what it put there is removed in the end.
 
     Raises:
-        PeerError: It did not start.
+        MeasureError: It did not start.
     """
     with running_server("bench.peers.uploadfile", _PATH, folder, {}) as it:
         yield it
