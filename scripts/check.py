@@ -43,7 +43,8 @@ def engine_commands() -> tuple[tuple[str, ...], ...]:
     which is the same for all of them.
     """
     options = ("--no-namespace-packages", "--no-explicit-package-bases")
-    roots = (ROOT / "engines", ROOT / "tests" / "support" / "engines")
+    examples = sorted((ROOT / "examples").glob("*/engines"))
+    roots = (ROOT / "engines", ROOT / "tests" / "support" / "engines", *examples)
     sources = sorted(path.relative_to(ROOT) for root in roots for path in root.glob("*/*/*.py"))
     return tuple(
         (str(BIN / "mypy"), *options, "--cache-dir", f".mypy_cache/{folder}", *map(str, files))

@@ -21,7 +21,7 @@ LONGEST_FUNCTION = 50
 
 SETTINGS = "dalston/config.py"
 SDK = "dalston.engine_sdk"
-CHILD_ROOTS = (SDK, f"{SDK}.base", f"{SDK}.types", f"{SDK}.child")
+CHILD_ROOTS = (SDK, *(f"{SDK}.{name}" for name in ("base", "types", "child", "questions")))
 
 
 def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, int, int]]:
@@ -134,8 +134,9 @@ def imports_that_run(node: ast.AST, *, at_load: bool = True) -> Iterator[tuple[a
 def check_child_imports(sources: list[Source]) -> Iterator[Violation]:
     """What an engine's child process loads of Dalston needs the standard library only.
 
-    Starts at dalston.engine_sdk and its base, types and child, and follows what loading them
-    imports. Inside a function they may import what is heavier, but only from dalston.engine_sdk.
+    Starts at dalston.engine_sdk and its base, types, child and questions, and follows what loading
+    them imports. Inside a function they may import what is heavier, but only from
+    dalston.engine_sdk.
     """
     files: dict[str, Source] = {}
     for source in sources:

@@ -98,7 +98,7 @@ def transcribe(server: DemoServer, audio: Path) -> tuple[dict[str, Any], float, 
     """
     with httpx.Client(base_url=server.url, timeout=600, trust_env=False) as client:
         engines = client.get("/health/ready").json()["engines"]
-        loading = [name for name, engine in engines.items() if engine["state"] != "ready"]
+        loading = [name for name, engine in engines.items() if engine["state"] == "loading"]
         size = audio.stat().st_size / 1e6
         print(f"Posting {audio.name} ({size:.1f} MB) to {ROUTE}", flush=True)
         begin = time.monotonic()
