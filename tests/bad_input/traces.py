@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.deployment import Deployment
+from tests.support.files import files_below
 from tests.support.stack import TRANSCRIPTIONS, Stack
 from tests.support.waiting import until
 
@@ -34,7 +35,7 @@ def traces(stack: Stack) -> Traces:
     if stack.deployment.store_settings.folder is not None:
         # An object that is being written has a name that the store doesn't list.
         folders.append(stack.deployment.store_settings.folder)
-    files = {str(path) for folder in folders for path in folder.rglob("*") if path.is_file()}
+    files = {str(path) for folder in folders for path in files_below(folder)}
     newest = stack.client.get(TRANSCRIPTIONS, params={"limit": "5"}).json()["jobs"]
     return Traces(tuple(job["id"] for job in newest), frozenset(objects), frozenset(files))
 

@@ -13,6 +13,7 @@ import pytest
 
 from dalston.common.models import new_job_id
 from tests.support.deployment import Deployment, embedded
+from tests.support.files import files_below
 from tests.support.gate import Gate
 from tests.support.stack import Stack, running
 from tests.support.waiting import until
@@ -155,4 +156,4 @@ def test_the_orchestrator_keeps_house_by_itself(tmp_path: Path) -> None:
 def objects(parts: Deployment) -> list[Path]:
     folder = parts.store_settings.folder
     assert folder is not None
-    return [path for path in (folder / "jobs").rglob("*") if path.is_file()]
+    return files_below(folder / "jobs")

@@ -19,6 +19,7 @@ from dalston.common.messages import (
 )
 from dalston.common.redis import lease_key
 from dalston.common.storage import output_path
+from tests.support.files import files_below
 from tests.support.runner_bench import ENGINE, YAML, Bench, new_bench
 
 QUICK_SECONDS = 0.05
@@ -82,7 +83,7 @@ async def test_no_recording_stays_on_disk_when_nothing_is_done(bench: Bench) -> 
 
         async def is_gone() -> bool:
             await bench.listen()
-            return not list((bench.folder / "tmp").rglob("original.wav"))
+            return "original.wav" not in {path.name for path in files_below(bench.folder / "tmp")}
 
         await _until_true(is_gone, "the recording to be removed")
 

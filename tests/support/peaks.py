@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.files import files_below
+
 _LOOK_SECONDS = 0.02
 
 
@@ -39,12 +41,12 @@ class FolderPeak:
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_SECONDS):
             self.looks += 1
-            self.highest = max(self.highest, sum(_size(path) for path in self._folder.rglob("*")))
+            self.highest = max(self.highest, sum(_size(path) for path in files_below(self._folder)))
 
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size if path.is_file() else 0
+        return path.stat().st_size
     except FileNotFoundError:
         return 0
 
