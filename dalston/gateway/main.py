@@ -7,13 +7,14 @@ from starlette.middleware import Middleware
 
 from dalston.gateway.api import health
 from dalston.gateway.api.documentation import documentation
-from dalston.gateway.api.v1 import again, exports, openai, transcription
+from dalston.gateway.api.v1 import again, events, exports, openai, transcription
 from dalston.gateway.authentication import Authentication
 from dalston.gateway.errors import ERROR_HANDLERS
 from dalston.gateway.middleware import EarlyAnswers, RequestContext, cross_origin
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.access import Access
 from dalston.gateway.services.again import Again
+from dalston.gateway.services.feeds import Feeds
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.quotas import RequestCounter
 from dalston.gateway.services.versions import Versions
@@ -21,6 +22,7 @@ from dalston.gateway.services.versions import Versions
 OPERATIONS = (
     *transcription.OPERATIONS,
     *again.OPERATIONS,
+    *events.OPERATIONS,
     *exports.OPERATIONS,
     *openai.OPERATIONS,
     *health.OPERATIONS,
@@ -46,6 +48,7 @@ def create_app(parts: Parts) -> Starlette:
     app.state.parts = parts
     app.state.access = access
     app.state.jobs = JobService(parts)
+    app.state.feeds = Feeds(app.state.jobs, parts.store)
     app.state.again = Again(parts)
     app.state.versions = Versions(parts, app.state.jobs)
     return app

@@ -1,4 +1,4 @@
-"""Answers in JSON."""
+"""What answers have in common: JSON, and streams of server-sent events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from typing import Any
 
 import msgspec
 from starlette.responses import Response
+
+STREAM_MEDIA_TYPE = "text/event-stream"
+STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+"""So that nothing on the way collects, compresses or keeps the events."""
+STREAM_KEEP_ALIVE_SECONDS = 10.0
+"""Between two signs of life of a stream: shorter than anything on the way waits."""
 
 
 class JsonResponse(Response):

@@ -37,6 +37,7 @@ ROUTES = {
     ("post", f"{JOB}/rerun"),
     ("get", f"{JOB}/versions"),
     ("get", f"{JOB}/export/{{format}}"),
+    ("get", f"{JOB}/events"),
     ("post", "/v1/audio/translations"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{model_name}"),
@@ -46,6 +47,7 @@ FOREIGN_SHAPES = SUBMISSIONS | {
     "/v1/models",
     "/v1/models/{model_name}",
     f"{JOB}/export/{{format}}",
+    f"{JOB}/events",
 }
 LEAKS = re.compile(
     r"Traceback|\.py\b|site-packages|sqlite|SELECT|/tmp|msgspec|Error\(", re.IGNORECASE

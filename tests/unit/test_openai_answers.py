@@ -22,7 +22,7 @@ from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.jobs import JobView
 from dalston.gateway.services.outcomes import JobFailedError
 from dalston.gateway.services.partial import PartialTexts
-from dalston.gateway.services.progress import first_outputs
+from dalston.gateway.services.progress import first_heard
 from dalston.gateway.services.watching import JobState, Watched
 from tests.support.board import new_job
 
@@ -122,14 +122,18 @@ def heard(
     )
 
 
+def paths(tasks: list[Task]) -> list[str]:
+    return [path for path, _ in first_heard(tasks)]
+
+
 def test_text_is_sure_up_to_the_first_gap() -> None:
-    assert first_outputs([heard(1), heard(0), heard(3), heard(2, done=False)]) == ["out-0", "out-1"]
-    assert first_outputs([heard(1), heard(2)]) == []
-    assert first_outputs([heard(0), heard(1, shared=0.5), heard(2)]) == ["out-0"]
+    assert paths([heard(1), heard(0), heard(3), heard(2, done=False)]) == ["out-0", "out-1"]
+    assert paths([heard(1), heard(2)]) == []
+    assert paths([heard(0), heard(1, shared=0.5), heard(2)]) == ["out-0"]
 
 
 def test_the_text_of_channels_is_sure_when_all_are_there() -> None:
-    assert first_outputs([heard(0, channel=1), heard(1, channel=1)]) == []
+    assert paths([heard(0, channel=1), heard(1, channel=1)]) == []
 
 
 async def test_text_that_cannot_be_read_now_holds_up_what_is_behind_it(tmp_path: Path) -> None:
@@ -166,7 +170,7 @@ async def test_a_completed_job_is_yielded_once_whatever_was_heard_first() -> Non
         return view
 
     service: Any = SimpleNamespace(
-        watch=SimpleNamespace(watch=lambda _: nullcontext(watched)), read=read
+        watch=SimpleNamespace(watch=lambda _: nullcontext(watched)), look=read, read=read
     )
     patience: Any = SimpleNamespace(left=60.0)
     transcription = Transcription(service, job, Wish(), patience)

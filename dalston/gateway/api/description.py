@@ -116,6 +116,13 @@ _IDEMPOTENCY_KEY = {
     "description": "Your name for this submission: sent again within 24 hours, it is the same job.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The id of the last event that was heard: what follows it is sent.",
+    "schema": {"type": "string"},
+}
 _KEYS = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "dk_…"}}
 """Needed as soon as the server has a key, and not before: hence optional."""
 _SECURITY: list[dict[str, list[str]]] = [{"key": []}, {}]
@@ -238,6 +245,19 @@ _TOLD: Mapping[str, dict[str, Any]] = {
         }
         | _WRONG_PARAMETER
         | _NOT_FOUND,
+    },
+    "follow_transcription": {
+        "summary": "Follow a job, as server-sent events",
+        "tags": _JOBS,
+        "responses": {
+            200: {
+                "description": "Events `status`, `progress` and `segment`, until the job ends",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            },
+            204: {"description": "The job has ended, and Last-Event-ID says that this was heard"},
+        }
+        | _NOT_FOUND,
+        "openapi_extra": {"parameters": [_LAST_EVENT_ID]},
     },
     "list_transcriptions": {
         "summary": "List jobs, newest first",

@@ -16,10 +16,10 @@ from starlette.types import Receive
 from dalston.common.models import Job
 from dalston.gateway.errors import JOB_ID_HEADER
 from dalston.gateway.openai.bodies import json_body, text_body
-from dalston.gateway.openai.streams import HEADERS, MEDIA_TYPE, events
+from dalston.gateway.openai.streams import events
 from dalston.gateway.openai.waiting import Patience, Transcription
 from dalston.gateway.openai.wishes import TEXT_FORMATS, Wish
-from dalston.gateway.responses import JsonResponse
+from dalston.gateway.responses import STREAM_HEADERS, STREAM_MEDIA_TYPE, JsonResponse
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.uploads import ClientGoneError
 
@@ -51,8 +51,8 @@ async def answer(request: Request, service: JobService, job: Job, wish: Wish) ->
         request_id = getattr(request.state, "request_id", None)
         return StreamingResponse(
             events(transcription, service, wish, request_id),
-            headers=HEADERS | headers,
-            media_type=MEDIA_TYPE,
+            headers=STREAM_HEADERS | headers,
+            media_type=STREAM_MEDIA_TYPE,
         )
     transcript = await _unless_gone(transcription.done(), request.receive, job)
     if wish.response_format in TEXT_FORMATS:

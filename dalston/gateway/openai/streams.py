@@ -21,13 +21,9 @@ from dalston.gateway.errors import envelope
 from dalston.gateway.openai.bodies import diarized_segments
 from dalston.gateway.openai.waiting import Transcription
 from dalston.gateway.openai.wishes import DIARIZED, Wish
+from dalston.gateway.responses import STREAM_KEEP_ALIVE_SECONDS
 from dalston.gateway.services.jobs import JobService, JobView
 
-MEDIA_TYPE = "text/event-stream"
-HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-"""So that nothing on the way collects, compresses or keeps the events."""
-KEEP_ALIVE_SECONDS = 10.0
-"""Between two signs of life: shorter than anything on the way waits."""
 _COMMENT = b": the job runs\n\n"
 _END = b"data: [DONE]\n\n"
 _WIDE = frozenset("WF")
@@ -48,7 +44,7 @@ async def events(
     yield _COMMENT
     sent = ""
     try:
-        async with aclosing(transcription.changes(KEEP_ALIVE_SECONDS)) as changes:
+        async with aclosing(transcription.changes(STREAM_KEEP_ALIVE_SECONDS)) as changes:
             async for view in changes:
                 if view is None:
                     yield _COMMENT

@@ -137,7 +137,7 @@ class Transcription:
         Raises:
             JobStillRunningError: It may not.
         """
-        view = await self._read()
+        view = await self._look()
         self._patience.learn(length_of(view.tasks))
         if view.job.status in TERMINAL_JOB:
             return True
@@ -151,11 +151,15 @@ class Transcription:
             self._job.id,
         )
 
-    async def _read(self) -> JobView:
+    async def _look(self) -> JobView:
+        """Return the job, with its transcript if it is completed."""
         try:
-            return await self._service.read(self._job.owner, self._job.id)
+            view = await self._service.look(self._job.owner, self._job.id)
+            if view.job.status is JobStatus.COMPLETED:
+                return await self._service.read(self._job.owner, self._job.id)
         except JobNotFoundError:
             raise self._cancelled() from None
+        return view
 
     async def _present(self) -> JobView:
         """Return the job as it is.
@@ -163,7 +167,7 @@ class Transcription:
         Raises:
             JobError: It has ended without a transcript.
         """
-        view = await self._read()
+        view = await self._look()
         job = view.job
         if job.status is JobStatus.CANCELLED:
             raise self._cancelled()

@@ -43,7 +43,7 @@ from dalston.gateway.services.partial import PartialTexts
 from dalston.gateway.services.progress import (
     Progress,
     finished_outputs,
-    first_outputs,
+    first_heard,
     progress_of,
 )
 from dalston.gateway.services.readiness import Readiness
@@ -242,6 +242,18 @@ class JobService:
             raise EmptyFileError("The file has no bytes. Send a recording.", param="file")
         return upload
 
+    async def look(self, owner: str, job_id: str) -> JobView:
+        """Return a job of an owner with its tasks and how far it is, and nothing of its text.
+
+        Raises:
+            JobNotFoundError: There is none of that id.
+        """
+        require_id(job_id)
+        job, own_tasks, _ = await self._rows.add((owner, job_id))
+        progress = await self._progress(own_tasks)
+        whole = progress_of(job, own_tasks, progress, datetime.now(UTC))
+        return JobView(job, own_tasks, progress, whole=whole)
+
     async def read(self, owner: str, job_id: str, *, with_history: bool = False) -> JobView:
         """Return a job of an owner with its tasks, and its transcript if it is completed.
 
@@ -267,7 +279,7 @@ class JobService:
 
     async def first_texts(self, view: JobView) -> list[str]:
         """Return the texts of a job's chunks that won't change any more, from the start."""
-        return await self._texts.first_texts_of(first_outputs(view.tasks))
+        return await self._texts.first_texts_of([path for path, _ in first_heard(view.tasks)])
 
     async def _transcript(self, job: Job, small: str | None) -> dict[str, msgspec.Raw] | None:
         if small is not None:

@@ -36,6 +36,17 @@ class Progress:
     eta_seconds: float | None
 
 
+def progress_fields(progress: Progress) -> dict[str, float | None]:
+    """Return how far a job is, as it is shown; times are in seconds."""
+    eta = progress.eta_seconds
+    return {
+        "fraction": round(progress.fraction, 4),
+        "audio_seconds_done": round(progress.audio_seconds_done, 3),
+        "audio_seconds": progress.audio_seconds,
+        "eta_seconds": None if eta is None else round(eta, 1),
+    }
+
+
 def progress_of(
     job: Job, own_tasks: Sequence[Task], running: Mapping[str, float], now: datetime
 ) -> Progress:
@@ -76,14 +87,14 @@ def finished_outputs(own_tasks: Sequence[Task]) -> list[str]:
     return [task.output_path for task in in_order if task.output_path is not None]
 
 
-def first_outputs(own_tasks: Sequence[Task]) -> list[str]:
-    """Return the object paths of the transcribed chunks whose text is sure, from the start.
+def first_heard(own_tasks: Sequence[Task]) -> list[tuple[str, Part]]:
+    """Return outputs' object paths of the chunks whose text is sure, from the start.
 
     It ends at the first chunk that isn't finished or is of one channel, and at the first that
     shares sound with its neighbour: which of the two has a word is decided when all are joined.
     """
     heard = [task for task in own_tasks if task.part is not None and task.stage == "transcribe"]
-    paths: list[str] = []
+    found: list[tuple[str, Part]] = []
     for place, task in enumerate(sorted(heard, key=lambda task: task.index)):
         part = task.part
         if part is None or task.output_path is None or task.index != place:
@@ -93,8 +104,8 @@ def first_outputs(own_tasks: Sequence[Task]) -> list[str]:
             break
         if part.start < part.core_start or part.end > part.core_end:
             break
-        paths.append(task.output_path)
-    return paths
+        found.append((task.output_path, part))
+    return found
 
 
 def _of_all_chunks(own_tasks: Sequence[Task]) -> list[Task]:

@@ -7,7 +7,7 @@ from typing import Any
 from dalston.common.models import Failure, Job, Task, TaskStatus
 from dalston.db.reading import HistoryRow
 from dalston.gateway.services.jobs import JobView
-from dalston.gateway.services.progress import Progress
+from dalston.gateway.services.progress import progress_fields
 from dalston.gateway.services.versions import VersionSummary
 from dalston.gateway.services.waiting import WaitingFor
 
@@ -44,7 +44,7 @@ def shown(view: JobView) -> dict[str, Any]:
     if view.waiting_for:
         body["waiting_for"] = [_waiting_for(one) for one in view.waiting_for]
     if view.whole is not None:
-        body["progress"] = _progress(view.whole)
+        body["progress"] = progress_fields(view.whole)
         body["partial_text"] = view.partial_text or ""
     if view.transcript is not None:
         # The job's own fields win: an engine's output can't pass for a status.
@@ -91,16 +91,6 @@ def listed_version(version: VersionSummary) -> dict[str, Any]:
         "completed_at": version.completed_at,
     }
     return body | (version.rerun or {})
-
-
-def _progress(progress: Progress) -> dict[str, Any]:
-    eta = progress.eta_seconds
-    return {
-        "fraction": round(progress.fraction, 4),
-        "audio_seconds_done": round(progress.audio_seconds_done, 3),
-        "audio_seconds": progress.audio_seconds,
-        "eta_seconds": None if eta is None else round(eta, 1),
-    }
 
 
 def _history(row: HistoryRow) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""What is told of a job is made once, however many listen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from dalston.common.access import LOCAL_OWNER
+from dalston.db import jobs as transitions
+from dalston.gateway.parts import Parts
+from dalston.gateway.services.feeds import Feeds, Place
+from dalston.gateway.services.jobs import JobService
+from tests.support.gateway import WatchedDatabase, stored_job
+
+
+async def first_news(events: AsyncIterator[bytes]) -> bytes:
+    async for news in events:
+        if news:
+            return news
+    raise AssertionError("it has ended")
+
+
+async def test_a_thousand_listeners_cost_the_database_no_more_than_one(
+    parts: Parts, database: WatchedDatabase
+) -> None:
+    job = await stored_job(parts)
+    async with database.write() as connection:
+        await transitions.create_jobs(connection, [job])
+    service = JobService(parts)
+    feeds = Feeds(service, parts.store)
+    async with AsyncExitStack() as listeners:
+        before = database.reads
+        told = []
+        for _ in range(1000):
+            feed = await listeners.enter_async_context(feeds.of(LOCAL_OWNER, job.id))
+            told.append(feed.events(Place()))
+
+        assert len({await one for one in asyncio.as_completed(map(first_news, told))}) == 1
+        assert database.reads - before < 10
+        for one in told:
+            await one.aclose()
+    await service.close()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [Place(1), Place(3, 61_250), Place(2, final=12), Place(4, over=True)],
+    ids=str,
+)
+def test_an_id_brings_its_place_back(place: Place) -> None:
+    assert Place.read(str(place)) == place
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1-", "1-f", "-1-2", "1-2-3", "1-end-2", "१-२", "9" * 40]
+)
+def test_any_other_id_is_the_beginning(text: str) -> None:
+    assert Place.read(text) == Place()
