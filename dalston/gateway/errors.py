@@ -28,6 +28,7 @@ from dalston.common.errors import (
     UnavailableError,
 )
 from dalston.gateway.responses import JsonResponse
+from dalston.gateway.services.outcomes import RangeError
 from dalston.gateway.services.quotas import headers_for, spent
 from dalston.gateway.uploads import ClientGoneError
 
@@ -84,6 +85,8 @@ def _headers_of(error: DalstonError) -> dict[str, str]:
             return {"Retry-After": str(RETRY_AFTER_SECONDS)}
         case LimitReachedError():
             return {"Retry-After": str(error.retry_after), **headers_for([spent(error)])}
+        case RangeError():
+            return {"Content-Range": f"bytes */{error.size}"}
         case InvalidKeyError():
             return {"WWW-Authenticate": "Bearer"}
         case InsufficientScopeError():

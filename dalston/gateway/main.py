@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 
 from dalston.gateway.api import health
 from dalston.gateway.api.documentation import documentation
-from dalston.gateway.api.v1 import again, events, exports, openai, transcription
+from dalston.gateway.api.v1 import again, audio, events, exports, openai, transcription
 from dalston.gateway.authentication import Authentication
 from dalston.gateway.errors import ERROR_HANDLERS
 from dalston.gateway.middleware import EarlyAnswers, RequestContext, cross_origin
@@ -22,6 +22,7 @@ from dalston.gateway.services.versions import Versions
 OPERATIONS = (
     *transcription.OPERATIONS,
     *again.OPERATIONS,
+    *audio.OPERATIONS,
     *events.OPERATIONS,
     *exports.OPERATIONS,
     *openai.OPERATIONS,

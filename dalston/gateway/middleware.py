@@ -74,6 +74,8 @@ class RequestContext:
             return
         request_id = new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
+        # For answers whose body takes long: nobody would read it.
+        scope["state"]["is_head"] = scope["method"] == "HEAD"
         started = time.monotonic()
         status = 0
 

@@ -38,6 +38,7 @@ ROUTES = {
     ("get", f"{JOB}/versions"),
     ("get", f"{JOB}/export/{{format}}"),
     ("get", f"{JOB}/events"),
+    ("get", f"{JOB}/audio"),
     ("post", "/v1/audio/translations"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{model_name}"),
@@ -48,6 +49,7 @@ FOREIGN_SHAPES = SUBMISSIONS | {
     "/v1/models/{model_name}",
     f"{JOB}/export/{{format}}",
     f"{JOB}/events",
+    f"{JOB}/audio",
 }
 LEAKS = re.compile(
     r"Traceback|\.py\b|site-packages|sqlite|SELECT|/tmp|msgspec|Error\(", re.IGNORECASE
@@ -69,7 +71,7 @@ def get(stack: Stack, path: str, method: str = "GET") -> Answer:
         "/v1/audio/transcriptions/",
         "//v1/audio/transcriptions",
         "/v1/audio/../audio/transcriptions",
-        "/v1/audio/transcriptions/job_000000000000/audio",
+        "/v1/audio/transcriptions/job_000000000000/video",
         "/health/",
         "/health/live",
         "/.env",

@@ -116,6 +116,14 @@ _IDEMPOTENCY_KEY = {
     "description": "Your name for this submission: sent again within 24 hours, it is the same job.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+_AUDIO = {"audio/*": {"schema": {"type": "string", "format": "binary"}}}
+_RANGE = {
+    "name": "Range",
+    "in": "header",
+    "required": False,
+    "description": "One range of bytes, as `bytes=0-1023`; anything else stands for the whole.",
+    "schema": {"type": "string"},
+}
 _LAST_EVENT_ID = {
     "name": "Last-Event-ID",
     "in": "header",
@@ -245,6 +253,17 @@ _TOLD: Mapping[str, dict[str, Any]] = {
         }
         | _WRONG_PARAMETER
         | _NOT_FOUND,
+    },
+    "read_audio": {
+        "summary": "Read a job's recording",
+        "tags": _JOBS,
+        "responses": {
+            200: {"description": "The recording", "content": _AUDIO},
+            206: {"description": "The part of it that Range names", "content": _AUDIO},
+            **errors({410: "The recording is not kept any more", 416: "It ends before the Range"}),
+        }
+        | _NOT_FOUND,
+        "openapi_extra": {"parameters": [_RANGE]},
     },
     "follow_transcription": {
         "summary": "Follow a job, as server-sent events",

@@ -1,4 +1,4 @@
-"""Which extension a recording is stored under: one of a fixed list, never the client's text."""
+"""What a recording is stored and shown as: one of a fixed list, never the client's text."""
 
 from __future__ import annotations
 
@@ -32,6 +32,28 @@ _BY_CONTENT_TYPE = {
     "video/x-matroska": "mkv",
 }
 UNKNOWN = "bin"
+_MEDIA_TYPES = {
+    "aac": "audio/aac",
+    "aif": "audio/aiff",
+    "aiff": "audio/aiff",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+    "m4b": "audio/mp4",
+    "mkv": "video/x-matroska",
+    "mov": "video/quicktime",
+    "mp2": "audio/mpeg",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "mpga": "audio/mpeg",
+    "oga": "audio/ogg",
+    "ogg": "audio/ogg",
+    "opus": "audio/ogg",
+    "spx": "audio/ogg",
+    "wav": "audio/wav",
+    "weba": "audio/webm",
+    "webm": "video/webm",
+}
+"""What browsers play, by the extension."""
 
 
 def stored_extension(filename: str, content_type: str) -> str:
@@ -47,3 +69,8 @@ def stored_extension(filename: str, content_type: str) -> str:
     if suffix in _EXTENSIONS:
         return suffix
     return _BY_CONTENT_TYPE.get(content_type.partition(";")[0].strip().lower(), UNKNOWN)
+
+
+def media_type(extension: str) -> str:
+    """Return what a recording is sent as; players need it, and nothing else is ever played."""
+    return _MEDIA_TYPES.get(extension, "application/octet-stream")

@@ -59,6 +59,30 @@ class NotCompletedError(JobError):
     http_status = 409
 
 
+class AudioDeletedError(JobError):
+    """The job's recording is not kept any more."""
+
+    code = "audio_deleted"
+    http_status = 410
+
+
+class RangeError(JobError):
+    """None of the bytes that were asked for are there.
+
+    Args:
+        message: How many there are.
+        job_id: The job.
+        size: Bytes of the recording.
+    """
+
+    code = "range_not_satisfiable"
+    http_status = 416
+
+    def __init__(self, message: str, job_id: str, size: int) -> None:
+        super().__init__(message, job_id)
+        self.size = size
+
+
 class SpeakersNotFoundError(JobError):
     """The transcript is there, but the stage that finds the speakers has failed."""
 

@@ -33,6 +33,8 @@ async def follow_transcription(request: Request, _parameters: Parameters) -> Res
     if after.over and after.version == job.version and job.status in TERMINAL_JOB:
         # Anything else would make a browser ask again and again.
         return Response(status_code=204)
+    if request.state.is_head:
+        return Response(headers=STREAM_HEADERS, media_type=STREAM_MEDIA_TYPE)
     return StreamingResponse(
         _events(request, owner, job_id, after),
         headers=STREAM_HEADERS,

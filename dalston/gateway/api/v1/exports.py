@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +16,7 @@ from dalston.common.formats import FORMATS, MEDIA_TYPES, SUBTITLES, to_json
 from dalston.common.models import Job
 from dalston.common.subtitles import Rules
 from dalston.gateway.api.operations import Operation, Parameters
+from dalston.gateway.api.v1.downloads import attachment
 from dalston.gateway.api.v1.transcription import PATH
 from dalston.gateway.authentication import caller_of
 from dalston.gateway.services.finished import transcript_of
@@ -25,7 +24,6 @@ from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.options import short
 from dalston.gateway.services.outcomes import NotCompletedError
 
-_ASCII = 128
 _LINE, _LINES, _SECONDS = Rules().line_length, Rules().lines, (Rules().shortest, Rules().longest)
 
 
@@ -74,7 +72,7 @@ async def export_transcription(request: Request, parameters: ExportParameters) -
     rules = _rules(parameters) if name in SUBTITLES else None
     # Hours of speech take seconds: others must not wait for that.
     text = await asyncio.to_thread(_written, view.job, view.transcript, name, rules)
-    headers = {"Content-Disposition": _disposition(view.job, name)}
+    headers = {"Content-Disposition": attachment(view.job, name)}
     return Response(text, media_type=f"{MEDIA_TYPES[name]}; charset=utf-8", headers=headers)
 
 
@@ -103,17 +101,6 @@ def _rules(parameters: ExportParameters) -> Rules | None:
         longest=parameters.longest,
         speakers=parameters.speakers == "true",
     )
-
-
-def _disposition(job: Job, extension: str) -> str:
-    """Return the header that names the file: as the recording, in both spellings of RFC 6266."""
-    stem = PurePosixPath(job.filename or "").stem or job.id
-    name = f"{stem}.{extension}"
-    plain = "".join(
-        letter if ord(letter) < _ASCII and letter.isprintable() and letter not in '"\\%' else "_"
-        for letter in name
-    )
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 OPERATIONS = (

@@ -1,0 +1,96 @@
+"""`/v1/audio/transcriptions/{job_id}/audio`: the recording, whole or in part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import PurePosixPath
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from dalston.common.errors import ObjectMissingError
+from dalston.common.models import Job
+from dalston.common.storage import ObjectStore
+from dalston.gateway.api.operations import Operation, Parameters
+from dalston.gateway.api.v1.downloads import attachment
+from dalston.gateway.api.v1.transcription import PATH
+from dalston.gateway.authentication import caller_of
+from dalston.gateway.parts import Parts
+from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.media import media_type
+from dalston.gateway.services.outcomes import AudioDeletedError, RangeError
+
+_PIECE_BYTES = 1024 * 1024
+_RANGE = re.compile(r"bytes=(?:([0-9]{1,15})-([0-9]{0,15})|-([0-9]{1,15}))", re.ASCII)
+
+
+async def read_audio(request: Request, _parameters: Parameters) -> Response:
+    """Return a job's recording as it was sent; with the header `Range` that part of it."""
+    service: JobService = request.app.state.jobs
+    parts: Parts = request.app.state.parts
+    job = (await service.look(caller_of(request).owner, request.path_params["job_id"])).job
+    try:
+        size = await parts.store.size(job.audio_path)
+    except ObjectMissingError:
+        raise _deleted(job) from None
+    extension = PurePosixPath(job.audio_path).suffix.removeprefix(".")
+    tag = f'"{job.id}"'
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": attachment(job, extension),
+        "ETag": tag,
+        "X-Content-Type-Options": "nosniff",
+    }
+    wanted = None
+    if request.headers.get("if-range", tag) == tag:
+        wanted = _wanted(request.headers.get("range", ""), size, job.id)
+    start, end = wanted or (0, size)
+    headers["Content-Length"] = str(end - start)
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    status = 200 if wanted is None else 206
+    if request.state.is_head:
+        return Response(None, status, headers, media_type(extension))
+    pieces = _pieces(parts.store, job.audio_path, start, end)
+    return StreamingResponse(pieces, status, headers, media_type(extension))
+
+
+def _wanted(text: str, size: int, job_id: str) -> tuple[int, int] | None:
+    """Return the first byte of a range and the one behind its last (RFC 9110, section 14.2).
+
+    None stands for the whole: there is no range, or one that nobody needs to understand, such as
+    several at once.
+
+    Raises:
+        RangeError: It lies behind the end.
+    """
+    found = _RANGE.fullmatch(text.replace(" ", ""))
+    if found is None:
+        return None
+    first, last, count = found.groups()
+    if count is not None:
+        start, end = max(0, size - int(count)), size
+    else:
+        start, end = int(first), min(size, int(last) + 1 if last else size)
+        if last and int(last) < int(first):
+            return None
+    if start >= end:
+        raise RangeError(f"The recording has {size} bytes. Ask for some of them.", job_id, size)
+    return start, end
+
+
+async def _pieces(store: ObjectStore, path: str, start: int, end: int) -> AsyncIterator[bytes]:
+    for place in range(start, end, _PIECE_BYTES):
+        yield await store.get_range(path, place, min(_PIECE_BYTES, end - place))
+
+
+def _deleted(job: Job) -> AudioDeletedError:
+    return AudioDeletedError(
+        f"The recording of the job {job.id} has been deleted, as its retention says. What was made "
+        f"of it is at /v1/audio/transcriptions/{job.id}.",
+        job.id,
+    )
+
+
+OPERATIONS = (Operation("GET", f"{PATH}/{{job_id}}/audio", read_audio),)

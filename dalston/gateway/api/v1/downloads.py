@@ -1,0 +1,21 @@
+"""What is alike for all answers that are files to keep."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from dalston.common.models import Job
+
+_ASCII = 128
+
+
+def attachment(job: Job, extension: str) -> str:
+    """Return the header that names a file: as the recording, in both spellings of RFC 6266."""
+    stem = PurePosixPath(job.filename or "").stem or job.id
+    name = f"{stem}.{extension}"
+    plain = "".join(
+        letter if ord(letter) < _ASCII and letter.isprintable() and letter not in '"\\%' else "_"
+        for letter in name
+    )
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
