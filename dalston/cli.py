@@ -14,7 +14,7 @@ import click
 from dalston import __version__
 from dalston.access_tool import keys, limits
 from dalston.client.command import transcribe
-from dalston.client.jobs_command import jobs
+from dalston.client.jobs_command import engines, jobs
 from dalston.common.errors import ConfigurationError, DalstonError
 from dalston.config import Settings, read_settings, unknown_variables
 from dalston.evaluation.command import evaluate
@@ -154,6 +154,7 @@ cli.add_command(keys)
 cli.add_command(limits)
 cli.add_command(transcribe)
 cli.add_command(jobs)
+cli.add_command(engines)
 cli.add_command(evaluate)
 
 

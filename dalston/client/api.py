@@ -6,17 +6,20 @@ The routes are those of `docs/api.md`. Nothing here decides when to try again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 import msgspec
+from httpx_sse import EventSource, aconnect_sse
 
+from dalston.client.errors import RefusedError, UnreachableError
+from dalston.client.views import EngineView, JobView, ModelView
 from dalston.common.access import is_loopback
-from dalston.common.models import JobStatus, TaskStatus
+from dalston.common.models import JobStatus
 from dalston.common.transcript import Transcript
 
 _JOBS = "/v1/audio/transcriptions"
@@ -30,82 +33,12 @@ Sent = Callable[[int, int], None]
 """Is told bytes sent and bytes in all."""
 
 
-class UnreachableError(Exception):
-    """Nobody answers at the server's address, or the connection broke."""
-
-
-class RefusedError(Exception):
-    """The server answered with an error.
-
-    Args:
-        code: The envelope's code, or `http_<status>` when there is no envelope.
-        message: The envelope's message.
-        status: The HTTP status.
-        retry_after: Seconds to wait before the same request may succeed, if it may.
-    """
-
-    def __init__(
-        self, code: str, message: str, status: int, retry_after: float | None = None
-    ) -> None:
-        super().__init__(f"{message} [{code}]")
-        self.code = code
-        self.message = message
-        self.status = status
-        self.retry_after = retry_after
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """Why a job or a task failed."""
-
-    code: str
-    message: str
-
-
-class TaskView(msgspec.Struct, frozen=True):
-    """A task as the server shows it; `progress` is a share between 0 and 1."""
-
-    id: str
-    stage: str
-    engine_id: str
-    status: TaskStatus
-    progress: float | None = None
-
-
-class ProgressView(msgspec.Struct, frozen=True):
-    """How far a running job is; `fraction` is between 0 and 1, times are in seconds."""
-
-    fraction: float
-    audio_seconds_done: float = 0.0
-    audio_seconds: float | None = None
-    eta_seconds: float | None = None
-
-
-class JobView(msgspec.Struct, frozen=True):
-    """A job as the server shows it; it is planned at `started_at`, its end is `completed_at`."""
-
-    id: str
-    status: JobStatus
-    tasks: list[TaskView] = []
-    error: Reason | None = None
-    pipeline: str = ""
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    created_at: datetime | None = None
-    filename: str | None = None
-    progress: ProgressView | None = None
-
-
-class EngineView(msgspec.Struct, frozen=True):
-    """An engine as the server shows it; `progress` is a share between 0 and 1."""
-
-    state: str
-    slots: int = 0
-    message: str = ""
-    progress: float | None = None
-
-
 class _Readiness(msgspec.Struct, frozen=True):
     engines: dict[str, EngineView] = {}
+
+
+class _Models(msgspec.Struct, frozen=True):
+    data: list[ModelView]
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -161,21 +94,38 @@ class Api:
         await self._client.aclose()
 
     async def submit(
-        self, path: Path, filename: str, fields: Mapping[str, str], on_sent: Sent
+        self,
+        path: Path,
+        filename: str,
+        fields: Mapping[str, str],
+        on_sent: Sent,
+        name: str | None = None,
     ) -> str:
         """Upload a recording piece by piece and return its job's id.
+
+        Args:
+            path: The recording.
+            filename: What the server is to call it.
+            fields: What is asked for.
+            on_sent: Is told how far the upload is.
+            name: Of this submission: sent again under the same one it is the same job.
 
         Raises:
             UnreachableError: The connection could not be made, or broke.
             RefusedError: The server said no.
             OSError: The file can't be read.
         """
+        # Some of these options are fields of OpenAI's clients too: a job is wanted all the same.
+        headers = {"Prefer": "respond-async"}
+        if name is not None:
+            headers["Idempotency-Key"] = name
         with path.open("rb") as file:
             response = await self._request(
                 "POST",
                 _JOBS,
                 data=dict(fields),
                 files={"file": (filename, _Upload(file, on_sent))},
+                headers=headers,
                 timeout=httpx.Timeout(_ANSWER_SECONDS, read=_STORED_SECONDS),
             )
         return _decoded(response, Accepted).id
@@ -249,6 +199,54 @@ class Api:
         """
         await self._request("DELETE", _job(job_id))
 
+    async def export(self, job_id: str, name: str, rules: Mapping[str, str]) -> bytes:
+        """Return the transcript of a completed job as a file.
+
+        Args:
+            job_id: The job.
+            name: The format: `txt`, `json`, `srt`, `vtt`, `tsv` or `csv`.
+            rules: How subtitles are to be, as `docs/api.md` has it.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no, for example that the job isn't completed.
+        """
+        path = f"{_job(job_id)}/export/{quote(name, safe='')}"
+        return (await self._request("GET", path, params=dict(rules))).content
+
+    async def models(self) -> list[ModelView]:
+        """Return the names that `model` may have.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no.
+        """
+        return _decoded(await self._request("GET", "/v1/models"), _Models).data
+
+    @asynccontextmanager
+    async def events(self, job_id: str, after: str | None) -> AsyncIterator[EventSource | None]:
+        """Open the stream of a job's events; None stands for one that has nothing to add.
+
+        Args:
+            job_id: The job.
+            after: The id of the last event that was heard.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke, also while it is read.
+            RefusedError: The server said no, for example that there is no such job.
+        """
+        headers = {} if after is None else {"Last-Event-ID": after}
+        path = f"{self.url}{_job(job_id)}/events"
+        try:
+            async with aconnect_sse(self._client, "GET", path, headers=headers) as source:
+                if not source.response.is_success:
+                    await source.response.aread()
+                    raise _refusal(source.response)
+                nothing = source.response.status_code == httpx.codes.NO_CONTENT
+                yield None if nothing else source
+        except httpx.TransportError as error:
+            raise _unreachable(error) from error
+
     async def engines(self) -> dict[str, EngineView]:
         """Return the engines that the server knows to be there, ready or not.
 
@@ -277,7 +275,11 @@ class Api:
         try:
             return await self._client.request(method, f"{self.url}{path}", **more)
         except httpx.TransportError as error:
-            raise UnreachableError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+            raise _unreachable(error) from error
+
+
+def _unreachable(error: httpx.TransportError) -> UnreachableError:
+    return UnreachableError(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def _job(job_id: str) -> str:
@@ -316,7 +318,7 @@ def _refusal(response: httpx.Response) -> RefusedError:
     except (msgspec.DecodeError, KeyError, TypeError):
         return _stranger(response)
     if response.status_code == httpx.codes.UNAUTHORIZED:
-        message += " Here the key is read from DALSTON_API_KEY or --api-key-file."
+        message += " It is given with DALSTON_API_KEY, --api-key-file or, in Python, api_key."
     return RefusedError(code, message, response.status_code, _retry_after(response))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dalston.client.options import fields_of, request_options
+from dalston.client.recordings import find_recordings
 from dalston.common.formats import FORMATS
 
 _EPILOG = """Exit status: 0 if every file has its transcript, 1 if one has not (the reason is on
@@ -46,7 +47,7 @@ def read_key(path: Path | None, otherwise: str | None) -> str | None:
     nargs=-1,
     required=True,
     metavar="FILE…",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True),
+    type=click.Path(path_type=Path, exists=True, readable=True),
 )
 @click.option(
     "--format",
@@ -63,6 +64,18 @@ def read_key(path: Path | None, otherwise: str | None) -> str | None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write talk.txt for talk.mp3 into this folder, not to standard output.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Leave out recordings whose transcripts are in --output-dir, newer than they are.",
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, 1000),
+    default=8,
+    show_default=True,
+    help="How many files are on the server at a time.",
+)
 @click.option("--server", metavar="URL", help="Use the server at this address.")
 @request_options
 @API_KEY_FILE
@@ -76,12 +89,14 @@ def transcribe(
     files: Sequence[Path],
     output_format: str,
     output_dir: Path | None,
+    resume: bool,
+    at_once: int,
     server: str | None,
     api_key_file: Path | None,
     data_dir: Path | None,
     **options: Any,  # noqa: ANN401 - those of `request_options`
 ) -> None:
-    """Turn recordings into text.
+    """Turn recordings into text; of a folder, all that are below it.
 
     Without --server the server that runs on the data folder does it; if none runs, one is started
     for this command and stopped at its end. Progress goes to standard error.
@@ -96,9 +111,14 @@ def transcribe(
         ) from None
     from dalston.config import read_settings  # noqa: PLC0415
 
-    irregular = [path for path in files if not path.is_file()]
+    if resume and output_dir is None:
+        raise click.UsageError("--resume looks into a folder: name it with --output-dir.")
+    irregular = [path for path in files if not path.is_file() and not path.is_dir()]
     if irregular:
-        raise click.UsageError(f"{irregular[0]} is not a regular file.")
+        raise click.UsageError(f"{irregular[0]} is neither a file nor a folder.")
+    recordings = find_recordings(files)
+    if not recordings:
+        raise click.UsageError(f"There are no recordings below {files[0]}.")
     if server is not None:
         try:
             server = server_url(server)
@@ -106,12 +126,14 @@ def transcribe(
             raise click.BadParameter(str(error), param_hint="--server") from None
     settings = read_settings({"data_dir": data_dir})
     status = transcribe_files(
-        files,
+        recordings,
         output_format=output_format,
         server=server,
         key=read_key(api_key_file, settings.api_key),
         data_dir=settings.data_dir,
         fields=fields_of(options),
         output_dir=output_dir,
+        at_once=at_once,
+        resume=resume,
     )
     sys.exit(status)

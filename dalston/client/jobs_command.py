@@ -11,14 +11,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dalston.client.command import API_KEY_FILE, read_key
+from dalston.client.options import fields_of
+from dalston.common.formats import FORMATS
 
 if TYPE_CHECKING:
-    from dalston.client.api import Api, JobView
+    from dalston.client.api import Api
+    from dalston.client.views import JobView
 
 _STATUSES = ("pending", "running", "completed", "failed", "cancelled")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -117,6 +120,58 @@ def show_command(*, job_id: str, version: int | None, history: bool, where: Wher
     _run(call, where)
 
 
+@jobs.command("watch")
+@click.argument("job_id", metavar="ID")
+@_on_server
+def watch_command(*, job_id: str, where: Where) -> None:
+    """Print what is heard of a job while it runs; exit with 0 if it is completed, else with 1.
+
+    Segments go to standard output, as they were heard; states and progress to standard error.
+    """
+
+    async def call(api: Api) -> bool:
+        from dalston.client.watching import watch  # noqa: PLC0415 - as in `_run`
+
+        return await watch(api, job_id)
+
+    _run(call, where)
+
+
+@jobs.command("export")
+@click.argument("job_id", metavar="ID")
+@click.option(
+    "--format", "-f", "name", type=click.Choice(list(FORMATS)), default="txt", show_default=True
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True, allow_dash=True),
+    default="-",
+    help="File to write, over one that is there; standard output if left out.",
+)
+@click.option("--line-length", type=click.IntRange(10, 500), help="Characters of a line.")
+@click.option("--lines", type=click.IntRange(1, 10), help="Lines of a subtitle.")
+@click.option("--speakers/--no-speakers", default=None, help="Subtitles say who speaks.")
+@_on_server
+def export_command(
+    *,
+    job_id: str,
+    name: str,
+    output: Path,
+    where: Where,
+    **rules: Any,  # noqa: ANN401 - of subtitles
+) -> None:
+    """Write the transcript of a completed job."""
+
+    async def call(api: Api) -> bool:
+        data = await api.export(job_id, name, fields_of(rules))
+        with click.open_file(str(output), "wb") as file:
+            file.write(data)
+        return True
+
+    _run(call, where)
+
+
 @jobs.command("cancel")
 @click.argument("job_ids", nargs=-1, required=True, metavar="ID…")
 @_on_server
@@ -169,7 +224,7 @@ async def _failed_since(api: Api, moment: datetime) -> list[str]:
 
 async def _each(job_ids: Sequence[str], act: Callable[[str], Awaitable[object]], done: str) -> bool:
     """Do something with each job; one that is refused doesn't keep the others from it."""
-    from dalston.client.api import RefusedError  # noqa: PLC0415 - as in `_run`
+    from dalston.client.errors import RefusedError  # noqa: PLC0415 - as in `_run`
 
     good = True
     for job_id in dict.fromkeys(job_ids):
@@ -183,6 +238,25 @@ async def _each(job_ids: Sequence[str], act: Callable[[str], Awaitable[object]],
     return good
 
 
+@click.command()
+@_on_server
+def engines(*, where: Where) -> None:
+    """List the engines that are there, and what they are at."""
+
+    async def call(api: Api) -> bool:
+        found = await api.engines()
+        for engine_id, engine in sorted(found.items()):
+            share = "" if engine.progress is None else f"{100 * engine.progress:.0f} %"
+            said = " ".join(part for part in (share, engine.message) if part)
+            line = f"{engine_id:<24}  {engine.state:<9}  {engine.slots:>3} at once  {said}"
+            click.echo(line.rstrip())
+        if not found:
+            click.echo("No engine is there. Start one with `dalston engine run ENGINE`.", err=True)
+        return bool(found)
+
+    _run(call, where)
+
+
 def _line(job: JobView) -> str:
     moment = "" if job.created_at is None else f"{job.created_at:%Y-%m-%d %H:%M:%S}"
     reason = f"  {job.error.code}" if job.error else ""
@@ -193,8 +267,8 @@ def _run(call: _Call, where: Where) -> None:
     """Make a call; the exit status is 0 if all of it was done, otherwise 1."""
     # Imported here: other commands need neither these packages nor the time to load them.
     try:
-        from dalston.client.api import RefusedError, UnreachableError  # noqa: PLC0415
         from dalston.client.embedded import running_server  # noqa: PLC0415
+        from dalston.client.errors import RefusedError, UnreachableError  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"This command needs the package {error.name}: pip install 'dalston[cli]'"

@@ -11,6 +11,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("--pipeline", help="Pipeline; the server's default if left out."),
+    click.option("--model", help="Model; the pipeline's if left out. GET /v1/models lists them."),
     click.option(
         "--language", help="Language of the recordings, such as en; else it is found out."
     ),

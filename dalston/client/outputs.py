@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import msgspec
 
+from dalston.client.recordings import Recording
 from dalston.common.formats import FORMATS
 
 _SUBTITLES = frozenset({"srt", "vtt"})
@@ -28,6 +29,11 @@ class Output(ABC):
 
     def __init__(self, output_format: str) -> None:
         self._format = output_format
+
+    def has(self, file: int) -> bool:
+        """Tell whether a transcript is there from before, and is newer than its recording."""
+        del file
+        return False
 
     @abstractmethod
     def put(self, file: int, transcript: Mapping[str, Any]) -> None:
@@ -75,19 +81,29 @@ class StandardOutput(Output):
 
 
 class FolderOutput(Output):
-    """A file for each recording, in one folder. A file that is there already is replaced."""
+    """A file for each recording, below one folder. A file that is there already is replaced."""
 
-    def __init__(self, files: Sequence[Path], output_format: str, folder: Path) -> None:
+    def __init__(self, recordings: Sequence[Recording], output_format: str, folder: Path) -> None:
         super().__init__(output_format)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"The folder {folder} can't be made: {error.strerror}.") from None
-        self._targets = [folder / name for name in output_names(files, output_format)]
-        inputs = {path.resolve() for path in files}
+        self._recordings = [recording.path for recording in recordings]
+        self._targets = [folder / name for name in output_names(recordings, output_format)]
+        for parent in {folder, *(target.parent for target in self._targets)}:
+            try:
+                parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"The folder {parent} can't be made: {error.strerror}.") from None
+        inputs = {path.resolve() for path in self._recordings}
         for target in self._targets:
             if target.resolve() in inputs:
                 raise OutputError(f"{target} would be overwritten. Choose another --output-dir.")
+
+    def has(self, file: int) -> bool:
+        """Tell whether a transcript is there from before, and is newer than its recording."""
+        try:
+            written = self._targets[file].stat().st_mtime
+            return written >= self._recordings[file].stat().st_mtime
+        except FileNotFoundError:
+            return False
 
     def put(self, file: int, transcript: Mapping[str, Any]) -> None:
         """Write the file at once or not at all."""
@@ -101,18 +117,23 @@ class FolderOutput(Output):
             raise
 
 
-def output_names(files: Sequence[Path], output_format: str) -> list[str]:
-    """Return a name for each file's transcript, no two the same, whatever case counts for.
+def output_names(recordings: Sequence[Recording], output_format: str) -> list[Path]:
+    """Return a path for each recording's transcript, no two the same, whatever case counts for.
 
     `talk.mp3` gives `talk.txt`; where two would be the same, `talk.mp3.txt`, then with a number.
     """
-    stems = Counter(path.stem.casefold() for path in files)
-    names: dict[str, str] = {}
-    for path in files:
-        base = path.stem if stems[path.stem.casefold()] == 1 else path.name
-        name, number = f"{base}.{output_format}", 1
-        while name.casefold() in names:
+    stems = Counter(_folded(one.folder / one.path.stem) for one in recordings)
+    names: dict[str, Path] = {}
+    for one in recordings:
+        stem = one.path.stem
+        base = stem if stems[_folded(one.folder / stem)] == 1 else one.path.name
+        name, number = one.folder / f"{base}.{output_format}", 1
+        while _folded(name) in names:
             number += 1
-            name = f"{base}.{number}.{output_format}"
-        names[name.casefold()] = name
+            name = one.folder / f"{base}.{number}.{output_format}"
+        names[_folded(name)] = name
     return list(names.values())
+
+
+def _folded(path: Path) -> str:
+    return str(path).casefold()

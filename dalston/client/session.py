@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from dalston.client.api import Api, RefusedError, UnreachableError
+from dalston.client.api import Api
 from dalston.client.embedded import LocalServer
+from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 
 _Answer = TypeVar("_Answer")
 
@@ -17,7 +18,6 @@ PATIENCE_SECONDS = 60.0
 """How long a server that does not answer, or has no time, is asked again."""
 _PAUSE = 1.0
 _FIRST_ANSWER_SECONDS = 10.0
-_TOO_BUSY = frozenset({429, 502, 503, 504})
 
 
 class Session:
@@ -121,7 +121,7 @@ class Session:
                 if end is not None and time.monotonic() > end:
                     raise
             except RefusedError as error:
-                if error.status not in _TOO_BUSY or (end is not None and time.monotonic() > end):
+                if error.status not in TOO_BUSY or (end is not None and time.monotonic() > end):
                     raise
                 pause = max(pause, min(error.retry_after or 0.0, PATIENCE_SECONDS))
             end = end or time.monotonic() + PATIENCE_SECONDS

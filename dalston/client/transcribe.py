@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dalston.client.api import Api, JobView, ProgressView, RefusedError, UnreachableError
+from dalston.client.api import Api
 from dalston.client.embedded import StartError
+from dalston.client.errors import RefusedError, UnreachableError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
 from dalston.client.progress import Display, display_for
+from dalston.client.recordings import Recording
 from dalston.client.session import Session
+from dalston.client.views import JobView, ProgressView
 from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
-_AT_ONCE = 8
-"""Jobs that one call has on a server at a time; the other files wait here, not there."""
+AT_ONCE = 8
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _PAUSE_GROWTH = 1.3
@@ -48,7 +50,7 @@ class FileFailedError(Exception):
 
 
 def transcribe_files(
-    files: Sequence[Path],
+    recordings: Sequence[Recording],
     *,
     output_format: str,
     server: str | None,
@@ -56,11 +58,13 @@ def transcribe_files(
     fields: Mapping[str, str],
     output_dir: Path | None = None,
     key: str | None = None,
+    at_once: int = AT_ONCE,
+    resume: bool = False,
 ) -> int:
     """Transcribe files and write their transcripts.
 
     Args:
-        files: The recordings.
+        recordings: The files.
         output_format: A name of `dalston.common.formats.FORMATS`.
         server: Where the server is. None means the one that runs on the data folder or, if none
             does, one that is started for this call and stopped at its end.
@@ -69,19 +73,24 @@ def transcribe_files(
         output_dir: Folder for one file per recording. Unless given, transcripts go to standard
             output in the order of the files.
         key: API key, if the server asks for one.
+        at_once: Jobs that the call has on the server at a time; the other files wait here.
+        resume: Leave out recordings whose transcripts are in the folder, newer than they are.
 
     Returns:
         The exit status: 0 if every file has its transcript, 1 if one has not, 2 if the call can't
         be carried out as it is, 130 after Ctrl-C.
     """
+    files = [recording.path for recording in recordings]
     display = display_for([path.name for path in files], sys.stderr)
     try:
         output: Output
         if output_dir is None:
             output = StandardOutput(files, output_format, sys.stdout.buffer)
         else:
-            output = FolderOutput(files, output_format, output_dir)
-        return asyncio.run(_run(_Call(files, fields, output, display), server, data_dir, key))
+            output = FolderOutput(recordings, output_format, output_dir)
+        there = {number for number in range(len(files)) if resume and output.has(number)}
+        call = _Call(files, fields, output, display, at_once, there)
+        return _carry_out(call, server, data_dir, key)
     except OutputError as error:
         display.say(str(error))
         return USAGE
@@ -90,6 +99,15 @@ def transcribe_files(
         return INTERRUPTED
     finally:
         display.close()
+
+
+def _carry_out(call: _Call, server: str | None, data_dir: Path, key: str | None) -> int:
+    """Carry a call out, and say what came of it."""
+    status = COMPLETED
+    if len(call.there) < len(call.files):
+        status = asyncio.run(_run(call, server, data_dir, key))
+    call.tell_sum()
+    return status
 
 
 async def _run(call: _Call, server: str | None, data_dir: Path, key: str | None) -> int:
@@ -120,6 +138,11 @@ class _Call:
     fields: Mapping[str, str]
     output: Output
     display: Display
+    at_once: int
+    there: set[int]
+    """Files whose transcripts are there from before."""
+    done: int = 0
+    failed: int = 0
     main: asyncio.Task[Any] | None = None
     stopped_by: int | None = None
     """The signal that ended the call early, unless it was Ctrl-C."""
@@ -134,11 +157,13 @@ class _Call:
 
     async def run(self, session: Session) -> bool:
         """Work on all files; tell whether each has its transcript."""
-        room = asyncio.Semaphore(_AT_ONCE)
+        room = asyncio.Semaphore(self.at_once)
         async with asyncio.TaskGroup() as group:
             before: asyncio.Task[bool] | None = None
             tasks = []
             for number in range(len(self.files)):
+                if number in self.there:
+                    continue
                 before = group.create_task(self._work(session, number, room, before))
                 tasks.append(before)
         return all(task.result() for task in tasks)
@@ -173,6 +198,7 @@ class _Call:
             self.stop(signal.SIGPIPE)
             return False
         except (*_EXPECTED, FileFailedError) as error:
+            self.failed += 1
             self.display.failed(number, str(error))
             if before is not None:
                 # Whoever comes next waits for this one alone, and must not overtake those before.
@@ -182,8 +208,23 @@ class _Call:
             if session.temporary and file.job_id and file.job_id not in self.running:
                 # Its folder is no archive: without this, each call would leave a copy there.
                 await self.delete(session, file.job_id)
+        self.done += 1
         self.display.done(number, transcript.get("duration"))
         return True
+
+    def tell_sum(self) -> None:
+        """Say, of more than one file, how many came to what."""
+        if len(self.files) == 1 and not self.there:
+            return
+        left = len(self.files) - len(self.there) - self.done - self.failed
+        counts = {
+            "transcribed": self.done,
+            "failed": self.failed,
+            "there already": len(self.there),
+            "not done": left,
+        }
+        said = [f"{count} {what}" for what, count in counts.items() if count]
+        self.display.say(f"{len(self.files)} files: {', '.join(said)}")
 
     def _write(self, number: int, transcript: Mapping[str, Any]) -> None:
         with self.display.aside() if self.output.ordered else contextlib.nullcontext():

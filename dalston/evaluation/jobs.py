@@ -7,10 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dalston.client.api import Api, JobView, RefusedError, UnreachableError
+from dalston.client.api import Api
 from dalston.client.embedded import StartError
+from dalston.client.errors import RefusedError, UnreachableError
 from dalston.client.progress import Display
 from dalston.client.session import Session
+from dalston.client.views import JobView
 from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
 from dalston.evaluation.confidence import score_confidences
 from dalston.evaluation.manifest import Clip

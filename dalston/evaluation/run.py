@@ -16,8 +16,8 @@ from typing import Any
 
 import click
 
-from dalston.client.api import UnreachableError
 from dalston.client.embedded import StartError
+from dalston.client.errors import UnreachableError
 from dalston.client.progress import Display, display_for
 from dalston.client.session import Session
 from dalston.evaluation.confidence import add_bands

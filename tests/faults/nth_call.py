@@ -15,6 +15,7 @@ import httpx
 
 from dalston.common.models import Job
 from dalston.common.redis import LEASES, STEADY
+from dalston.common.storage import transcript_path
 from dalston.db import reading
 from dalston.db.session import Database
 from tests.faults.failpoints import FaultPlans
@@ -85,6 +86,11 @@ class NthCall:
         job_id = self._submit(key)
         job = self._wait(job_id, began)
         seconds = time.monotonic() - began
+        # The orchestrator's last call, for the transcript's object, comes after the job's end.
+        until(
+            lambda: self._plans.hits(plan) or self._has_transcript(job_id),
+            "the fault to be met, or all calls to be made",
+        )
         hits = self._plans.hits(plan)
         self._plans.disarm()
         self._revive()
@@ -124,6 +130,10 @@ class NthCall:
                 return job if job is not None and job.status.value in TERMINAL else None
 
             return until(ended, f"{job_id} to end", began + LONGEST_SECONDS - time.monotonic())
+
+    def _has_transcript(self, job_id: str) -> bool:
+        store = self._stack.deployment.store()
+        return asyncio.run(store.exists(transcript_path(job_id)))
 
     def _revive(self) -> None:
         """Start again what has been killed."""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-_EXTENSIONS = frozenset(
-    {"aac", "ac3", "aif", "aiff", "amr", "au", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mov"}
-    | {"mp2", "mp3", "mp4", "mpeg", "mpg", "mpga", "oga", "ogg", "ogv", "opus", "spx", "ts"}
-    | {"wav", "weba", "webm", "wma", "wmv"}
-)
+from dalston.common.media import RECORDING_EXTENSIONS
+
 _BY_CONTENT_TYPE = {
     "audio/aac": "aac",
     "audio/aiff": "aiff",
@@ -66,7 +63,7 @@ def stored_extension(filename: str, content_type: str) -> str:
         content_type: The client's, of the part.
     """
     suffix = PurePosixPath(filename).suffix.removeprefix(".").lower()
-    if suffix in _EXTENSIONS:
+    if suffix in RECORDING_EXTENSIONS:
         return suffix
     return _BY_CONTENT_TYPE.get(content_type.partition(";")[0].strip().lower(), UNKNOWN)
 
