@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from dalston.client.options import fields_of, request_options
-from dalston.client.recordings import find_recordings
+from dalston.client.recordings import Recording, find_recordings
 from dalston.common.formats import FORMATS
 
 _EPILOG = """Exit status: 0 if every file has its transcript, 1 if one has not (the reason is on
@@ -39,6 +39,16 @@ def read_key(path: Path | None, otherwise: str | None) -> str | None:
         where = "DALSTON_API_KEY" if path is None else "--api-key-file"
         raise click.BadParameter("this is no API key: dk_ and 57 more.", param_hint=where)
     return key.strip()
+
+
+def _recordings(named: Sequence[Path]) -> list[Recording]:
+    irregular = [path for path in named if not path.is_file() and not path.is_dir()]
+    if irregular:
+        raise click.UsageError(f"{irregular[0]} is neither a file nor a folder.")
+    found = find_recordings(named)
+    if not found:
+        raise click.UsageError(f"There are no recordings below {named[0]}.")
+    return found
 
 
 @click.command(epilog=_EPILOG)
@@ -113,12 +123,7 @@ def transcribe(
 
     if resume and output_dir is None:
         raise click.UsageError("--resume looks into a folder: name it with --output-dir.")
-    irregular = [path for path in files if not path.is_file() and not path.is_dir()]
-    if irregular:
-        raise click.UsageError(f"{irregular[0]} is neither a file nor a folder.")
-    recordings = find_recordings(files)
-    if not recordings:
-        raise click.UsageError(f"There are no recordings below {files[0]}.")
+    recordings = _recordings(files)
     if server is not None:
         try:
             server = server_url(server)

@@ -239,12 +239,14 @@ async def _each(job_ids: Sequence[str], act: Callable[[str], Awaitable[object]],
 
 
 @click.command()
+@click.option("--all", "every", is_flag=True, help="Also those that are not there.")
 @_on_server
-def engines(*, where: Where) -> None:
+def engines(*, every: bool, where: Where) -> None:
     """List the engines that are there, and what they are at."""
 
     async def call(api: Api) -> bool:
-        found = await api.engines()
+        known = await api.engines()
+        found = {name: one for name, one in known.items() if every or one.state != "absent"}
         for engine_id, engine in sorted(found.items()):
             share = "" if engine.progress is None else f"{100 * engine.progress:.0f} %"
             said = " ".join(part for part in (share, engine.message) if part)

@@ -106,6 +106,36 @@ def test_jobs_are_listed_shown_stopped_resumed_and_removed(shell: Shell) -> None
     assert "job_not_found" in err
 
 
+def test_a_job_is_watched_and_exported(shell: Shell, tmp_path: Path) -> None:
+    stack, folder = shell.stack, shell.folder
+    job_id = stack.submit(b"2 apart")
+    status, out, err = shell.jobs("watch", job_id)
+    assert (status, out) == (0, "[00:00] Part 0.\n[00:01] Part 1.\n")
+    assert f"{job_id}: completed" in err
+    assert shell.jobs("export", job_id)[1].strip() == "Part 0. Part 1."
+    target = tmp_path / "talk.vtt"
+    assert shell.jobs("export", job_id, "-f", "vtt", "-o", str(target))[:2] == (0, "")
+    assert target.read_text().startswith("WEBVTT")
+
+    (folder / "fail-0").touch()
+    failed = stack.submit(b"1")
+    status, out, err = shell.jobs("watch", failed)
+    assert (status, out) == (1, "")
+    assert "This chunk can't be heard. [not_heard]" in err
+    (folder / "fail-0").unlink()
+    assert shell.jobs("export", failed)[0] == 1
+    assert shell.jobs("watch", "job_000000000000")[0] == 1
+
+
+def test_engines_are_listed(shell: Shell) -> None:
+    status, out, _ = shell.run("engines", "--server", shell.stack.url)
+    assert status == 0
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        [engine, "ready"] for engine in sorted(ENGINES)
+    ]
+    assert "absent" in shell.run("engines", "--all", "--server", shell.stack.url)[1]
+
+
 def test_wrong_calls_say_what_would_be_right(shell: Shell, tmp_path: Path) -> None:
     assert "Name jobs, or say --failed-since" in shell.jobs("retry")[2]
     assert "neither like 2h" in shell.jobs("retry", "--failed-since", "yesterday")[2]

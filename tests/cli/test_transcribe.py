@@ -116,6 +116,39 @@ def test_a_folder_gets_one_file_for_each_recording(
     assert written == {"talk.wav.srt": srt, "talk.wav.2.srt": srt, "Grüße.srt": srt}
 
 
+def test_a_folder_is_transcribed_whole_and_only_what_is_missing_the_next_time(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    """A recording that has changed since is missing too."""
+    below = {"a.wav", "deep/a.mp3", "deep/er/b.FLAC"}
+    files = {name: recordings(f"batch/{name}") for name in below}
+    for name in ("notes.txt", ".hidden.wav", ".git/c.wav"):
+        recordings(f"batch/{name}")
+    out = tmp_path / "out"
+    call = (str(files["a.wav"].parent), "--output-dir", str(out), "--resume", "--at-once", "2")
+    done = served.shell.run(*call)
+    assert done.status == 0, done.err
+    assert "3 files: 3 transcribed" in done.err
+    written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert written == {"a.txt", "deep/a.txt", "deep/er/b.txt"}
+
+    (out / "deep" / "a.txt").unlink()
+    os.utime(files["a.wav"], (2**31, 2**31))
+    done = served.shell.run(*call)
+    assert done.status == 0, done.err
+    assert "3 files: 2 transcribed, 1 there already" in done.err
+    os.utime(files["a.wav"])
+    os.utime(out / "a.txt", (2**31, 2**31))
+    assert "3 files: 3 there already" in served.shell.run(*call).err
+
+
+def test_a_folder_without_recordings_is_a_wrong_command(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    done = served.shell.run(tmp_path)
+    assert (done.status, done.out) == (2, "")
+    assert "no recordings" in done.err
+
+
 def test_a_recording_is_never_overwritten(served: Served, silence: Path, tmp_path: Path) -> None:
     recording = tmp_path / "talk.json"
     recording.write_bytes(silence.read_bytes())
@@ -142,6 +175,8 @@ def test_a_file_name_that_is_no_text_is_still_a_file(served: Served, silence: Pa
         (["{silence}", "--server", "ftp://nowhere"], "--server"),
         (["{silence}", "{silence}", "--format", "vtt"], "--output-dir"),
         (["there-is-none.wav"], "there-is-none.wav"),
+        (["{silence}", "--resume"], "--output-dir"),
+        (["{silence}", "--at-once", "0"], "--at-once"),
     ],
 )
 def test_a_wrong_command_is_status_2_and_a_word_about_it(
