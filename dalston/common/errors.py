@@ -84,6 +84,25 @@ class InvalidParameterError(RequestError):
     code = "invalid_parameter"
 
 
+class InvalidUrlError(RequestError):
+    """An address that the server should call can't be read, or has what it may not have."""
+
+    code = "invalid_url"
+
+
+class ForbiddenAddressError(RequestError):
+    """An address that the server should call leads to where it may not call."""
+
+    code = "forbidden_address"
+
+
+class UnresolvedHostError(RequestError):
+    """The host that the server should call isn't found now."""
+
+    code = "unresolved_host"
+    retryable = True
+
+
 class UnknownPipelineError(RequestError):
     """No pipeline of that name."""
 
