@@ -23,11 +23,11 @@ from dalston.common.access import is_loopback
 from dalston.common.engine_spec import Catalog, EngineSpec, read_catalog, read_engine
 from dalston.common.errors import ConfigurationError
 from dalston.common.events import EventBus
-from dalston.common.models import Retention
 from dalston.common.queue import TaskQueue
 from dalston.common.redis import connect
 from dalston.common.storage import ObjectStore
 from dalston.config import Settings, engine_environment, folders
+from dalston.policies import housekeeping_policy, webhook_policy
 from dalston.processes import on_stop_signal
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from dalston.db.session import Database
     from dalston.orchestrator.housekeeping import Tidied
-    from dalston.orchestrator.parts import Policy
 
 log = structlog.get_logger(__name__)
 
@@ -188,6 +187,7 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
                 cors_origins=settings.origins,
                 longest_upload_seconds=settings.orphan_hours * 3600 / 2,
                 job_deadline_seconds=settings.job_deadline_seconds,
+                webhooks=webhook_policy(settings),
             )
             warn_of_fake_text(settings, catalog)
             app = create_app(parts)
@@ -267,26 +267,6 @@ async def run_orchestrator(settings: Settings, take_back: str | None = None) -> 
             await orchestrator.run(take_back)
     finally:
         await database.close()
-
-
-def housekeeping_policy(settings: Settings) -> Policy:
-    """Return for how long things may wait and are kept.
-
-    Raises:
-        ConfigurationError: The retention isn't one that there is.
-    """
-    from dalston.orchestrator.parts import Policy
-
-    known = [kind.value for kind in Retention]
-    if settings.retention not in known:
-        raise ConfigurationError(f"DALSTON_RETENTION must be one of: {', '.join(known)}.")
-    return Policy(
-        no_engine_seconds=settings.no_engine_seconds,
-        housekeeping_hours=settings.housekeeping_hours,
-        orphan_hours=settings.orphan_hours,
-        retention=Retention(settings.retention),
-        retention_days=settings.retention_days,
-    )
 
 
 async def run_housekeeping(settings: Settings, *, dry: bool) -> Tidied:

@@ -178,6 +178,7 @@ class Job(msgspec.Struct, frozen=True):
         retention: What is deleted of it once it has ended; None means the server's default.
         retention_days: How long after its end that is, likewise.
         audio_deleted_at: When its audio was deleted.
+        callback_url: Who is told of its end, beside its owner's registered endpoints.
     """
 
     id: str
@@ -200,6 +201,7 @@ class Job(msgspec.Struct, frozen=True):
     retention: Retention | None = None
     retention_days: float | None = None
     audio_deleted_at: datetime | None = None
+    callback_url: str | None = None
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from sqlalchemy import Float, Update, bindparam, func, insert, select, update
 from dalston.common.messages import Attempt, TaskCompleted
 from dalston.common.models import Cause, Failure, Job, JobStatus, PlannedTask, TaskStatus
 from dalston.common.storage import output_path
-from dalston.db import entries, work
+from dalston.db import entries, outbox, work
 from dalston.db.journal import job_entry, record, task_entry
 from dalston.db.locking import Locked
 from dalston.db.parameters import BIND, ERROR, NO_ERROR, binding, given, naming, reason
@@ -61,7 +61,7 @@ def _end_job(after: JobStatus, *before: JobStatus) -> Update:
 _NOW = Statement(select(DatabaseNow().label("now")))
 _JOB_VALUES = (
     "id owner pipeline parameters filename audio_path audio_bytes created_at deadline_seconds "
-    "retention retention_days"
+    "retention retention_days callback_url"
 )
 _NEW_JOB = Statement(
     insert(jobs).values(
@@ -331,7 +331,7 @@ async def complete_jobs(
     pointers = [{"by_id": row.job_id, "by_transcript": row.output_path} for row in rows]
     await connection.run_many(_COMPLETE_JOB, pointers)
     completed = [row.job_id for row in rows]
-    return _ended(connection, locked, completed, JobStatus.COMPLETED, "all tasks done")
+    return await _ended(connection, locked, completed, JobStatus.COMPLETED, "all tasks done")
 
 
 async def fail_jobs(
@@ -349,7 +349,7 @@ async def fail_jobs(
     )
     await _cancel_tasks(connection, locked, failing, "another task of the job failed")
     for job_id in failing:
-        _ended(connection, locked, [job_id], JobStatus.FAILED, failures[job_id].code)
+        await _ended(connection, locked, [job_id], JobStatus.FAILED, failures[job_id].code)
     return failing
 
 
@@ -362,15 +362,11 @@ async def cancel_jobs(connection: Connection, locked: Locked, job_ids: Sequence[
     live = [job_id for job_id in job_ids if locked.is_live(job_id)]
     await connection.run_many(_CANCEL_JOB, [{"by_id": job_id} for job_id in live])
     await _cancel_tasks(connection, locked, live, "the job was cancelled")
-    return _ended(connection, locked, live, JobStatus.CANCELLED, "asked for")
+    return await _ended(connection, locked, live, JobStatus.CANCELLED, "asked for")
 
 
-def _ended(
-    connection: Connection,
-    locked: Locked,
-    job_ids: list[str],
-    after: JobStatus,
-    why: str,
+async def _ended(
+    connection: Connection, locked: Locked, job_ids: list[str], after: JobStatus, why: str
 ) -> list[str]:
     record(
         connection,
@@ -378,6 +374,7 @@ def _ended(
     )
     for job_id in job_ids:
         locked.job_status[job_id] = after
+    await outbox.tell_of_end(connection, locked, job_ids, after, why)
     return job_ids
 
 

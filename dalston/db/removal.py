@@ -12,7 +12,16 @@ from sqlalchemy import Integer, bindparam, delete, select, update
 
 from dalston.db.locking import lock
 from dalston.db.statements import Connection, Statement, any_of
-from dalston.db.tables import DatabaseAgo, DatabaseNow, edges, history, jobs, tasks, versions
+from dalston.db.tables import (
+    DatabaseAgo,
+    DatabaseNow,
+    deliveries,
+    edges,
+    history,
+    jobs,
+    tasks,
+    versions,
+)
 
 SETTLE_SECONDS = 120.0
 """How long a deleted job's rows stay: longer than an engine goes on without its lease."""
@@ -22,6 +31,7 @@ _HIDE = Statement(
     .where(jobs.c.id == bindparam("by_id"), jobs.c.deleted_at.is_(None))
     .values(deleted_at=DatabaseNow())
 )
+_OF_NO_INTEREST = Statement(delete(deliveries).where(deliveries.c.job_id == bindparam("by_id")))
 _WITHOUT_AUDIO = Statement(
     update(jobs).where(jobs.c.id == bindparam("by_id")).values(audio_deleted_at=DatabaseNow())
 )
@@ -36,6 +46,7 @@ _PURGE = [
     Statement(delete(edges).where(edges.c.task_id.in_(_OWN_TASKS))),
     Statement(delete(tasks).where(any_of(tasks.c.job_id, "job_ids"))),
     Statement(delete(versions).where(any_of(versions.c.job_id, "job_ids"))),
+    Statement(delete(deliveries).where(any_of(deliveries.c.job_id, "job_ids"))),
     Statement(delete(history).where(any_of(history.c.job_id, "job_ids"))),
     Statement(delete(jobs).where(any_of(jobs.c.id, "job_ids"), jobs.c.deleted_at.is_not(None))),
 ]
@@ -47,8 +58,9 @@ async def mark_audio_deleted(connection: Connection, job_id: str) -> None:
 
 
 async def mark_deleted(connection: Connection, job_id: str) -> None:
-    """Hide a job from everybody who asks."""
+    """Hide a job from everybody who asks, and tell nobody of it any more."""
     await connection.fetch(_HIDE, by_id=job_id)
+    await connection.fetch(_OF_NO_INTEREST, by_id=job_id)
 
 
 async def settled_jobs(connection: Connection, limit: int) -> list[str]:

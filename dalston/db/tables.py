@@ -136,6 +136,7 @@ jobs = Table(
     Column("retention", String(16)),
     Column("retention_days", Float),
     Column("audio_deleted_at", UTCDateTime),
+    Column("callback_url", Text),
     Index("ix_jobs_status_created", "status", "created_at", "id"),
     Index("ix_jobs_owner_created", "owner", "created_at", "id"),
     Index("ix_jobs_owner_status", "owner", "status", "created_at", "id"),
@@ -277,4 +278,45 @@ sightings = Table(
     Column("name", String(512), primary_key=True),
     Column("first_at", UTCDateTime, nullable=False),
     Column("last_at", UTCDateTime, nullable=False),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="1"),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("exchanged_at", UTCDateTime),
+    Column("disabled_at", UTCDateTime),
+    Index("ix_webhooks_owner", "owner", "created_at", "id"),
+)
+
+deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("job_id", String(32), ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("webhook_id", String(32)),
+    Column("url", Text, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    # When it is sent next: a claim moves that on, so that it is sent again should the sender die.
+    Column("due_at", UTCDateTime),
+    Column("give_up_at", UTCDateTime, nullable=False),
+    Column("last_attempt_at", UTCDateTime),
+    Column("delivered_at", UTCDateTime),
+    Column("last_status", Integer),
+    Column("last_error", String(32)),
+    Index("ix_webhook_deliveries_due", "due_at"),
+    Index("ix_webhook_deliveries_job", "job_id"),
+    Index("ix_webhook_deliveries_owner", "owner", "created_at", "id"),
+    Index("ix_webhook_deliveries_webhook", "webhook_id"),
+    Index("ix_webhook_deliveries_created", "created_at"),
 )

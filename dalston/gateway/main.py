@@ -7,7 +7,15 @@ from starlette.middleware import Middleware
 
 from dalston.gateway.api import health
 from dalston.gateway.api.documentation import documentation
-from dalston.gateway.api.v1 import again, audio, events, exports, openai, transcription
+from dalston.gateway.api.v1 import (
+    again,
+    audio,
+    events,
+    exports,
+    openai,
+    transcription,
+    webhooks,
+)
 from dalston.gateway.authentication import Authentication
 from dalston.gateway.errors import ERROR_HANDLERS
 from dalston.gateway.middleware import EarlyAnswers, RequestContext, cross_origin
@@ -18,6 +26,7 @@ from dalston.gateway.services.feeds import Feeds
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.quotas import RequestCounter
 from dalston.gateway.services.versions import Versions
+from dalston.gateway.services.webhooks import WebhookService
 
 OPERATIONS = (
     *transcription.OPERATIONS,
@@ -26,6 +35,7 @@ OPERATIONS = (
     *events.OPERATIONS,
     *exports.OPERATIONS,
     *openai.OPERATIONS,
+    *webhooks.OPERATIONS,
     *health.OPERATIONS,
 )
 """All that programs may ask for."""
@@ -52,4 +62,5 @@ def create_app(parts: Parts) -> Starlette:
     app.state.feeds = Feeds(app.state.jobs, parts.store)
     app.state.again = Again(parts)
     app.state.versions = Versions(parts, app.state.jobs)
+    app.state.webhooks = WebhookService(parts.database, parts.webhooks)
     return app

@@ -10,6 +10,7 @@ from dalston.common.engine_spec import Catalog
 from dalston.common.events import EventBus
 from dalston.common.queue import TaskQueue
 from dalston.common.storage import ObjectStore
+from dalston.common.webhooks import WebhookPolicy
 from dalston.db.session import Database
 
 
@@ -30,6 +31,7 @@ class Parts:
         longest_upload_seconds: How long it may take in all; less than the time after which a
             recording without a job is taken for an orphan.
         job_deadline_seconds: How long a job may take that doesn't say so itself.
+        webhooks: Which addresses may be told of a job's end, and the secrets that sign.
     """
 
     database: Database
@@ -47,6 +49,7 @@ class Parts:
     cors_origins: tuple[str, ...] = ()
     longest_upload_seconds: float = 12 * 3600.0
     job_deadline_seconds: float | None = None
+    webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
 
     @property
     def openai_pipeline(self) -> str:

@@ -20,6 +20,7 @@ from dalston.orchestrator.preparation import prepare
 from dalston.orchestrator.scheduler import Scheduler
 from dalston.orchestrator.sweep import Sweep
 from dalston.orchestrator.transcripts import TranscriptObjects
+from dalston.orchestrator.webhooks import Webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class Orchestrator:
         self._stop = asyncio.Event()
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self._transcripts = TranscriptObjects(parts)
+        self._webhooks = Webhooks(parts)
         self._sweep = Sweep(parts, self._scheduler, self._transcripts, self.process)
 
     def stop(self) -> None:
@@ -63,6 +65,7 @@ class Orchestrator:
             group.create_task(self._read_events())
             group.create_task(self._sweep_until_stopped())
             group.create_task(self._keep_steady())
+            group.create_task(self._webhooks.run(self._stop))
         await self._sweep.close()
         await self._drain()
         await self._transcripts.finish(_DRAIN_SECONDS)

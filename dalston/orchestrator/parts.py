@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dalston.common.engine_spec import Catalog
 from dalston.common.events import EventBus
 from dalston.common.models import Retention
 from dalston.common.queue import TaskQueue
 from dalston.common.storage import ObjectStore
+from dalston.common.webhooks import WebhookPolicy
 from dalston.db.session import Database
 
 
@@ -22,6 +23,7 @@ class Policy:
         orphan_hours: An object that belongs to nothing is deleted after this.
         retention: What is deleted of an ended job that doesn't say so itself.
         retention_days: How long after its end.
+        webhooks: How those are called who want to hear of a job's end.
     """
 
     no_engine_seconds: float = 3600.0
@@ -29,6 +31,7 @@ class Policy:
     orphan_hours: float = 24.0
     retention: Retention = Retention.KEEP
     retention_days: float = 30.0
+    webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
 
 
 @dataclass(frozen=True)

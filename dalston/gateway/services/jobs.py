@@ -133,6 +133,7 @@ class JobService:
             names=self.names,
             readiness=Readiness(parts),
             deadline_seconds=parts.job_deadline_seconds,
+            webhooks=parts.webhooks,
         )
         self._waiting = Waiting(parts.queue)
 

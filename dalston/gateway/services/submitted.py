@@ -17,6 +17,7 @@ from dalston.common.errors import (
     UnknownFieldError,
     UnknownPipelineError,
 )
+from dalston.common.webhooks import WebhookPolicy
 from dalston.gateway.openai.names import ModelNames, Named
 from dalston.gateway.openai.planning import native_fields
 from dalston.gateway.openai.wishes import (
@@ -64,6 +65,7 @@ class Choices:
         names: Knows the models.
         readiness: Knows whether a pipeline's engines can work.
         deadline_seconds: Of a job that doesn't say so itself.
+        webhooks: Who may be told of a job's end.
     """
 
     catalog: Catalog
@@ -72,6 +74,7 @@ class Choices:
     names: ModelNames
     readiness: Readiness
     deadline_seconds: float | None = None
+    webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class SubmittedFields:
             # Before the recording is uploaded in vain.
             await self.choices.readiness.require(self._pipeline(sent.value))
         elif name in WISHES:
-            read_wishes({name: sent.value}, None)
+            read_wishes({name: sent.value}, None, self.choices.webhooks)
 
     async def before_file(self) -> None:
         """Refuse, before the recording is uploaded, what nothing behind it can make right.
@@ -204,7 +207,7 @@ class SubmittedFields:
     def _kept(self) -> dict[str, Any]:
         """Return what a job is asked beside its transcript."""
         given = {name: self._text(name) for name in WISHES if name in self._given}
-        return read_wishes(given, self.choices.deadline_seconds)
+        return read_wishes(given, self.choices.deadline_seconds, self.choices.webhooks)
 
     def _text(self, name: str) -> str:
         value = self._given.get(name, "")

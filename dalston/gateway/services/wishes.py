@@ -1,4 +1,7 @@
-"""What a client may ask of a job beside its transcript: a deadline, and what is kept of it."""
+"""What a client may ask of a job beside its transcript.
+
+A deadline, what is kept of it, and who is told of its end.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,29 @@ from typing import Any
 
 from dalston.common.errors import InvalidParameterError
 from dalston.common.models import Retention
+from dalston.common.webhooks import WebhookPolicy
+from dalston.gateway.services.webhooks import check_receiver
 
-WISHES = ("deadline_seconds", "retention", "retention_days")
+_CALLBACK = "callback_url"
+WISHES = ("deadline_seconds", "retention", "retention_days", _CALLBACK)
 """Fields of a submission."""
 _LONGEST_DEADLINE = 10_000_000.0
 _MOST_DAYS = 100_000.0
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
-def read_wishes(fields: Mapping[str, str], deadline_seconds: float | None) -> dict[str, Any]:
+def read_wishes(
+    fields: Mapping[str, str], deadline_seconds: float | None, webhooks: WebhookPolicy
+) -> dict[str, Any]:
     """Return the fields of a `Job` that a submission asks for.
 
     Args:
         fields: As they were sent.
         deadline_seconds: Of a job that doesn't say so itself.
+        webhooks: Who may be told of its end.
 
     Raises:
-        InvalidParameterError: One isn't what it may be.
+        RequestError: One isn't what it may be.
     """
     retention = fields.get("retention")
     known = [kind.value for kind in Retention]
@@ -34,7 +43,9 @@ def read_wishes(fields: Mapping[str, str], deadline_seconds: float | None) -> di
         )
     days = _number(fields, "retention_days", 0.0, _MOST_DAYS)
     own = _number(fields, "deadline_seconds", 1.0, _LONGEST_DEADLINE)
+    callback = fields.get(_CALLBACK)
     return {
+        _CALLBACK: check_receiver(webhooks, callback, _CALLBACK) if callback else None,
         "retention": None if retention is None else Retention(retention),
         "retention_days": days,
         "deadline_seconds": deadline_seconds if own is None else own,

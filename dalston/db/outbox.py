@@ -1,0 +1,305 @@
+"""The outbox: what is still to be told of the ends of jobs, and how far that is.
+
+A row is written in the transaction that ends its job, so neither is there without the other.
+Whoever sends it claims it first: that moves `due_at` on, and counts the attempt. A sender that dies
+has therefore lost nothing; the row is due again by itself. The attempt's number is what its outcome
+must name: who was too slow changes nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import Float, Integer, String, bindparam, delete, insert, null, select, update
+
+from dalston.common.models import Job, JobStatus
+from dalston.common.webhooks import EVENTS, EXCHANGED_SECONDS, new_message_id
+from dalston.db.locking import Locked
+from dalston.db.parameters import given
+from dalston.db.statements import Connection, Row, Statement, any_of
+from dalston.db.tables import DatabaseAgo, DatabaseLater, DatabaseNow, deliveries, webhooks
+
+GIVE_UP_SECONDS = 3 * 24 * 3600.0
+"""How long it is tried to tell somebody of an end."""
+_PATH = "/v1/audio/transcriptions/{job_id}"
+
+
+class DeliveryState(StrEnum):
+    """How far it is."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A message that this process is to send.
+
+    Attributes:
+        id: The message's.
+        webhook_id: The registered endpoint that it goes to; None if the job itself named the URL.
+        generation: How often the endpoint's secret has been exchanged.
+        exchanging: Whether that was lately.
+        attempt: This one's number, from 1.
+        failures: How many tries have failed since it was last asked for.
+    """
+
+    id: str
+    job_id: str
+    owner: str
+    webhook_id: str | None
+    url: str
+    event: str
+    data: Any
+    created_at: datetime
+    attempt: int
+    failures: int
+    generation: int = 1
+    exchanging: bool = False
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """What came of an attempt.
+
+    Attributes:
+        error: Why it failed; None if it did not.
+        status: The HTTP status of the answer, if there was one.
+        gone: Whether the receiver wants to hear nothing more, ever.
+        pause_seconds: When it is tried again, should it have failed.
+    """
+
+    claimed: Claimed
+    error: str | None = None
+    status: int | None = None
+    gone: bool = False
+    pause_seconds: float = 0.0
+
+
+_ENDPOINTS = Statement(
+    select(webhooks.c.id, webhooks.c.owner, webhooks.c.url).where(
+        any_of(webhooks.c.owner, "owners"), webhooks.c.disabled_at.is_(None)
+    )
+)
+_QUEUE = Statement(
+    insert(deliveries).values(
+        **given(deliveries, "id job_id owner webhook_id url event data"),
+        state=DeliveryState.PENDING.value,
+        attempts=0,
+        failures=0,
+        created_at=DatabaseNow(),
+        due_at=DatabaseNow(),
+        give_up_at=DatabaseLater(GIVE_UP_SECONDS),
+    )
+)
+_IS_DUE = deliveries.c.due_at <= DatabaseAgo(0)
+_ANY_DUE = Statement(select(deliveries.c.id).where(_IS_DUE).limit(1))
+_CLAIMED_FIELDS = "id job_id owner webhook_id url event data created_at attempts failures"
+_DUE = Statement(
+    select(*(deliveries.c[name] for name in _CLAIMED_FIELDS.split()))
+    .where(_IS_DUE)
+    .order_by(deliveries.c.due_at)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = Statement(
+    update(deliveries)
+    .where(
+        deliveries.c.id == bindparam("by_id"),
+        deliveries.c.attempts == bindparam("by_attempts", type_=Integer),
+    )
+    .values(
+        attempts=deliveries.c.attempts + 1,
+        last_attempt_at=DatabaseNow(),
+        due_at=DatabaseLater(bindparam("by_lease", type_=Float)),
+    )
+)
+_GENERATIONS = Statement(
+    select(
+        webhooks.c.id,
+        webhooks.c.generation,
+        (webhooks.c.exchanged_at > DatabaseAgo(EXCHANGED_SECONDS)).label("exchanging"),
+    ).where(any_of(webhooks.c.id, "webhook_ids"))
+)
+_LAST = {
+    "last_status": bindparam("by_status", type_=Integer),
+    "last_error": bindparam("by_error", type_=String),
+}
+_OF_ATTEMPT = (
+    deliveries.c.id == bindparam("by_id"),
+    deliveries.c.attempts == bindparam("by_attempt", type_=Integer),
+    deliveries.c.state == DeliveryState.PENDING.value,
+)
+_DELIVERED = Statement(
+    update(deliveries)
+    .where(*_OF_ATTEMPT)
+    .values(**_LAST, state=DeliveryState.DELIVERED.value, due_at=null(), delivered_at=DatabaseNow())
+)
+_GIVE_UP = (
+    update(deliveries)
+    .where(*_OF_ATTEMPT)
+    .values(
+        **_LAST,
+        state=DeliveryState.FAILED.value,
+        due_at=null(),
+        failures=deliveries.c.failures + 1,
+    )
+)
+_GIVE_UP_AT_ONCE = Statement(_GIVE_UP)
+_GIVE_UP_IN_TIME = Statement(_GIVE_UP.where(deliveries.c.give_up_at <= DatabaseAgo(0)))
+_TRY_AGAIN = Statement(
+    update(deliveries)
+    .where(*_OF_ATTEMPT)
+    .values(
+        **_LAST,
+        failures=deliveries.c.failures + 1,
+        due_at=DatabaseLater(bindparam("by_pause", type_=Float)),
+    )
+)
+_DISABLE = Statement(
+    update(webhooks)
+    .where(any_of(webhooks.c.id, "webhook_ids"), webhooks.c.disabled_at.is_(None))
+    .values(disabled_at=DatabaseNow())
+)
+_GIVE_UP_ALL = Statement(
+    update(deliveries)
+    .where(
+        any_of(deliveries.c.webhook_id, "webhook_ids"),
+        deliveries.c.state == DeliveryState.PENDING.value,
+    )
+    .values(state=DeliveryState.FAILED.value, due_at=null())
+)
+_FORGET_OLD = Statement(
+    delete(deliveries).where(
+        deliveries.c.created_at < DatabaseAgo(bindparam("seconds", type_=Float)),
+        deliveries.c.state != DeliveryState.PENDING.value,
+    )
+)
+
+
+async def tell_of_end(
+    connection: Connection, locked: Locked, job_ids: Sequence[str], status: JobStatus, why: str
+) -> None:
+    """Queue a message to each who wants to hear of a job's end; usually nobody does.
+
+    Args:
+        connection: The transaction that ends the jobs.
+        locked: Has them.
+        job_ids: The jobs that have ended.
+        status: How.
+        why: The code of the reason, of failed ones.
+    """
+    heard = [
+        locked.jobs[job_id]
+        for job_id in job_ids
+        if job_id in locked.has_endpoint or locked.jobs[job_id].callback_url is not None
+    ]
+    if not heard:
+        return
+    owners = sorted({job.owner for job in heard if job.id in locked.has_endpoint})
+    endpoints = await connection.fetch(_ENDPOINTS, owners=owners) if owners else []
+    rows = [
+        {
+            "id": new_message_id(),
+            "job_id": job.id,
+            "owner": job.owner,
+            "webhook_id": webhook_id,
+            "url": url,
+            "event": EVENTS[status],
+            "data": _data(job, status, why),
+        }
+        for job in heard
+        for webhook_id, url in _receivers(job, endpoints)
+    ]
+    await connection.run_many(_QUEUE, rows)
+
+
+def _receivers(job: Job, endpoints: Sequence[Row]) -> list[tuple[str | None, str]]:
+    found: list[tuple[str | None, str]] = [
+        (row.id, row.url) for row in endpoints if row.owner == job.owner
+    ]
+    if job.callback_url is not None and job.callback_url not in {url for _, url in found}:
+        found.append((None, job.callback_url))
+    return found
+
+
+def _data(job: Job, status: JobStatus, why: str) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "id": job.id,
+        "status": status.value,
+        "version": job.version,
+        "path": _PATH.format(job_id=job.id),
+    }
+    if status is JobStatus.FAILED:
+        data["error"] = {"code": why}
+    return data
+
+
+async def any_due(connection: Connection) -> bool:
+    """Tell whether there is anything to send now."""
+    return await connection.fetch_one(_ANY_DUE) is not None
+
+
+async def claim_due(connection: Connection, limit: int, lease_seconds: float) -> list[Claimed]:
+    """Take messages to send, the longest due first.
+
+    Args:
+        connection: An open write transaction.
+        limit: How many at most.
+        lease_seconds: After this they are due again, unless their outcome is known.
+    """
+    rows = await connection.fetch(_DUE, limit=limit)
+    await connection.run_many(
+        _CLAIM,
+        [{"by_id": row.id, "by_attempts": row.attempts, "by_lease": lease_seconds} for row in rows],
+    )
+    wanted = sorted({row.webhook_id for row in rows if row.webhook_id is not None})
+    found = await connection.fetch(_GENERATIONS, webhook_ids=wanted) if wanted else []
+    return [_claimed(row, {one.id: one for one in found}) for row in rows]
+
+
+def _claimed(row: Row, endpoints: Mapping[str, Row]) -> Claimed:
+    endpoint = endpoints.get(row.webhook_id)
+    return Claimed(
+        id=row.id,
+        job_id=row.job_id,
+        owner=row.owner,
+        webhook_id=row.webhook_id,
+        url=row.url,
+        event=row.event,
+        data=row.data,
+        created_at=row.created_at,
+        attempt=row.attempts + 1,
+        failures=row.failures,
+        generation=1 if endpoint is None else endpoint.generation,
+        exchanging=endpoint is not None and bool(endpoint.exchanging),
+    )
+
+
+async def note_outcome(connection: Connection, tried: Tried) -> None:
+    """Write what came of an attempt, unless the message has been claimed again since."""
+    claimed = tried.claimed
+    values = {
+        "by_id": claimed.id,
+        "by_attempt": claimed.attempt,
+        "by_status": tried.status,
+        "by_error": tried.error,
+    }
+    if tried.error is None:
+        await connection.fetch(_DELIVERED, **values)
+    elif tried.gone:
+        await connection.fetch(_GIVE_UP_AT_ONCE, **values)
+        if claimed.webhook_id is not None:
+            await connection.fetch(_DISABLE, webhook_ids=[claimed.webhook_id])
+            await connection.fetch(_GIVE_UP_ALL, webhook_ids=[claimed.webhook_id])
+    else:
+        await connection.fetch(_GIVE_UP_IN_TIME, **values)
+        await connection.fetch(_TRY_AGAIN, **values, by_pause=tried.pause_seconds)
+
+
+async def forget_old(connection: Connection, days: float) -> None:
+    """Remove what was done with some days ago; what hangs on a job goes with that before."""
+    await connection.fetch(_FORGET_OLD, seconds=days * 86400.0)

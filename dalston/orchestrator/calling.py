@@ -1,0 +1,125 @@
+"""One call of a receiver: to an address that may be called, for a bounded time, and no further."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from enum import StrEnum
+
+import httpx
+import structlog
+
+import dalston
+from dalston.common.addresses import CalledUrl, check_url, resolve
+from dalston.common.errors import ForbiddenAddressError, InvalidUrlError, UnresolvedHostError
+from dalston.common.webhooks import (
+    Signer,
+    WebhookPolicy,
+    body_of,
+    signed_headers,
+    signer_of_owner,
+)
+from dalston.db.outbox import Claimed, Tried
+
+log = structlog.get_logger(__name__)
+
+_ADDRESSES = 3
+"""Of a host with more, so many are tried."""
+
+
+class Refusal(StrEnum):
+    """Why a try failed; docs/clients/webhooks.md says what to do about each."""
+
+    NOT_ACCEPTED = "not_accepted"
+    """The answer's status isn't 2xx."""
+    REDIRECTED = "redirected"
+    GONE = "gone"
+    TIMED_OUT = "timed_out"
+    NOT_CONNECTED = "not_connected"
+    UNRESOLVED_HOST = UnresolvedHostError.code
+    FORBIDDEN_ADDRESS = ForbiddenAddressError.code
+    INVALID_URL = InvalidUrlError.code
+
+
+class Caller:
+    """Sends messages. Whoever made it closes it.
+
+    Args:
+        policy: How receivers may be called.
+    """
+
+    def __init__(self, policy: WebhookPolicy) -> None:
+        self._policy = policy
+        # No connection is kept: it would be known by its address, and many hosts share one. No
+        # proxy of the environment either: it would look the host up again.
+        self._client = httpx.AsyncClient(
+            verify=httpx.create_ssl_context(),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=None,  # noqa: S113 - each call has a deadline of its own, see below
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self._client.aclose()
+
+    async def send(self, claimed: Claimed) -> Tried:
+        """Send a message once; whatever goes wrong is an outcome too."""
+        try:
+            async with asyncio.timeout(self._policy.timeout_seconds):
+                status = await self._send(claimed)
+        except TimeoutError:
+            return Tried(claimed, Refusal.TIMED_OUT)
+        except (ForbiddenAddressError, InvalidUrlError, UnresolvedHostError) as error:
+            return Tried(claimed, error.code)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            log.info("webhook_not_connected", message_id=claimed.id, reason=type(error).__name__)
+            return Tried(claimed, Refusal.NOT_CONNECTED)
+        return _judge(claimed, status)
+
+    async def _send(self, claimed: Claimed) -> int:
+        policy = self._policy
+        allow = policy.allow_private
+        url = check_url(claimed.url, allow_private=allow, schemes=policy.schemes)
+        addresses = await resolve(url, allow_private=allow, seconds=policy.timeout_seconds)
+        *others, last = addresses[:_ADDRESSES]
+        for address in others:
+            try:
+                return await self._post(url, address, claimed)
+            except (httpx.ConnectError, OSError):
+                continue
+        return await self._post(url, last, claimed)
+
+    async def _post(self, url: CalledUrl, address: str, claimed: Claimed) -> int:
+        body = body_of(claimed.event, claimed.created_at, claimed.data)
+        headers = {
+            "Host": url.authority,
+            "Content-Type": "application/json",
+            "User-Agent": f"Dalston/{dalston.__version__}",
+            **signed_headers(self._policy, _signer(claimed), claimed.id, int(time.time()), body),
+        }
+        async with self._client.stream(
+            "POST",
+            url.at(address),
+            content=body,
+            headers=headers,
+            extensions={"sni_hostname": url.host},
+        ) as answer:
+            # What it says beside its status is not even read.
+            return answer.status_code
+
+
+def _signer(claimed: Claimed) -> Signer:
+    if claimed.webhook_id is None:
+        return signer_of_owner(claimed.owner)
+    return Signer(claimed.webhook_id, claimed.generation, claimed.exchanging)
+
+
+def _judge(claimed: Claimed, status: int) -> Tried:
+    if httpx.codes.is_success(status):
+        return Tried(claimed, None, status)
+    if status == httpx.codes.GONE:
+        return Tried(claimed, Refusal.GONE, status, gone=True)
+    refusal = Refusal.REDIRECTED if httpx.codes.is_redirect(status) else Refusal.NOT_ACCEPTED
+    return Tried(claimed, refusal, status)
