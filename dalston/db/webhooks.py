@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 import msgspec
 from sqlalchemy import (
@@ -168,7 +170,7 @@ async def list_deliveries(
     owner: str,
     limit: int,
     before: tuple[datetime, str] | None = None,
-    **only: str,
+    only: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Delivery]:
     """Return a page of an owner's deliveries, the newest first.
 

@@ -16,7 +16,7 @@ import structlog
 
 from dalston.common.models import TERMINAL_JOB, Retention
 from dalston.common.storage import job_folder
-from dalston.db import reading, removal, retention, sightings
+from dalston.db import outbox, reading, removal, retention, sightings
 from dalston.db.locking import lock
 from dalston.db.retention import KnownJob
 from dalston.orchestrator.parts import Parts
@@ -31,6 +31,8 @@ _ORPHAN = "orphan: "
 _ALWAYS = 1e9
 """Seconds: an orphan stays one, however long nobody looks."""
 _HOUR = 3600.0
+_DELIVERY_DAYS = 30.0
+"""For so long a job that is kept shows who was told of its end."""
 _ATTEMPT_PARTS = 5
 """Names in the path of an attempt's folder: jobs, the job, tasks, the task, the attempt."""
 
@@ -89,6 +91,9 @@ class Housekeeping:
         done.jobs = await self._retire(Retention.DELETE_ALL, dry=dry)
         done.audio = await self._retire(Retention.DELETE_AUDIO, dry=dry)
         await self._collect(done, dry=dry)
+        if not dry:
+            async with self._database.write() as connection:
+                await outbox.forget_old(connection, _DELIVERY_DAYS)
         if done != Tidied() and not dry:
             log.info("housekeeping_done", **vars(done))
         return done

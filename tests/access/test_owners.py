@@ -7,6 +7,7 @@ import re
 import pytest
 from starlette.routing import Route
 
+from dalston.common.access import Scope
 from dalston.common.engine_spec import Catalog
 from dalston.common.events import EventBus
 from dalston.common.queue import TaskQueue
@@ -24,6 +25,7 @@ from tests.support.stack import TRANSCRIPTIONS, Stack
 
 BODIES = {"rerun": {"from_stage": "merge"}}
 """What a request must carry to be one, by the end of its path."""
+NO_WEBHOOK, NO_MESSAGE = "wh_" + 24 * "0", "msg_" + 24 * "0"
 ANYBODY_MAY = {"/health", "/health/ready"}
 
 
@@ -50,7 +52,14 @@ def routes(deployment: Deployment) -> list[Route]:
 
 def requests_of(route: Route, job_id: str) -> list[tuple[str, str]]:
     """Return method and path of each request that a route is for, about a job."""
-    values = {"job_id": job_id, "path": "x.js", "format": "srt", "model_name": "stub"}
+    values = {
+        "job_id": job_id,
+        "path": "x.js",
+        "format": "srt",
+        "model_name": "stub",
+        "webhook_id": NO_WEBHOOK,
+        "message_id": NO_MESSAGE,
+    }
     names = re.findall(r"\{(\w+)", route.path)
     assert set(names) <= set(values), f"say in this test what stands for {names}"
     path = re.sub(r"\{(\w+)(:\w+)?\}", lambda match: values[match[1]], route.path)
@@ -92,6 +101,56 @@ def test_04_two_owners_on_every_route(
         assert listed.json()["jobs"] == []
     assert [job["id"] for job in client.get(TRANSCRIPTIONS, headers=ada).json()["jobs"]] == [job_id]
     assert client.get(f"{TRANSCRIPTIONS}/{job_id}", headers=ada).json() == before
+
+
+def test_nobody_sees_or_changes_whom_others_have_told(
+    stack: Stack, deployment: Deployment, routes: list[Route]
+) -> None:
+    ada, bob = (bearer(make_key(deployment, name)) for name in ("ada", "bob"))
+    stack.gateway(DALSTON_WEBHOOK_SECRET="s" * 32)
+    client = stack.client
+    url = {"url": "https://ada.example/hook"}
+    webhook_id = client.post("/v1/webhooks", json=url, headers=ada).json()["id"]
+    client.headers.update(ada)
+    job_id = stack.submit(b"ada's recording")
+    assert client.post(f"{TRANSCRIPTIONS}/{job_id}/cancel").status_code == 200
+    [told] = client.get("/v1/webhook-deliveries").json()["deliveries"]
+    assert (told["webhook_id"], told["job_id"]) == (webhook_id, job_id)
+    before = client.get(f"/v1/webhooks/{webhook_id}").json()
+    del client.headers["authorization"]
+    walked = 0
+    own = {NO_WEBHOOK: webhook_id, NO_MESSAGE: told["id"]}
+    for route in routes:
+        for method, other in requests_of(route, job_id):
+            [(nothing, something)] = [pair for pair in own.items() if pair[0] in other] or [
+                ("", "")
+            ]
+            if not nothing:
+                continue
+            walked += 1
+            path = other.replace(nothing, something)
+            foreign = client.request(method, path, headers=bob)
+            nobody = client.request(method, other, headers=bob)
+            assert foreign.status_code == nobody.status_code == 404, (method, path)
+            texts = [re.sub(r"(wh|msg|req)_\w+", "…", one.text) for one in (foreign, nobody)]
+            assert texts[0] == texts[1]
+    assert walked == 5
+    assert client.get("/v1/webhooks", headers=bob).json() == {"webhooks": []}
+    for asked in ({}, {"job_id": job_id}, {"webhook_id": webhook_id}, {"state": "pending"}):
+        listed = client.get("/v1/webhook-deliveries", params=asked, headers=bob)
+        assert listed.json()["deliveries"] == []
+    secrets = [client.get("/v1/webhook-secret", headers=who).json()["secret"] for who in (ada, bob)]
+    assert secrets[0] != secrets[1]
+    assert client.get(f"/v1/webhooks/{webhook_id}", headers=ada).json() == before
+    assert client.get("/v1/webhook-deliveries", headers=ada).json()["deliveries"] == [told]
+
+
+def test_who_may_only_read_has_no_secret_to_sign_with(stack: Stack, deployment: Deployment) -> None:
+    reader = bearer(make_key(deployment, "ada", [Scope.READ]))
+    stack.gateway()
+    assert stack.client.get("/v1/webhooks", headers=reader).status_code == 200
+    answer = stack.client.get("/v1/webhook-secret", headers=reader)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "insufficient_scope")
 
 
 def test_a_foreign_cursor_shows_nothing_of_others(stack: Stack, deployment: Deployment) -> None:

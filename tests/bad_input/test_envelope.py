@@ -25,6 +25,8 @@ from tests.support.deployment import embedded
 from tests.support.stack import TRANSCRIPTIONS, Stack, running
 
 JOB = f"{TRANSCRIPTIONS}/{{job_id}}"
+WEBHOOK = "/v1/webhooks/{webhook_id}"
+DELIVERY = "/v1/webhook-deliveries/{message_id}"
 ROUTES = {
     ("get", "/health"),
     ("get", "/health/ready"),
@@ -40,6 +42,15 @@ ROUTES = {
     ("get", f"{JOB}/events"),
     ("get", f"{JOB}/audio"),
     ("post", "/v1/audio/translations"),
+    ("post", "/v1/webhooks"),
+    ("get", "/v1/webhooks"),
+    ("get", WEBHOOK),
+    ("delete", WEBHOOK),
+    ("post", f"{WEBHOOK}/secret"),
+    ("get", "/v1/webhook-secret"),
+    ("get", "/v1/webhook-deliveries"),
+    ("get", DELIVERY),
+    ("post", f"{DELIVERY}/resend"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{model_name}"),
 }

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from dalston.db.migrate import migrate
+from dalston.db.outbox import _ANY_DUE, _DUE, _FORGET_OLD
 from dalston.db.overdue import _LATE_JOBS
 from dalston.db.postgresql import DIALECT
 from dalston.db.removal import _SETTLED
@@ -32,7 +33,9 @@ async def migrated(url: str) -> None:
     await opened.close()
 
 
-@pytest.mark.parametrize("statement", [_LATE_JOBS, _SETTLED, _CANCELLED])
+@pytest.mark.parametrize(
+    "statement", [_LATE_JOBS, _SETTLED, _CANCELLED, _ANY_DUE, _DUE, _FORGET_OLD]
+)
 async def test_a_moment_is_a_condition_of_the_index(
     database_url: str, statement: Statement
 ) -> None:
@@ -40,7 +43,7 @@ async def test_a_moment_is_a_condition_of_the_index(
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
-        names = {"limit": 10, "within": 60}
+        names = {"limit": 10, "within": 60, "seconds": 60.0}
         rows = await connection.fetch(f"EXPLAIN {compiled.sql}", *compiled.values(names))
     finally:
         await connection.close()

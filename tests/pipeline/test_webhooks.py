@@ -1,8 +1,7 @@
-"""Who wants to hear of a job's end hears of it: from the form to the receiver, on a running server."""
+"""Who wants to hear of a job's end hears of it: from the form to the receiver."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

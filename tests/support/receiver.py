@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,20 +84,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815 - the name that the server looks for
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Run a receiver on this machine."""
+def receiving(encryption: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Run a receiver on this machine.
+
+    Args:
+        encryption: With a certificate; None means that it speaks plain HTTP.
+    """
     receiver = Receiver()
     handler = type("Handler", (_Handler,), {"receiver": receiver})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    receiver.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if encryption is not None:
+        server.socket = encryption.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if encryption is None else "https"
+    receiver.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

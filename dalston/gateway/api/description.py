@@ -18,6 +18,7 @@ from dalston.common.formats import MEDIA_TYPES
 from dalston.gateway.api.envelope import ANY_ERROR, Responses, errors
 from dalston.gateway.api.operations import Operation
 from dalston.gateway.api.schemas import Health, Readiness
+from dalston.gateway.api.v1 import webhook_shapes
 from dalston.gateway.api.v1.schemas import CreateJobResponse, JobList, JobResponse, VersionList
 from dalston.gateway.errors import ERROR_HANDLERS
 from dalston.gateway.openai.wishes import DIARIZED, FORMATS
@@ -69,6 +70,12 @@ _OPTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
 }
 """The form's fields besides the file: a schema and what they are for."""
 
+_CALLBACK = {
+    "callback_url": (
+        {"type": "string", "maxLength": 2048},
+        "Who is told when the job has ended; see webhooks.",
+    )
+}
 _OPENAI: Mapping[str, tuple[dict[str, Any], str]] = {
     "model": ({"type": "string", "examples": ["whisper-1"]}, "A name of GET /v1/models."),
     "response_format": ({"enum": [*FORMATS, DIARIZED]}, "How the transcript is to look."),
@@ -101,7 +108,11 @@ _FORM = {
                         },
                         **{
                             name: {**schema, "description": about}
-                            for name, (schema, about) in {**_OPTIONS, **_OPENAI}.items()
+                            for name, (schema, about) in {
+                                **_OPTIONS,
+                                **_CALLBACK,
+                                **_OPENAI,
+                            }.items()
                         },
                     },
                 }
@@ -208,7 +219,7 @@ _NOT_READY: Responses = {
     503: {"model": Readiness, "description": "A part does not answer; `checks` says which"}
 }
 
-_TOLD: Mapping[str, dict[str, Any]] = {
+_TOLD: dict[str, dict[str, Any]] = {
     "alive": {
         "summary": "Whether the server lives",
         "tags": _HEALTH,
@@ -340,7 +351,7 @@ def describe(operations: Iterable[Operation]) -> FastAPI:
         exception_handlers=ERROR_HANDLERS,
     )
     for operation in operations:
-        told = dict(_TOLD[operation.name])
+        told = dict((_TOLD | webhook_shapes.TOLD)[operation.name])
         parameters = [*_path_parameters(operation), *_query_parameters(operation)]
         if operation.scope is not None:
             told["responses"] = _KEY_REFUSALS | told.get("responses", {})

@@ -186,7 +186,7 @@ class WebhookService:
             only: Values of `job_id`, `webhook_id` and `state` that they must have.
         """
         async with self._database.read() as connection:
-            return await rows.list_deliveries(connection, owner, limit, before, **only)
+            return await rows.list_deliveries(connection, owner, limit, before, only)
 
     async def delivery(self, owner: str, message_id: str) -> Delivery:
         """Return an owner's delivery.

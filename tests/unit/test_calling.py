@@ -1,0 +1,146 @@
+"""One call of a receiver: where it goes, where it doesn't, and how long it takes at most."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import trustme
+
+from dalston.common.webhooks import WebhookPolicy
+from dalston.db.outbox import Claimed, Tried
+from dalston.orchestrator.calling import Caller
+from tests.support.receiver import Receiver, receiving
+
+ANYWHERE = WebhookPolicy(secrets=("s" * 32,), allow_private=True, timeout_seconds=10.0)
+PUBLIC = WebhookPolicy(secrets=("s" * 32,), timeout_seconds=10.0)
+HURRIED = WebhookPolicy(secrets=("s" * 32,), allow_private=True, timeout_seconds=0.2)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def encrypted(authority: trustme.CA) -> Iterator[Receiver]:
+    """A receiver with a certificate of `localhost`, and of no address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with receiving(context) as receiver:
+        yield receiver
+
+
+async def sent(policy: WebhookPolicy, url: str) -> Tried:
+    caller = Caller(policy)
+    try:
+        return await caller.send(
+            Claimed(
+                id="msg_1",
+                job_id="job_1",
+                owner="ada",
+                webhook_id=None,
+                url=url,
+                event="transcription.completed",
+                data={"id": "job_1"},
+                created_at=datetime.now(UTC),
+                attempt=1,
+                failures=0,
+            )
+        )
+    finally:
+        await caller.close()
+
+
+async def test_a_call_says_whom_it_calls_and_who_calls(receiver: Receiver) -> None:
+    tried = await sent(ANYWHERE, receiver.address("/a").replace("127.0.0.1", "localhost"))
+    assert (tried.error, tried.status) == (None, 204)
+    [received] = receiver.at("/a")
+    assert received.headers["host"].startswith("localhost:")
+    assert received.headers["content-type"] == "application/json"
+    assert received.headers["user-agent"].startswith("Dalston/")
+
+
+async def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
+    encrypted: Receiver, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_name = encrypted.address("/a").replace("127.0.0.1", "localhost")
+    assert (await sent(ANYWHERE, by_name)).error == "not_connected"
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    assert (await sent(ANYWHERE, by_name)).status == 204
+    assert (await sent(ANYWHERE, encrypted.address("/a"))).error == "not_connected"
+    assert len(encrypted.at("/a")) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("https://localhost:{port}/", "forbidden_address"),
+        ("https://127.1:{port}/", "forbidden_address"),
+        ("https://127.0.0.1:{port}/", "forbidden_address"),
+        ("http://localhost:{port}/", "invalid_url"),
+        ("https://nobody.invalid:{port}/", "unresolved_host"),
+    ],
+)
+async def test_what_may_not_be_called_is_not_called(
+    receiver: Receiver, url: str, error: str
+) -> None:
+    tried = await sent(PUBLIC, url.format(port=receiver.url.rpartition(":")[2]))
+    assert (tried.error, tried.status) == (error, None)
+    assert receiver.at("/") == []
+
+
+async def test_a_proxy_of_the_environment_is_not_asked(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    assert (await sent(ANYWHERE, receiver.address("/a"))).status == 204
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "gone"),
+    [
+        (200, None, False),
+        (299, None, False),
+        (302, "redirected", False),
+        (400, "not_accepted", False),
+        (410, "gone", True),
+        (503, "not_accepted", False),
+    ],
+)
+async def test_what_an_answer_means(
+    receiver: Receiver, status: int, error: str | None, *, gone: bool
+) -> None:
+    receiver.status["/a"] = status
+    tried = await sent(ANYWHERE, receiver.address("/a"))
+    assert (tried.error, tried.status, tried.gone) == (error, status, gone)
+    assert receiver.at("/elsewhere") == []
+
+
+async def test_a_receiver_that_does_not_answer_is_not_waited_for(receiver: Receiver) -> None:
+    receiver.gate.clear()
+    assert (await sent(HURRIED, receiver.address("/a"))).error == "timed_out"
+
+
+@pytest.fixture
+async def refusing() -> AsyncIterator[int]:
+    """A port at which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+async def test_nobody_there_is_an_outcome(refusing: int) -> None:
+    assert (await sent(ANYWHERE, f"http://localhost:{refusing}/")).error == "not_connected"
