@@ -68,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         retention: What is deleted of a job, some days after its end, that doesn't say so itself.
         retention_days: How many days those are.
         webhook_secret: What signs webhooks: up to two, the newest first, with a blank between.
-        webhook_private_addresses: Whether webhooks may go into private networks.
+        webhook_addresses: `public`, or `any`: webhooks may go into private networks too.
         webhook_timeout_seconds: How long one try to deliver a webhook may take.
         housekeeping_hours: Time between two rounds of housekeeping.
         orphan_hours: An object that belongs to nothing is deleted after this; an upload that takes
@@ -113,7 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     housekeeping_hours: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 1.0
     orphan_hours: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 24.0
     webhook_secret: str | None = None
-    webhook_private_addresses: bool = False
+    webhook_addresses: str = "public"
     webhook_timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20.0
     temporary_dir: Path | None = None
     log_level: str = "info"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FILE = "webhook-secret"
 _BYTES = 32
 _FOR_ITS_OWNER = 0o600
+_PUBLIC, _ANY = "public", "any"
 
 
 def housekeeping_policy(settings: Settings) -> Policy:
@@ -51,8 +52,10 @@ def webhook_policy(settings: Settings) -> WebhookPolicy:
     there. Elsewhere each would make one of its own: there it must be set, or there are no webhooks.
 
     Raises:
-        ConfigurationError: A secret that is set is too short.
+        ConfigurationError: A secret that is set is too short, or another setting is none.
     """
+    if settings.webhook_addresses not in (_PUBLIC, _ANY):
+        raise ConfigurationError(f"DALSTON_WEBHOOK_ADDRESSES must be {_PUBLIC} or {_ANY}.")
     given = tuple((settings.webhook_secret or "").split())
     if any(len(secret) < MIN_SECRET_CHARACTERS for secret in given):
         raise ConfigurationError(
@@ -64,7 +67,7 @@ def webhook_policy(settings: Settings) -> WebhookPolicy:
         given = (_kept_secret(settings.data_dir / FILE),)
     return WebhookPolicy(
         secrets=given,
-        allow_private=settings.webhook_private_addresses,
+        allow_private=settings.webhook_addresses == _ANY,
         timeout_seconds=settings.webhook_timeout_seconds,
     )
 

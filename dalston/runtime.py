@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from dalston.db.session import Database
+    from dalston.gateway.parts import Parts as GatewayParts
     from dalston.orchestrator.housekeeping import Tidied
 
 log = structlog.get_logger(__name__)
@@ -162,7 +163,6 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
     """
     from dalston.db.session import Database
     from dalston.gateway.main import create_app
-    from dalston.gateway.parts import Parts
     from dalston.gateway.protocol import SignalFreeServer
 
     catalog = open_catalog(settings)
@@ -171,24 +171,7 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
         await database.require_schema()
         await require_keys(settings, database, _host_of(listener))
         async with open_shared(settings) as shared:
-            parts = Parts(
-                database=database,
-                queue=shared.queue,
-                events=shared.events,
-                store=shared.store,
-                catalog=catalog,
-                default_pipeline=settings.pipeline,
-                max_upload_bytes=settings.max_upload_bytes,
-                body_timeout_seconds=settings.body_timeout_seconds,
-                engine_settings=settings.engine_config(),
-                named_pipeline=settings.openai_pipeline,
-                wait_base_seconds=settings.wait_base_seconds,
-                wait_seconds_per_audio_second=settings.wait_seconds_per_audio_second,
-                cors_origins=settings.origins,
-                longest_upload_seconds=settings.orphan_hours * 3600 / 2,
-                job_deadline_seconds=settings.job_deadline_seconds,
-                webhooks=webhook_policy(settings),
-            )
+            parts = _gateway_parts(settings, catalog, database, shared)
             warn_of_fake_text(settings, catalog)
             app = create_app(parts)
             server = SignalFreeServer(_http_config(app))
@@ -204,6 +187,31 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
                 await app.state.jobs.close()
     finally:
         await database.close()
+
+
+def _gateway_parts(
+    settings: Settings, catalog: Catalog, database: Database, shared: Shared
+) -> GatewayParts:
+    from dalston.gateway.parts import Parts
+
+    return Parts(
+        database=database,
+        queue=shared.queue,
+        events=shared.events,
+        store=shared.store,
+        catalog=catalog,
+        default_pipeline=settings.pipeline,
+        max_upload_bytes=settings.max_upload_bytes,
+        body_timeout_seconds=settings.body_timeout_seconds,
+        engine_settings=settings.engine_config(),
+        named_pipeline=settings.openai_pipeline,
+        wait_base_seconds=settings.wait_base_seconds,
+        wait_seconds_per_audio_second=settings.wait_seconds_per_audio_second,
+        cors_origins=settings.origins,
+        longest_upload_seconds=settings.orphan_hours * 3600 / 2,
+        job_deadline_seconds=settings.job_deadline_seconds,
+        webhooks=webhook_policy(settings),
+    )
 
 
 def _host_of(listener: socket.socket) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ EXCHANGED_SECONDS = 24 * 3600.0
 """For how long the secret before the newest one signs too."""
 _SHOWN_PREFIX = "whsec_"
 _ID_BYTES = 12
+WEBHOOK_ID = re.compile(r"wh_[0-9a-f]{24}")
+MESSAGE_ID = re.compile(r"msg_[0-9a-f]{24}")
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,25 @@ def test_who_may_only_read_has_no_secret_to_sign_with(stack: Stack, deployment: 
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "insufficient_scope")
 
 
+def test_where_no_two_processes_share_a_folder_a_secret_must_be_set(
+    stack: Stack, deployment: Deployment
+) -> None:
+    stack.gateway()
+    body = {"url": "https://ada.example/hook"}
+    answers = [
+        stack.client.get("/v1/webhook-secret"),
+        stack.client.post("/v1/webhooks", json=body),
+        stack.client.post(
+            TRANSCRIPTIONS, files={"file": ("a.wav", b"x")}, data={"callback_url": body["url"]}
+        ),
+    ]
+    if deployment.name == "embedded":
+        assert [answer.status_code for answer in answers] == [200, 201, 202]
+    else:
+        codes = {(answer.status_code, answer.json()["error"]["code"]) for answer in answers}
+        assert codes == {(409, "webhooks_not_configured")}
+
+
 def test_a_foreign_cursor_shows_nothing_of_others(stack: Stack, deployment: Deployment) -> None:
     ada, bob = (bearer(make_key(deployment, name)) for name in ("ada", "bob"))
     stack.gateway()

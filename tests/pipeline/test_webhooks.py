@@ -35,7 +35,7 @@ _LATE = Statement(
 @pytest.fixture(scope="module")
 def server(shared_deployment: Deployment) -> Iterator[Stack]:
     """A server that may call this machine."""
-    settings = {"DALSTON_PIPELINE": "stub", "DALSTON_WEBHOOK_PRIVATE_ADDRESSES": "true"}
+    settings = {"DALSTON_PIPELINE": "stub", "DALSTON_WEBHOOK_ADDRESSES": "any"}
     if shared_deployment.name == "distributed":
         settings["DALSTON_WEBHOOK_SECRET"] = SECRET
     with running(shared_deployment, *STUBS, **settings) as stack:

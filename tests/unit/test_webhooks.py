@@ -106,5 +106,7 @@ def test_where_they_do_not_it_must_be_set(tmp_path: Path) -> None:
     given = Settings(data_dir=tmp_path, database_url=url, webhook_secret=both)
     assert webhook_policy(given).secrets == ("n" * 32, "o" * 32)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConfigurationError, match="public or any"):
+        webhook_policy(Settings(data_dir=tmp_path, webhook_addresses="false"))
     with pytest.raises(ConfigurationError, match="32 characters"):
         webhook_policy(Settings(data_dir=tmp_path, webhook_secret="too short"))

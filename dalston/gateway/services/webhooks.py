@@ -10,6 +10,8 @@ import structlog
 from dalston.common.addresses import check_url
 from dalston.common.errors import ConflictError, NotFoundError
 from dalston.common.webhooks import (
+    MESSAGE_ID,
+    WEBHOOK_ID,
     Signer,
     WebhookPolicy,
     new_webhook_id,
@@ -125,15 +127,16 @@ class WebhookService:
         Raises:
             WebhookNotFoundError: The owner has none of that id.
         """
-        require_secret(self._policy)
+        _require_webhook_id(webhook_id)
         async with self._database.write() as connection:
             await rows.exchange_secret(connection, owner, webhook_id)
             webhook = await rows.find_webhook(connection, owner, webhook_id)
-        return self._with_secret(webhook, webhook_id)
+            return self._with_secret(webhook, webhook_id)
 
     def _with_secret(self, webhook: Webhook | None, webhook_id: str) -> NewSecret:
         if webhook is None:
             raise _no_webhook(webhook_id)
+        require_secret(self._policy)
         signer = Signer(webhook.id, webhook.generation)
         return NewSecret(webhook, shown_secret(self._policy, signer))
 
@@ -157,6 +160,7 @@ class WebhookService:
         Raises:
             WebhookNotFoundError: There is none of that id.
         """
+        _require_webhook_id(webhook_id)
         async with self._database.read() as connection:
             webhook = await rows.find_webhook(connection, owner, webhook_id)
         if webhook is None:
@@ -169,6 +173,7 @@ class WebhookService:
         Raises:
             WebhookNotFoundError: There is none of that id.
         """
+        _require_webhook_id(webhook_id)
         async with self._database.write() as connection:
             if await rows.find_webhook(connection, owner, webhook_id) is None:
                 raise _no_webhook(webhook_id)
@@ -194,6 +199,7 @@ class WebhookService:
         Raises:
             DeliveryNotFoundError: There is none of that id.
         """
+        _require_message_id(message_id)
         async with self._database.read() as connection:
             return _there(await rows.find_delivery(connection, owner, message_id), message_id)
 
@@ -203,17 +209,28 @@ class WebhookService:
         Raises:
             DeliveryNotFoundError: The owner has none of that id.
         """
-        require_secret(self._policy)
+        _require_message_id(message_id)
         async with self._database.write() as connection:
             _there(await rows.find_delivery(connection, owner, message_id), message_id)
             await rows.send_again(connection, message_id)
             return _there(await rows.find_delivery(connection, owner, message_id), message_id)
 
 
+def _require_webhook_id(webhook_id: str) -> None:
+    """Refuse what can't be an id, before a database sees it."""
+    if not WEBHOOK_ID.fullmatch(webhook_id):
+        raise _no_webhook("of that id")
+
+
+def _require_message_id(message_id: str) -> None:
+    if not MESSAGE_ID.fullmatch(message_id):
+        _there(None, "of that id")
+
+
 def _there(found: Delivery | None, message_id: str) -> Delivery:
     if found is None:
         raise DeliveryNotFoundError(
-            f"There is no delivery {_shown(message_id)}. It goes with its job; GET "
+            f"There is no delivery {message_id}. It goes with its job; GET "
             f"/v1/webhook-deliveries lists what is there."
         )
     return found
@@ -221,11 +238,5 @@ def _there(found: Delivery | None, message_id: str) -> Delivery:
 
 def _no_webhook(webhook_id: str) -> WebhookNotFoundError:
     return WebhookNotFoundError(
-        f"There is no webhook {_shown(webhook_id)}. GET /v1/webhooks lists those that there are."
+        f"There is no webhook {webhook_id}. GET /v1/webhooks lists those that there are."
     )
-
-
-def _shown(name: str) -> str:
-    """Return an id for an error: what can't be one is not repeated."""
-    plain = name.replace("_", "a")
-    return name if plain.isascii() and plain.isalnum() and len(name) <= 32 else "of that id"  # noqa: PLR2004 - as long as a column

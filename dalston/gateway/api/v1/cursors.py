@@ -13,8 +13,6 @@ from dalston.common.errors import InvalidParameterError
 from dalston.common.models import JOB_ID, Job
 from dalston.db.webhooks import Delivery
 
-MESSAGE_ID = re.compile(r"msg_[0-9a-f]{24}")
-
 
 def encode_cursor(last: Job | Delivery) -> str:
     """Return the cursor that continues behind an entry of a list."""

@@ -49,7 +49,7 @@ class WebhookShape(BaseModel):
     url: str
     created_at: datetime
     disabled_at: datetime | None = Field(
-        description="Since when it is told nothing, because it has answered with 410."
+        default=None, description="Since when it is told nothing, because it has answered with 410."
     )
 
 
@@ -84,17 +84,19 @@ class DeliveryShape(BaseModel):
 
     id: str = Field(description="As in the header webhook-id.")
     job_id: str
-    webhook_id: str | None = Field(description="Null where the job itself named the address.")
+    webhook_id: str | None = Field(
+        default=None, description="Null where the job itself named the address."
+    )
     url: str
     event: str
     state: DeliveryState
     attempts: int
     created_at: datetime
-    due_at: datetime | None = Field(description="When it is tried next.")
-    last_attempt_at: datetime | None
-    delivered_at: datetime | None
-    last_status: int | None = Field(description="HTTP status of the last answer.")
-    last_error: str | None = Field(description="Why the last try failed.")
+    due_at: datetime | None = Field(default=None, description="When it is tried next.")
+    last_attempt_at: datetime | None = None
+    delivered_at: datetime | None = None
+    last_status: int | None = Field(default=None, description="HTTP status of the last answer.")
+    last_error: str | None = Field(default=None, description="Why the last try failed.")
 
 
 class DeliveryList(BaseModel):
@@ -103,7 +105,7 @@ class DeliveryList(BaseModel):
     model_config = _example({"deliveries": [_DELIVERY], "next_cursor": None})
 
     deliveries: list[DeliveryShape]
-    next_cursor: str | None
+    next_cursor: str | None = None
 
 
 _BODY = {
@@ -192,7 +194,7 @@ TOLD: dict[str, dict[str, Any]] = {
         "tags": _TAGS,
         "status_code": 202,
         "response_model": DeliveryShape,
-        "responses": _NO_DELIVERY | _NO_SECRET,
+        "responses": _NO_DELIVERY,
     },
 }
 """What the documentation says of an operation, by the name of its handler."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -10,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dalston.common.access import Scope
+from dalston.common.models import JOB_ID
+from dalston.common.webhooks import MESSAGE_ID, WEBHOOK_ID
 from dalston.db.outbox import DeliveryState
 from dalston.db.webhooks import Delivery, Webhook
 from dalston.gateway.api.operations import Operation, Parameters
-from dalston.gateway.api.v1.cursors import MESSAGE_ID, decode_cursor, encode_cursor
+from dalston.gateway.api.v1.cursors import decode_cursor, encode_cursor
 from dalston.gateway.authentication import caller_of
 from dalston.gateway.documents import read_document
 from dalston.gateway.responses import JsonResponse
@@ -25,6 +28,10 @@ DELIVERIES = "/v1/webhook-deliveries"
 _WEBHOOK = f"{PATH}/{{webhook_id}}"
 _DELIVERY = f"{DELIVERIES}/{{message_id}}"
 _LONGEST_PAGE = 100
+
+
+def _whole(kind: re.Pattern[str]) -> str:
+    return rf"\A{kind.pattern}\Z"
 
 
 class WebhookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,11 +52,11 @@ class DeliveryParameters(Parameters, frozen=True):
         ),
     ] = 20
     job_id: Annotated[
-        Annotated[str, Meta(max_length=32)] | UnsetType,
+        Annotated[str, Meta(pattern=_whole(JOB_ID))] | UnsetType,
         Meta(description="the id of a job: only what is told of that"),
     ] = UNSET
     webhook_id: Annotated[
-        Annotated[str, Meta(max_length=32)] | UnsetType,
+        Annotated[str, Meta(pattern=_whole(WEBHOOK_ID))] | UnsetType,
         Meta(description="the id of a webhook: only what is told to that"),
     ] = UNSET
     state: Annotated[
