@@ -14,7 +14,13 @@ from tests.compose.project import COMPOSE_TEXT, interpolated
 from tests.support.deployment import REPOSITORY
 
 EXAMPLE = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
-SECRETS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+SECRETS = {
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "DALSTON_WEBHOOK_SECRET",
+}
 
 
 def assignments(text: str) -> dict[str, str]:
