@@ -80,6 +80,20 @@ GUARDS = (
         ("tests/conformance/test_two_orchestrators.py", "-k", "distributed"),
     ),
     Guard(
+        "a message is one sender's",
+        "dalston/db/outbox.py",
+        "    .with_for_update(skip_locked=True)\n",
+        "",
+        ("tests/conformance/test_outbox.py", "-k", "distributed"),
+    ),
+    Guard(
+        "an outcome is its attempt's",
+        "dalston/db/outbox.py",
+        '    deliveries.c.attempts == bindparam("by_attempt", type_=Integer),\n',
+        "",
+        ("tests/conformance/test_outbox.py", "-k", "embedded"),
+    ),
+    Guard(
         "one transaction on PostgreSQL",
         "dalston/db/postgresql.py",
         "as driver, driver.transaction():",

@@ -10,7 +10,7 @@ transition leaves a row in the job's history, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
@@ -331,7 +331,9 @@ async def complete_jobs(
     pointers = [{"by_id": row.job_id, "by_transcript": row.output_path} for row in rows]
     await connection.run_many(_COMPLETE_JOB, pointers)
     completed = [row.job_id for row in rows]
-    return await _ended(connection, locked, completed, JobStatus.COMPLETED, "all tasks done")
+    having = {row.job_id for row in rows if row.has_endpoint}
+    why = "all tasks done"
+    return await _ended(connection, locked, completed, JobStatus.COMPLETED, why, having=having)
 
 
 async def fail_jobs(
@@ -343,10 +345,8 @@ async def fail_jobs(
         The jobs that were failed.
     """
     failing = [job_id for job_id in failures if locked.is_live(job_id)]
-    await connection.run_many(
-        _FAIL_JOB,
-        [{"by_id": job_id} | reason(failures[job_id]) for job_id in failing],
-    )
+    rows = [{"by_id": job_id} | reason(failures[job_id]) for job_id in failing]
+    await connection.run_many(_FAIL_JOB, rows)
     await _cancel_tasks(connection, locked, failing, "another task of the job failed")
     for job_id in failing:
         await _ended(connection, locked, [job_id], JobStatus.FAILED, failures[job_id].code)
@@ -366,15 +366,20 @@ async def cancel_jobs(connection: Connection, locked: Locked, job_ids: Sequence[
 
 
 async def _ended(
-    connection: Connection, locked: Locked, job_ids: list[str], after: JobStatus, why: str
+    connection: Connection,
+    locked: Locked,
+    job_ids: list[str],
+    after: JobStatus,
+    why: str,
+    *,
+    having: Collection[str] | None = None,
 ) -> list[str]:
-    record(
-        connection,
-        [job_entry(job_id, locked.job_status[job_id], after, why) for job_id in job_ids],
-    )
+    story = [job_entry(job_id, locked.job_status[job_id], after, why) for job_id in job_ids]
+    record(connection, story)
     for job_id in job_ids:
         locked.job_status[job_id] = after
-    await outbox.tell_of_end(connection, locked, job_ids, after, why)
+    ended = [locked.jobs[job_id] for job_id in job_ids]
+    await outbox.tell_of_end(connection, ended, after, why, having)
     return job_ids
 
 
@@ -385,13 +390,11 @@ async def _cancel_tasks(
         return
     rows = await connection.fetch(_LIVE_TASKS, job_ids=job_ids)
     await connection.fetch(_CANCEL_TASKS, job_ids=job_ids)
-    record(
-        connection,
-        [
-            task_entry(row.job_id, row.id, TaskStatus(row.status), TaskStatus.CANCELLED, why)
-            for row in rows
-        ],
-    )
+    story = [
+        task_entry(row.job_id, row.id, TaskStatus(row.status), TaskStatus.CANCELLED, why)
+        for row in rows
+    ]
+    record(connection, story)
     for row in rows:
         if row.id in locked.tasks:
             locked.tasks[row.id].status = TaskStatus.CANCELLED

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
 from dalston.common.messages import Attempt, QueueEntry
 from dalston.common.models import TASK_TRANSITIONS, Cause, Job, JobStatus, TaskStatus
 from dalston.db.reading import JOB_COLUMNS, job_of
 from dalston.db.statements import Connection, Row, Statement, any_of
-from dalston.db.tables import jobs, tasks, webhooks
+from dalston.db.tables import jobs, tasks
 
 
 class LockedTask(msgspec.Struct):
@@ -72,14 +72,8 @@ class LockedTask(msgspec.Struct):
         return counts.get(cause, 0)
 
 
-_HAS_ENDPOINT = exists(
-    select(webhooks.c.id).where(webhooks.c.owner == jobs.c.owner, webhooks.c.disabled_at.is_(None))
-)
 _LOCK_JOBS = Statement(
-    select(*JOB_COLUMNS, _HAS_ENDPOINT.label("has_endpoint"))
-    .where(any_of(jobs.c.id, "job_ids"))
-    .order_by(jobs.c.id)
-    .with_for_update()
+    select(*JOB_COLUMNS).where(any_of(jobs.c.id, "job_ids")).order_by(jobs.c.id).with_for_update()
 )
 _LOCK_TASKS = Statement(
     select(*(tasks.c[name] for name in LockedTask.__struct_fields__))
@@ -97,14 +91,12 @@ class Locked(msgspec.Struct):
         job_status: Kept up with what the transaction changes.
         tasks: Likewise.
         ready: What the transaction made ready, for the queues.
-        has_endpoint: The jobs whose owner wants to hear of each job's end.
     """
 
     jobs: dict[str, Job]
     job_status: dict[str, JobStatus]
     tasks: dict[str, LockedTask]
     ready: list[QueueEntry]
-    has_endpoint: set[str]
 
     def is_live(self, job_id: str) -> bool:
         """Tell whether a job is there and has not ended."""
@@ -130,7 +122,6 @@ async def lock(
         job_status={job_id: job.status for job_id, job in found.items()},
         tasks={row.id: _locked_task(row) for row in task_rows},
         ready=[],
-        has_endpoint={row.id for row in job_rows if row.has_endpoint},
     )
 
 

@@ -8,7 +8,7 @@ must name: who was too slow changes nothing any more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,6 @@ from sqlalchemy import Float, Integer, String, bindparam, delete, insert, null, 
 
 from dalston.common.models import Job, JobStatus
 from dalston.common.webhooks import EVENTS, EXCHANGED_SECONDS, new_message_id
-from dalston.db.locking import Locked
 from dalston.db.parameters import given
 from dalston.db.statements import Connection, Row, Statement, any_of
 from dalston.db.tables import DatabaseAgo, DatabaseLater, DatabaseNow, deliveries, webhooks
@@ -181,25 +180,23 @@ _FORGET_OLD = Statement(
 
 
 async def tell_of_end(
-    connection: Connection, locked: Locked, job_ids: Sequence[str], status: JobStatus, why: str
+    connection: Connection,
+    ended: Sequence[Job],
+    status: JobStatus,
+    why: str,
+    having: Collection[str] | None = None,
 ) -> None:
     """Queue a message to each who wants to hear of a job's end; usually nobody does.
 
     Args:
         connection: The transaction that ends the jobs.
-        locked: Has them.
-        job_ids: The jobs that have ended.
-        status: How.
+        ended: The jobs.
+        status: How they have ended.
         why: The code of the reason, of failed ones.
+        having: Ids of those whose owner has registered an endpoint, where that is known: then
+            jobs that nobody wants to hear of cost no statement.
     """
-    heard = [
-        locked.jobs[job_id]
-        for job_id in job_ids
-        if job_id in locked.has_endpoint or locked.jobs[job_id].callback_url is not None
-    ]
-    if not heard:
-        return
-    owners = sorted({job.owner for job in heard if job.id in locked.has_endpoint})
+    owners = sorted({job.owner for job in ended if having is None or job.id in having})
     endpoints = await connection.fetch(_ENDPOINTS, owners=owners) if owners else []
     rows = [
         {
@@ -211,10 +208,11 @@ async def tell_of_end(
             "event": EVENTS[status],
             "data": _data(job, status, why),
         }
-        for job in heard
+        for job in ended
         for webhook_id, url in _receivers(job, endpoints)
     ]
-    await connection.run_many(_QUEUE, rows)
+    if rows:
+        await connection.run_many(_QUEUE, rows)
 
 
 def _receivers(job: Job, endpoints: Sequence[Row]) -> list[tuple[str | None, str]]:

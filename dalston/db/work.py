@@ -12,7 +12,7 @@ from dalston.common.messages import Attempt
 from dalston.common.models import JobStatus, Part, TaskStatus
 from dalston.db.entries import WAITING_FOR_NOTHING, done
 from dalston.db.statements import Connection, Row, Statement, any_of, one_of
-from dalston.db.tables import DatabaseAgo, jobs, tasks
+from dalston.db.tables import DatabaseAgo, jobs, tasks, webhooks
 
 _LIMIT = bindparam("limit", type_=Integer)
 _PENDING_JOBS = Statement(
@@ -76,8 +76,15 @@ _EXPANSIONS = Statement(
     )
 )
 _sibling = tasks.alias("sibling")
+# Asked here because it costs no statement of its own: each job comes by once.
+_HAS_ENDPOINT = exists(
+    select(webhooks.c.id)
+    .join(jobs, jobs.c.owner == webhooks.c.owner)
+    .where(jobs.c.id == tasks.c.job_id, webhooks.c.disabled_at.is_(None))
+    .correlate(tasks)
+)
 _FINISHED = Statement(
-    select(tasks.c.job_id, tasks.c.output_path).where(
+    select(tasks.c.job_id, tasks.c.output_path, _HAS_ENDPOINT.label("has_endpoint")).where(
         any_of(tasks.c.job_id, "job_ids"),
         tasks.c.final == 1,
         tasks.c.status == TaskStatus.COMPLETED.value,
@@ -205,7 +212,10 @@ async def expansions(connection: Connection, job_ids: Sequence[str]) -> list[Row
 
 
 async def finished_jobs(connection: Connection, job_ids: Sequence[str]) -> list[Row]:
-    """Return id and final output of those of some jobs whose tasks are all done."""
+    """Return id and final output of those of some jobs whose tasks are all done.
+
+    And whether their owner has registered an endpoint.
+    """
     return await connection.fetch(_FINISHED, job_ids=job_ids)
 
 

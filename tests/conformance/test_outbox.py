@@ -9,13 +9,12 @@ import msgspec
 import pytest
 from sqlalchemy import bindparam, update
 
-from dalston.common.messages import QueueEntry
 from dalston.common.models import Failure, JobStatus, new_job_id
 from dalston.common.webhooks import new_webhook_id
 from dalston.db import jobs as transitions
 from dalston.db import outbox, removal
 from dalston.db import webhooks as endpoints
-from dalston.db.locking import Locked, lock
+from dalston.db.locking import lock
 from dalston.db.outbox import Claimed, DeliveryState, Tried
 from dalston.db.session import Database
 from dalston.db.statements import Statement
@@ -153,11 +152,9 @@ async def test_an_end_that_is_rolled_back_is_not_told(watched: Watched) -> None:
 
 
 async def test_a_job_that_nobody_wants_to_hear_of_asks_nothing_more() -> None:
-    job = msgspec.structs.replace(new_job(new_job_id()), status=JobStatus.RUNNING)
-    ready: list[QueueEntry] = []
-    locked = Locked({job.id: job}, {job.id: job.status}, {}, ready, set())
+    job = new_job(new_job_id())
     # A connection that there isn't can't be asked.
-    await outbox.tell_of_end(None, locked, [job.id], JobStatus.COMPLETED, "")  # type: ignore[arg-type]
+    await outbox.tell_of_end(None, [job], JobStatus.COMPLETED, "", having=set())  # type: ignore[arg-type]
 
 
 async def test_two_orchestrators_never_send_the_same(
