@@ -59,15 +59,21 @@ class Webhooks:
     async def run(self, stop: asyncio.Event) -> None:
         """Send what is due until told to stop."""
         stopping = asyncio.create_task(stop.wait())
-        while not stop.is_set():
-            self._again.clear()
-            await self._look()
-            again = asyncio.create_task(self._again.wait())
-            await asyncio.wait(
-                {stopping, again}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-            again.cancel()
-        await self._close()
+        again: asyncio.Task[bool] | None = None
+        try:
+            while not stop.is_set():
+                self._again.clear()
+                await self._look()
+                again = again or asyncio.create_task(self._again.wait())
+                await asyncio.wait(
+                    {stopping, again}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                again = None if again.done() else again
+        finally:
+            stopping.cancel()
+            if again is not None:
+                again.cancel()
+            await self._close()
 
     async def _look(self) -> None:
         try:
