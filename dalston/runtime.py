@@ -185,6 +185,7 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
                 await server.serve(sockets=[listener])
             finally:
                 await app.state.jobs.close()
+                await app.state.leaving.close()
     finally:
         await database.close()
 

@@ -112,6 +112,9 @@ JOB_ID = re.compile(r"job_[0-9a-f]{12}")
 TERMINAL_JOB = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 """A job stays there unless somebody asks for more: a retry or a rerun."""
 
+LIVE_JOB = frozenset({JobStatus.PENDING, JobStatus.RUNNING})
+"""All others."""
+
 
 def new_job_id() -> str:
     """Mint `job_` and 12 random hexadecimal digits."""

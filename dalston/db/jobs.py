@@ -19,7 +19,7 @@ import msgspec
 from sqlalchemy import Float, Update, bindparam, func, insert, select, update
 
 from dalston.common.messages import Attempt, TaskCompleted
-from dalston.common.models import Cause, Failure, Job, JobStatus, PlannedTask, TaskStatus
+from dalston.common.models import LIVE_JOB, Cause, Failure, Job, JobStatus, PlannedTask, TaskStatus
 from dalston.common.storage import output_path
 from dalston.db import entries, outbox, work
 from dalston.db.journal import job_entry, record, task_entry
@@ -33,7 +33,7 @@ from dalston.db.tables import DatabaseAgo, DatabaseLater, DatabaseNow, jobs, tas
 from dalston.db.verdict import Verdict, judge, on_completion, on_failure, on_return, on_start
 
 _LIVE_TASK = (TaskStatus.PENDING, TaskStatus.READY, TaskStatus.RUNNING)
-_LIVE_JOB = (JobStatus.PENDING, JobStatus.RUNNING)
+_LIVE_JOB = tuple(sorted(LIVE_JOB))
 _HANDED_OUT = (TaskStatus.READY, TaskStatus.RUNNING)
 _COUNTERS = {Cause.RETRY: ["failures"], Cause.LOST: ["losses"], Cause.RESTART: ["restarts"]}
 

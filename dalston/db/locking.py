@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import select
 
 from dalston.common.messages import Attempt, QueueEntry
-from dalston.common.models import TASK_TRANSITIONS, Cause, Job, JobStatus, TaskStatus
+from dalston.common.models import LIVE_JOB, TASK_TRANSITIONS, Cause, Job, JobStatus, TaskStatus
 from dalston.db.reading import JOB_COLUMNS, job_of
 from dalston.db.statements import Connection, Row, Statement, any_of
 from dalston.db.tables import jobs, tasks
@@ -100,7 +100,7 @@ class Locked(msgspec.Struct):
 
     def is_live(self, job_id: str) -> bool:
         """Tell whether a job is there and has not ended."""
-        return self.job_status.get(job_id) in {JobStatus.PENDING, JobStatus.RUNNING}
+        return self.job_status.get(job_id) in LIVE_JOB
 
 
 async def lock(

@@ -150,6 +150,14 @@ jobs = Table(
     Index("ix_jobs_deadline", "deadline_at"),
 )
 
+abandoned_jobs = Table(
+    "abandoned_jobs",
+    metadata,
+    Column("job_id", String(32), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("due_at", UTCDateTime, nullable=False),
+)
+"""Few at any time: no index is worth its upkeep."""
+
 tasks = Table(
     "tasks",
     metadata,

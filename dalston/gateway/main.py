@@ -24,6 +24,7 @@ from dalston.gateway.services.access import Access
 from dalston.gateway.services.again import Again
 from dalston.gateway.services.feeds import Feeds
 from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.leaving import Leaving
 from dalston.gateway.services.quotas import RequestCounter
 from dalston.gateway.services.versions import Versions
 from dalston.gateway.services.webhooks import WebhookService
@@ -60,6 +61,7 @@ def create_app(parts: Parts) -> Starlette:
     app.state.access = access
     app.state.jobs = JobService(parts)
     app.state.feeds = Feeds(app.state.jobs, parts.store)
+    app.state.leaving = Leaving(parts.database)
     app.state.again = Again(parts)
     app.state.versions = Versions(parts, app.state.jobs)
     app.state.webhooks = WebhookService(parts.database, parts.webhooks)

@@ -38,6 +38,7 @@ class Batch(msgspec.Struct):
     """Events that are handled together.
 
     Attributes:
+        abandoned: Jobs whose clients have gone away and wanted them stopped then.
         copied: Jobs whose transcript was put where people look for it, before the transaction.
         parts: The chunks that finished tasks have cut their recording into, by task.
         small: The outputs, as JSON, that have no object.
@@ -48,6 +49,7 @@ class Batch(msgspec.Struct):
     returned: Sequence[TaskReturned] = ()
     repair: Sequence[str] = ()
     overdue: Sequence[Overdue] = ()
+    abandoned: Sequence[str] = ()
     copied: set[str] = set()
     parts: dict[str, list[Part]] = {}
     small: dict[Attempt, str] = {}
@@ -60,6 +62,7 @@ class Batch(msgspec.Struct):
             *(Batch(returned=[item]) for item in self.returned),
             *(Batch(repair=[job_id]) for job_id in self.repair),
             *(Batch(overdue=[item]) for item in self.overdue),
+            *(Batch(abandoned=[job_id]) for job_id in self.abandoned),
         ]
 
     def of(self, kind: type[_Kind]) -> list[_Kind]:
@@ -68,7 +71,7 @@ class Batch(msgspec.Struct):
 
     def job_ids(self) -> set[str]:
         """Return the jobs that the batch is about."""
-        about = {event.job_id for event in self.events} | set(self.repair)
+        about = {event.job_id for event in self.events} | {*self.repair, *self.abandoned}
         about |= {item.found.job_id for item in self.overdue}
         return about | {item.attempt.job_id for item in self.returned}
 

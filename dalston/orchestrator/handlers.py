@@ -34,6 +34,7 @@ from dalston.common.models import (
 )
 from dalston.db import jobs as transitions
 from dalston.db import work
+from dalston.db.abandoned import forget_abandoned, still_due
 from dalston.db.locking import Locked, lock
 from dalston.db.overdue import WaitingTask, give_up_tasks
 from dalston.db.statements import Connection
@@ -67,6 +68,7 @@ async def apply(connection: Connection, catalog: Catalog, batch: Batch) -> Effec
     await handle_tasks_failed(connection, locked, catalog, batch, effects)
     await handle_tasks_returned(connection, locked, batch, effects)
     await handle_overdue(connection, locked, batch, effects)
+    await handle_abandoned(connection, locked, batch, effects)
     await repair_jobs(connection, locked, batch, effects)
     effects.publish = locked.ready
     effects.doubtful = batch.copied - effects.ended.keys()
@@ -266,6 +268,19 @@ async def handle_overdue(
         given_up = await give_up_tasks(connection, locked, waiting)
         reasons = [(task.job_id, task.task_id, waiting[task]) for task in given_up]
         await _go_on_without(connection, locked, reasons, effects)
+
+
+async def handle_abandoned(
+    connection: Connection, locked: Locked, batch: Batch, effects: Effects
+) -> None:
+    """Cancel jobs whose clients have gone away, unless they have come back since."""
+    if not batch.abandoned:
+        return
+    due = await still_due(connection, batch.abandoned)
+    for job_id in await transitions.cancel_jobs(connection, locked, sorted(due)):
+        effects.ended[job_id] = JobStatus.CANCELLED
+        effects.withdraw.append(job_id)
+    await forget_abandoned(connection, due)
 
 
 async def repair_jobs(

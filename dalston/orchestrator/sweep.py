@@ -78,6 +78,7 @@ class Sweep:
             self._end_leases,
             self._stop_cancelled,
             self._waits.end_late_jobs,
+            self._waits.cancel_abandoned,
         ]
         if self._count % _SLOW_EVERY == 0:
             steps += [

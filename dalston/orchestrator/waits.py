@@ -9,6 +9,7 @@ import structlog
 from dalston.common.models import Failure
 from dalston.common.queue import LEASE_SECONDS, EngineInstance
 from dalston.db import overdue, sightings, work
+from dalston.db.abandoned import due_jobs
 from dalston.orchestrator.batches import Batch, Overdue
 from dalston.orchestrator.parts import Parts
 
@@ -42,6 +43,13 @@ class Waits:
             late = await overdue.late_jobs(connection, _BATCH)
         if late:
             await self._process(Batch(overdue=[Overdue(job, _late(job.seconds)) for job in late]))
+
+    async def cancel_abandoned(self) -> None:
+        """Cancel the jobs whose clients have gone away, and wanted that."""
+        async with self._database.read() as connection:
+            due = await due_jobs(connection, _BATCH)
+        if due:
+            await self._process(Batch(abandoned=due))
 
     async def give_up_waiting(self) -> None:
         """Fail the tasks whose engine has not been there, able to work, for too long.

@@ -21,6 +21,7 @@ from dalston.gateway.openai.waiting import Patience, Transcription
 from dalston.gateway.openai.wishes import TEXT_FORMATS, Wish
 from dalston.gateway.responses import STREAM_HEADERS, STREAM_MEDIA_TYPE, JsonResponse
 from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.leaving import Leaving
 from dalston.gateway.uploads import ClientGoneError
 
 log = structlog.get_logger(__name__)
@@ -33,10 +34,19 @@ The latter counts from before the upload, and Node.js itself waits 300 s for the
 _Result = TypeVar("_Result")
 
 
-async def answer(request: Request, service: JobService, job: Job, wish: Wish) -> Response:
+async def answer(
+    request: Request, service: JobService, job: Job, wish: Wish, leaving: Leaving | None = None
+) -> Response:
     """Answer a submission with its transcript, once that is there.
 
-    A client that goes away ends the waiting, and not the job.
+    A client that goes away ends the waiting, and the job only if it asked for that.
+
+    Args:
+        request: What is answered.
+        service: Has the job.
+        job: The job.
+        wish: How it is to be answered.
+        leaving: Is told if the client goes away, if it asked for that.
 
     Raises:
         JobError: There is no transcript, or not in time; the job stays.
@@ -49,12 +59,18 @@ async def answer(request: Request, service: JobService, job: Job, wish: Wish) ->
     headers = {JOB_ID_HEADER: job.id}
     if wish.stream:
         request_id = getattr(request.state, "request_id", None)
+        sent = events(transcription, service, wish, request_id)
         return StreamingResponse(
-            events(transcription, service, wish, request_id),
+            sent if leaving is None else leaving.until_left(sent, job.id),
             headers=STREAM_HEADERS | headers,
             media_type=STREAM_MEDIA_TYPE,
         )
-    transcript = await _unless_gone(transcription.done(), request.receive, job)
+    try:
+        transcript = await _unless_gone(transcription.done(), request.receive, job)
+    except ClientGoneError:
+        if leaving is not None:
+            leaving.left(job.id)
+        raise
     if wish.response_format in TEXT_FORMATS:
         body, media_type = text_body(transcript, wish.response_format)
         return Response(body, media_type=media_type, headers=headers)

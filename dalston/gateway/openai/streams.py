@@ -8,7 +8,7 @@ last words count is decided when all are joined.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -32,7 +32,7 @@ _WIDE = frozenset("WF")
 
 async def events(
     transcription: Transcription, service: JobService, wish: Wish, request_id: str | None
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yield the events of a transcript, and what keeps the connection open between them.
 
     Args:

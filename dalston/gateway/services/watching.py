@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from dalston.common.errors import UnavailableError
 from dalston.common.events import EventBus
 from dalston.common.models import TERMINAL_JOB, JobStatus
+from dalston.db.abandoned import forget_abandoned, noted_as_abandoned
 from dalston.db.reading import finished_chunks, statuses_of
 from dalston.db.session import Database
 
@@ -167,12 +168,13 @@ class JobWatch:
                     await asyncio.sleep(_TOGETHER_SECONDS)
             self._wake.clear()
             wanted, self._to_ask = self._to_ask, set()
-            if time.monotonic() >= ask_all_at:
+            all_of_them = time.monotonic() >= ask_all_at
+            if all_of_them:
                 wanted |= set(self._watched)
                 ask_all_at = time.monotonic() + _ASK_SECONDS
-            await self._ask(wanted & set(self._watched))
+            await self._ask(wanted & set(self._watched), all_of_them=all_of_them)
 
-    async def _ask(self, job_ids: Collection[str]) -> None:
+    async def _ask(self, job_ids: Collection[str], *, all_of_them: bool) -> None:
         wanted = sorted(job_ids)
         if not wanted:
             return
@@ -181,6 +183,11 @@ class JobWatch:
                 statuses = await statuses_of(connection, wanted)
                 running = [one for one in wanted if statuses.get(one) is JobStatus.RUNNING]
                 chunks = await finished_chunks(connection, running) if running else {}
+                left = await noted_as_abandoned(connection, wanted) if all_of_them else set()
+            if left:
+                # Of several who wait for a job only one has gone away.
+                async with self._database.write() as connection:
+                    await forget_abandoned(connection, left)
         except UnavailableError as error:
             log.warning("database_unavailable", reason=repr(error.__cause__))
             return

@@ -20,6 +20,7 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.idempotency import read_name
 from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.leaving import CANCEL_ON_DISCONNECT, Leaving
 from dalston.gateway.services.quotas import quotas_of
 from dalston.gateway.services.submitted import Manner
 from dalston.gateway.services.versions import Versions
@@ -101,13 +102,20 @@ async def submitted(request: Request, *, translate: bool = False) -> Response:
         headers.get("content-type"), request.receive, most, parts.body_timeout_seconds
     )
     service = _service(request)
-    manner = Manner(openai=_is_openai(headers), job=_wants_job(headers), translate=translate)
+    preferences = _preferences(headers)
+    manner = Manner(openai=_is_openai(headers), job=_ASYNC in preferences, translate=translate)
     accepted, wish = await service.submit(caller, form, service.fields(manner), name)
     if accepted.used is not None:
         tell_quotas(request, quotas_of(caller.limits, accepted.used))
     more = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
+    leaving: Leaving = request.app.state.leaving
+    if accepted.replayed:
+        await leaving.back(accepted.job.id)
     if wish is not None:
-        response = await answer(request, service, accepted.job, wish)
+        stop = CANCEL_ON_DISCONNECT in preferences
+        if stop:
+            more["Preference-Applied"] = CANCEL_ON_DISCONNECT
+        response = await answer(request, service, accepted.job, wish, leaving if stop else None)
         response.headers.update(more)
         return response
     more["Location"] = f"{PATH}/{accepted.job.id}"
@@ -121,10 +129,10 @@ def _is_openai(headers: Headers) -> bool:
     return any(name.startswith(_OPENAI_CLIENT) for name in headers)
 
 
-def _wants_job(headers: Headers) -> bool:
-    """Tell whether a client would rather not wait (RFC 7240)."""
+def _preferences(headers: Headers) -> set[str]:
+    """Return what a client would rather have (RFC 7240), such as not to wait."""
     wishes = ",".join(headers.getlist("prefer")).lower().split(",")
-    return any(wish.partition(";")[0].strip() == _ASYNC for wish in wishes)
+    return {wish.partition(";")[0].strip() for wish in wishes}
 
 
 async def list_transcriptions(request: Request, parameters: ListParameters) -> Response:
