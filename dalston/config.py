@@ -63,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         engine_memory_mb: Megabytes that the engines of one process may take together.
         engine_idle_seconds: How long an engine's model stays in memory with nothing to do.
         grace_seconds: How long a running task may go on after the order to stop.
+        fetch_seconds: How long the download of a recording may take that is named by its address.
+        fetch_private_addresses: Whether it may be in a private network or on this machine.
         job_deadline_seconds: How long a job may take that doesn't say so itself.
         no_engine_seconds: How long a stage may wait while no engine can do it.
         retention: What is deleted of a job, some days after its end, that doesn't say so itself.
@@ -106,6 +108,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine_memory_mb: Annotated[int, msgspec.Meta(gt=0)] | None = None
     engine_idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 900.0
     grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 20.0
+    fetch_seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)] = 900.0
+    fetch_private_addresses: bool = False
     job_deadline_seconds: Annotated[float, msgspec.Meta(gt=0, le=10**9)] | None = None
     no_engine_seconds: Annotated[float, msgspec.Meta(gt=0, le=10**9)] = 3600.0
     retention: str = "keep"
@@ -199,6 +203,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "model": self.model,
             "device": self.device,
             "models_folder": str(models) if models.is_dir() else None,
+            "fetch_seconds": self.fetch_seconds,
+            "fetch_private_addresses": self.fetch_private_addresses,
         }
         return {name: value for name, value in asked.items() if value is not None}
 

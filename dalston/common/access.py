@@ -57,6 +57,11 @@ class Caller(msgspec.Struct, frozen=True):
     scopes: frozenset[Scope]
     limits: Limits = Limits()
 
+    def most_bytes(self, of_server: int) -> int:
+        """Return how large an upload may be: the lesser of the server's limit and the caller's."""
+        own = self.limits.upload_bytes
+        return of_server if own is None else min(of_server, own)
+
     def may(self, scope: Scope) -> bool:
         """Tell whether a scope is among the caller's."""
         return scope in self.scopes or Scope.ADMIN in self.scopes

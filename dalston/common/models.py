@@ -108,6 +108,8 @@ CODE_LIMITS: dict[str, int] = {"invalid_engine_output": 2}
 
 _CODE_CHARACTERS = 64
 _MESSAGE_CHARACTERS = 4000
+UNKNOWN_BYTES = 57_600_000
+"""What a recording counts for as long as nobody knows its size: an hour, at 128 kbit/s."""
 JOB_ID = re.compile(r"job_[0-9a-f]{12}")
 TERMINAL_JOB = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 """A job stays there unless somebody asks for more: a retry or a rerun."""
@@ -170,8 +172,8 @@ class Job(msgspec.Struct, frozen=True):
         owner: Whose it is, for fair sharing.
         parameters: What the client asked for, such as `language`.
         filename: The client's name of the file: data, never a path.
-        audio_path: The recording's object.
-        audio_bytes: Its size in bytes.
+        audio_path: The recording's object; or the order to fetch it, which a task carries out.
+        audio_bytes: Its size in bytes; `UNKNOWN_BYTES` if it is to be fetched.
         transcript_path: The final task's output, once completed.
         error: Why it failed, if it did.
         version: Counts its results, from 1; a rerun makes the next one.

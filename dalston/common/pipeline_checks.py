@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 CHUNKS = "chunks"
 """In an engine's `produces`: its output says which chunks a recording is cut into."""
+RECORDING = "recording"
+"""In an engine's `produces`: it brings the recording itself, as somebody might have uploaded it."""
+FETCH = "fetch"
+"""The stage that brings a recording from an address. It stands in front of any pipeline whose job
+has one, so no pipeline may have a stage of that name."""
 CONDITIONS = frozenset({"channels", "diarize", "language", "language_detection", "task"})
 """Fields of a request that a pipeline's stage may depend on."""
 
@@ -60,11 +65,11 @@ def check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: P
                 f"there. Known engines: {known}. Add its folder to DALSTON_ENGINES or correct "
                 f"the pipeline."
             )
+        _check_by_itself(stage, path)
         if not spec.does(stage.stage):
             raise ConfigurationError(
                 f"{path}: engine {spec.id} does the stage {spec.stage}, not {stage.stage}"
             )
-        _check_condition(stage, path)
         if stage.stage in seen:
             raise ConfigurationError(f"{path}: stage {stage.stage} is there twice")
         missing = [name for name in stage.after if name not in seen]
@@ -88,7 +93,12 @@ def check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: P
         )
 
 
-def _check_condition(stage: Stage, path: Path) -> None:
+def _check_by_itself(stage: Stage, path: Path) -> None:
+    if stage.stage == FETCH:
+        raise ConfigurationError(
+            f"{path}: the stage {FETCH} is put in front of a pipeline by itself, for a recording "
+            f"that is named by its address. Give this one another name."
+        )
     if unknown := set(stage.when) - CONDITIONS:
         raise ConfigurationError(
             f"{path}: stage {stage.stage}: `when` can't look at {', '.join(sorted(unknown))}, "

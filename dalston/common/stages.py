@@ -6,8 +6,38 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from dalston.common.engine_spec import EngineSpec, Stage
-from dalston.common.pipeline_checks import CHUNKS
+from dalston.common.engine_spec import EngineSpec, Pipeline, Stage
+from dalston.common.errors import UnknownPipelineError
+from dalston.common.models import Job
+from dalston.common.pipeline_checks import CHUNKS, FETCH, RECORDING
+from dalston.common.storage import is_source
+
+FETCHER = "url-fetch"
+"""Id of the engine that does the stage `fetch`."""
+
+
+def with_fetch(pipeline: Pipeline, job: Job, engines: Mapping[str, EngineSpec]) -> Pipeline:
+    """Return the pipeline that a job goes through: its own, behind what brings its recording.
+
+    Args:
+        pipeline: The one that the job names.
+        job: Its recording is in the store, or the order to fetch it is.
+        engines: By id.
+
+    Raises:
+        UnknownPipelineError: The engine isn't there any more that would fetch it.
+    """
+    if not is_source(job.audio_path):
+        return pipeline
+    if FETCHER not in engines:
+        raise UnknownPipelineError(
+            f"The engine '{FETCHER}', which fetches recordings, isn't known here any more. Put it "
+            f"back, or upload the recording."
+        )
+    stages = [
+        msgspec.structs.replace(stage, after=stage.after or [FETCH]) for stage in pipeline.stages
+    ]
+    return msgspec.structs.replace(pipeline, stages=[Stage(FETCH, FETCHER), *stages])
 
 
 def wanted_stages(stages: Iterable[Stage], is_wanted: Callable[[Stage], bool]) -> list[Stage]:
@@ -33,18 +63,18 @@ def wanted_stages(stages: Iterable[Stage], is_wanted: Callable[[Stage], bool]) -
 def audio_source(
     stage: Stage, by_name: Mapping[str, Stage], engines: Mapping[str, EngineSpec]
 ) -> Stage | None:
-    """Return the nearest stage before one that makes its audio; None means the upload.
+    """Return the nearest stage before one that makes or brings its audio; None means the upload.
 
     Args:
         stage: The stage that works on audio.
         by_name: The stages that are done.
         engines: By id.
     """
-    wanted = "audio" if stage.each == "recording" else CHUNKS
+    wanted = {"audio", RECORDING} if stage.each == "recording" else {CHUNKS}
     before = [by_name[name] for name in stage.after]
     while before:
         for other in before:
-            if wanted in engines[other.engine].produces:
+            if wanted & set(engines[other.engine].produces):
                 return other
         before = [by_name[name] for other in before for name in other.after]
     return None

@@ -41,6 +41,9 @@ OUTPUT_NAME = "output.json"
 FAILURE_NAME = "failure.json"
 AUDIO_NAME = "audio.wav"
 """Name under which a stage keeps the audio that later stages shall work on."""
+RECORDING_NAME = "recording"
+"""Name under which a recording is kept that was fetched and not uploaded."""
+_SOURCE_NAME = "source.url"
 
 
 class StoreSettings(msgspec.Struct, frozen=True):
@@ -67,6 +70,20 @@ def job_folder(job_id: str) -> str:
 def original_path(job_id: str, extension: str) -> str:
     """Return the object path of a job's recording; `extension` has no dot."""
     return f"jobs/{job_id}/audio/original.{extension}"
+
+
+def source_path(job_id: str) -> str:
+    """Return the object path of the order to fetch a job's recording from an address.
+
+    The object is JSON: `url`, and `max_bytes` that the recording may have. The address is kept
+    nowhere else, because it may hold a secret: it goes when the job's audio goes.
+    """
+    return f"jobs/{job_id}/audio/{_SOURCE_NAME}"
+
+
+def is_source(path: str) -> bool:
+    """Tell whether an object is the order to fetch a recording, and not the recording."""
+    return path.endswith(f"/audio/{_SOURCE_NAME}")
 
 
 def attempt_folder(job_id: str, task_id: str, attempt: str) -> str:

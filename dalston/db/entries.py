@@ -19,7 +19,8 @@ from sqlalchemy import (
 
 from dalston.common.messages import PartOutput, QueueEntry, SmallOutput
 from dalston.common.models import Job, Part, PlannedTask, TaskStatus
-from dalston.common.storage import AUDIO_NAME, beside
+from dalston.common.pipeline_checks import FETCH
+from dalston.common.storage import AUDIO_NAME, RECORDING_NAME, beside
 from dalston.db.statements import Connection, Row, Statement, any_of
 from dalston.db.tables import DatabaseAgo, edges, jobs, tasks
 
@@ -178,7 +179,8 @@ def _audio(row: Row) -> str:
     if row.audio_from is None:
         return str(row.audio_path)
     if row.part is None:
-        return beside(row.source_output, AUDIO_NAME)
+        name = RECORDING_NAME if row.source_stage == FETCH else AUDIO_NAME
+        return beside(row.source_output, name)
     return str(row.part.get("path") or beside(row.source_output, row.part["file"]))
 
 

@@ -13,10 +13,12 @@ import msgspec
 
 from dalston.common.messages import Attempt, PartOutput, QueueEntry, SmallOutput
 from dalston.common.models import Failure
+from dalston.common.pipeline_checks import RECORDING
 from dalston.common.storage import (
     AUDIO_NAME,
     FAILURE_NAME,
     OUTPUT_NAME,
+    RECORDING_NAME,
     ObjectStore,
     attempt_folder,
     failure_path,
@@ -29,6 +31,8 @@ from dalston.engine_sdk.process import ChildOutput, ChildTask
 
 ORIGINAL_NAME = "original"
 """Of a recording as it was uploaded, without its extension: no other audio's size is known."""
+PROMISED = {"audio": AUDIO_NAME, RECORDING: RECORDING_NAME}
+"""The file that an engine must keep which says in its `engine.yaml` that it produces that."""
 SHORT_AUDIO_BYTES = 16 * 1024 * 1024
 """A recording up to this is brought to an engine that could read it on demand: that is quicker."""
 
@@ -186,8 +190,9 @@ def check_files(
         ValueError: A name is not a plain file name, the file isn't in the work folder, or an
             engine that produces audio kept none.
     """
-    if "audio" in produces and AUDIO_NAME not in output.files and AUDIO_NAME not in kept:
-        raise ValueError(f"it produces audio, but kept no file '{AUDIO_NAME}'")
+    for what, name in PROMISED.items():
+        if what in produces and name not in output.files and name not in kept:
+            raise ValueError(f"it produces {what}, but kept no file '{name}'")
     if not output.files:
         return
     root = Path(work_folder).resolve()

@@ -20,10 +20,11 @@ from dalston.common.engine_spec import EngineSpec, read_engine
 from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.access import LocalAccess, complete_header
 from dalston.engine_sdk.base import Engine, SetupSink
+from dalston.engine_sdk.io import PROMISED
 from dalston.engine_sdk.loading import load_engine_class
 from dalston.engine_sdk.types import ProgressSink, TaskFailed, TaskInput, TaskOutput, no_progress
 
-KEPT_AUDIO = "audio.wav"
+KEPT_AUDIO = PROMISED["audio"]
 
 
 class EngineUnderTest:
@@ -187,8 +188,9 @@ def check_output(
             raise _invalid(f"files[{name!r}] must be a plain name and an existing file: {path}.")
     if access.chunks and output.data.get("chunks") != access.chunks:
         raise _invalid("the output's chunks must be those that keep() was told of.")
-    if "audio" in spec.produces and not {KEPT_AUDIO} & {*output.files, *access.files}:
-        raise _invalid(f"engine.yaml says that it produces audio, but files has no {KEPT_AUDIO}.")
+    for what, name in PROMISED.items():
+        if what in spec.produces and not {name} & {*output.files, *access.files}:
+            raise _invalid(f"engine.yaml says that it produces {what}, but files has no {name}.")
 
 
 def _invalid(message: str) -> TaskFailed:

@@ -15,7 +15,7 @@ from dalston.common.engine_spec import Catalog, EngineSpec, Pipeline, Stage
 from dalston.common.errors import UnknownPipelineError
 from dalston.common.models import Job, Part, PlannedTask, new_task_id
 from dalston.common.pipeline_checks import CHUNKS
-from dalston.common.stages import audio_source, wanted_stages
+from dalston.common.stages import audio_source, wanted_stages, with_fetch
 
 TaskIds = Mapping[tuple[str, int], str]
 """Ids of a job's tasks by stage and index."""
@@ -50,6 +50,7 @@ def build_task_dag(
             f"The pipeline '{job.pipeline}' isn't known here any more. Submit the recording "
             f"again with one of: {', '.join(sorted(catalog.pipelines))}."
         )
+    pipeline = with_fetch(pipeline, job, catalog.engines)
     plan = _Plan(job, catalog, pipeline, new_id, parts or {}, whole, dict(planned or {}))
     for stage in plan.stages:
         plan.add(stage)

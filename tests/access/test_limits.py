@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,25 @@ def test_hours_of_audio_are_counted_by_size_and_then_by_length(
         second = _post(stack, b"3")
         assert second.status_code == 202
         assert quotas(second)["audio"][:2] == (10, 6)
+
+
+def test_a_recording_at_an_address_counts_for_an_hour_until_it_is_known(
+    two: list[httpx.Client], deployment: Deployment
+) -> None:
+    limit(deployment, "ada", audio_seconds_per_day=5000.0, upload_bytes=1234)
+    ada = bearer(make_key(deployment, "ada"))
+    form = {"source_url": (None, "https://example.org/talk.mp3")}
+    first = two[0].post(TRANSCRIPTIONS, files=form, headers=ada)
+    assert first.status_code == 202
+    assert quotas(first)["audio"][:2] == (5000, 1400)
+    # What is fetched may be as large as what is uploaded.
+    order = f"jobs/{first.json()['id']}/audio/source.url"
+    stored = json.loads(asyncio.run(deployment.store().get(order)))
+    assert stored["max_bytes"] == 1234
+    assert two[1].post(TRANSCRIPTIONS, files=form, headers=ada).status_code == 202
+    refused = two[1].post(TRANSCRIPTIONS, files=form, headers=ada)
+    assert refused.json()["error"]["code"] == "audio_limit_reached"
+    assert len(jobs_in_store(deployment)) == 2
 
 
 def test_a_day_that_is_used_up_is_said_so(two: list[httpx.Client], deployment: Deployment) -> None:

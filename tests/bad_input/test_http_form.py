@@ -130,7 +130,16 @@ def test_18_two_files_are_refused(strict: Stack, body: bytes, code: str, param: 
 
 
 @pytest.mark.parametrize("file_first", [True, False])
-@pytest.mark.parametrize("name", ["source_url", "modell", "Language", "file[]"])
+def test_19_a_file_and_an_address_are_refused(strict: Stack, *, file_first: bool) -> None:
+    field = forms.text("source_url", b"https://example.org/talk.mp3")
+    parts = [forms.file(), field] if file_first else [field, forms.file()]
+    with nothing_left_by(strict):
+        answer = ask(strict.url, forms.submission(forms.form(*parts)))
+        assert_refused(answer, 400, "contradictory_options", param="source_url")
+
+
+@pytest.mark.parametrize("file_first", [True, False])
+@pytest.mark.parametrize("name", ["modell", "Language", "file[]"])
 def test_19_a_field_that_is_not_known_is_refused(
     strict: Stack, name: str, file_first: bool
 ) -> None:

@@ -34,6 +34,7 @@ ALWAYS = {
     "orchestrator",
     "engine-stub-transcriber",
     "engine-stub-merger",
+    "engine-url-fetch",
 }
 EVERY_SERVICE = pytest.mark.parametrize("name", sorted(SERVICES))
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.deployment import embedded
 from tests.support.stack import Role, Stack
 
-ENGINES = ("audio-prepare", "faster-whisper", "transcript-merger")
+ENGINES = ("url-fetch", "audio-prepare", "faster-whisper", "transcript-merger")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +38,8 @@ def server(engines: list[Role]) -> Iterator[Stack]:
             DALSTON_PIPELINE="default",
             DALSTON_TRANSCRIBE_ENGINE="faster-whisper",
             DALSTON_MODEL="base",
+            # Nobody here answers at what is made up; a request that waits for it hears so at once.
+            DALSTON_FETCH_SECONDS="0.01",
         )
         try:
             stack.migrate()

@@ -60,6 +60,7 @@ def test_variables_stand_for_engines(folders: Path) -> None:
         (GOOD.replace("[transcribe]", "[align]"), "comes after align"),
         (GOOD.replace(", after: [transcribe]", ""), "exactly one stage must come last"),
         (GOOD.replace("stages:", "steps:"), "steps"),
+        (GOOD.replace("stage: transcribe", "stage: fetch"), "put in front of a pipeline by itself"),
         (GOOD.replace("engine: listener", 'engine: "${OTHER}"'), "unknown variable"),
         (GOOD.replace("name: good", "name: Not Good"), "name must be"),
         ("- just\n- a list\n", "expected a mapping"),

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from dalston.common.engine_spec import Catalog, EngineSpec, Pipeline, Stage
 from dalston.common.errors import UnknownPipelineError
 from dalston.common.models import Job, JobStatus, Part, PlannedTask
+from dalston.common.storage import source_path
 from dalston.orchestrator.dag import build_task_dag
 
 LANGUAGE = {"type": "object", "properties": {"language": {"default": None}}}
@@ -109,6 +111,47 @@ def test_what_a_client_asks_reaches_the_engines_that_know_it() -> None:
 def test_a_pipeline_that_is_gone_is_named() -> None:
     with pytest.raises(UnknownPipelineError, match="full, short"):
         build_task_dag(job("gone"), CATALOG)
+
+
+def at_an_address(pipeline: str) -> Job:
+    return msgspec.structs.replace(job(pipeline), audio_path=source_path("job_000000000000"))
+
+
+FETCHING = msgspec.structs.replace(
+    CATALOG,
+    engines={**CATALOG.engines, "url-fetch": engine("url-fetch", "fetch", produces=["recording"])},
+)
+
+
+def test_a_recording_at_an_address_is_fetched_first() -> None:
+    tasks = build_task_dag(at_an_address("full"), FETCHING)
+
+    assert [task.stage for task in tasks] == ["fetch", "prepare", "transcribe", "merge"]
+    fetch, prepare, transcribe, _ = tasks
+    assert (fetch.after, fetch.audio_from, fetch.final) == ((), None, False)
+    assert (prepare.after, prepare.audio_from) == ((fetch.id,), fetch.id)
+    assert (transcribe.after, transcribe.audio_from) == ((prepare.id,), prepare.id)
+    fetch, alone = build_task_dag(at_an_address("short"), FETCHING)
+    assert (alone.after, alone.audio_from, alone.final) == ((fetch.id,), fetch.id, True)
+    assert [task.stage for task in build_task_dag(job("short"), FETCHING)] == ["transcribe"]
+
+
+def test_chunks_of_what_is_fetched_are_those_of_the_stage_that_cuts() -> None:
+    fetch, prepare = build_task_dag(at_an_address("chunks"), FETCHING)
+    planned = {("fetch", 0): fetch.id, ("prepare", 0): prepare.id}
+    parts = {0: Part("0.wav", 0, 1, 0, 1, path="a/0.wav")}
+
+    more = build_task_dag(
+        at_an_address("chunks"), FETCHING, parts=parts, whole=True, planned=planned
+    )
+
+    [transcribe] = [task for task in more if task.stage == "transcribe"]
+    assert (transcribe.audio_from, transcribe.cut_by) == (prepare.id, "prepare")
+
+
+def test_without_the_engine_that_fetches_it_is_said() -> None:
+    with pytest.raises(UnknownPipelineError, match="url-fetch"):
+        build_task_dag(at_an_address("short"), CATALOG)
 
 
 SPOKEN = Catalog(

@@ -149,7 +149,9 @@ def test_a_listed_variable_is_read(name: str, monkeypatch: pytest.MonkeyPatch) -
     for field in Settings.__struct_fields__:
         monkeypatch.delenv(variable(field), raising=False)
     before = read_settings()
-    monkeypatch.setenv(name, "7")
+    [field] = [field for field in Settings.__struct_fields__ if variable(field) == name]
+    is_switch = isinstance(getattr(before, field), bool)
+    monkeypatch.setenv(name, "true" if is_switch else "7")
 
     assert read_settings() != before
 
@@ -163,6 +165,7 @@ def test_defaults_are_listed_as_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
     for field in set(Settings.__struct_fields__) - {"data_dir"}:
         value = getattr(settings, field)
         shown = f"{value:.15g}" if isinstance(value, int | float) else str(value)
+        shown = str(value).lower() if isinstance(value, bool) else shown
         expected = {None: "not set", "": "empty"}.get(value, f"`{shown}`")
         assert listed[variable(field)] == expected, field
 

@@ -35,6 +35,8 @@ _RECORDING_CODES = frozenset(
     | {"no_audio", "no_audio_stream", "corrupt_audio", "encrypted_media", "audio_too_long"}
     | {"unsupported_sample_rate", "unsupported_channels", "unsupported_language"}
     | {"unsupported_task", "invalid_speaker_count"}
+    | {"invalid_url", "forbidden_address", "unresolved_host", "fetch_unreachable"}
+    | {"fetch_failed", "fetch_too_large", "fetch_timeout"}
 )
 """Failures that are the recording's, or of what was asked about it."""
 

@@ -20,7 +20,7 @@ from dalston.common.errors import (
     ObjectMissingError,
     UnknownFieldError,
 )
-from dalston.common.models import Job, JobStatus, Task, TaskStatus
+from dalston.common.models import UNKNOWN_BYTES, Job, JobStatus, Task, TaskStatus
 from dalston.common.storage import job_folder, original_path
 from dalston.db import jobs as transitions
 from dalston.db import reading, removal, work
@@ -47,6 +47,7 @@ from dalston.gateway.services.progress import (
     progress_of,
 )
 from dalston.gateway.services.readiness import Readiness
+from dalston.gateway.services.sources import Source, both_ways, store_order
 from dalston.gateway.services.stopping import stop_tasks
 from dalston.gateway.services.submitted import Asked, Choices, Manner, SubmittedFields
 from dalston.gateway.services.waiting import Waiting, WaitingFor
@@ -134,6 +135,7 @@ class JobService:
             readiness=Readiness(parts),
             deadline_seconds=parts.job_deadline_seconds,
             webhooks=parts.webhooks,
+            fetch_private_addresses=bool(parts.engine_settings.get("fetch_private_addresses")),
         )
         self._waiting = Waiting(parts.queue)
 
@@ -168,6 +170,8 @@ class JobService:
             async with asyncio.timeout(self._parts.longest_upload_seconds):
                 upload = await self._receive(form, fields, job_id, content)
             asked = await fields.asked()
+            if asked.source is not None:
+                upload = await self._order(caller, job_id, asked.source, upload)
             job = _new_job(caller.owner, job_id, asked, upload)
         except BaseException as error:
             # Also when the client has gone away: nobody will ever ask for this object.
@@ -254,6 +258,16 @@ class JobService:
         progress = await self._progress(own_tasks)
         whole = progress_of(job, own_tasks, progress, datetime.now(UTC))
         return JobView(job, own_tasks, progress, whole=whole)
+
+    async def _order(
+        self, caller: Caller, job_id: str, source: Source, upload: _Upload | None
+    ) -> _Upload:
+        """Store where the recording is, in its place."""
+        if upload is not None:
+            raise both_ways()
+        most = caller.most_bytes(self._parts.max_upload_bytes)
+        path = await store_order(self._parts.store, job_id, source, most)
+        return _Upload(path, source.filename, UNKNOWN_BYTES)
 
     async def read(self, owner: str, job_id: str, *, with_history: bool = False) -> JobView:
         """Return a job of an owner with its tasks, and its transcript if it is completed.
@@ -366,7 +380,8 @@ class JobService:
 def _new_job(owner: str, job_id: str, asked: Asked, upload: _Upload | None) -> Job:
     if upload is None:
         raise MissingFileError(
-            "There is no file. Send one in the field 'file': curl -F file=@talk.mp3 …",
+            "There is no file. Send one in the field 'file': curl -F file=@talk.mp3 … Or name its "
+            "address in the field 'source_url'.",
             param="file",
         )
     return Job(

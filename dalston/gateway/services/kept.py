@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from dalston.common.engine_spec import Catalog, Pipeline, Stage
 from dalston.common.errors import ObjectsGoneError, UnknownPipelineError
 from dalston.common.models import Job, Task
-from dalston.common.stages import audio_source, wanted_stages
-from dalston.common.storage import AUDIO_NAME, beside
+from dalston.common.stages import audio_source, wanted_stages, with_fetch
+from dalston.common.storage import AUDIO_NAME, RECORDING_NAME, beside
 from dalston.db.reopening import is_kept, with_all_behind
 
 
@@ -29,7 +29,7 @@ class Kept(NamedTuple):
 
 
 def pipeline_of(job: Job, catalog: Catalog) -> Pipeline:
-    """Return the pipeline of a job.
+    """Return the pipeline of a job, with the stage that fetches its recording if it has one.
 
     Raises:
         UnknownPipelineError: It isn't known here any more.
@@ -40,7 +40,7 @@ def pipeline_of(job: Job, catalog: Catalog) -> Pipeline:
             f"The pipeline '{job.pipeline}' of this job isn't known here any more. Put it back, or "
             f"submit the recording again with one of: {', '.join(sorted(catalog.pipelines))}."
         )
-    return pipeline
+    return with_fetch(pipeline, job, catalog.engines)
 
 
 def stages_from(pipeline: Pipeline, name: str) -> set[str]:
@@ -115,7 +115,7 @@ def require_objects(
         if source is None:
             wanted = {job.audio_path}
         else:
-            files = {AUDIO_NAME} if stage.each == "recording" else chunks
+            files = {AUDIO_NAME, RECORDING_NAME} if stage.each == "recording" else chunks
             [cutter, *_] = of_stage[source.stage]
             wanted = {beside(cutter.output_path or "", name) for name in files}
         if job.audio_deleted_at is not None or wanted.isdisjoint(there):

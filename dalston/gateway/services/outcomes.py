@@ -83,6 +83,13 @@ class RangeError(JobError):
         self.size = size
 
 
+class NotFetchedError(JobError):
+    """The recording is named by its address, and has not been fetched: not yet, or in vain."""
+
+    code = "recording_not_fetched"
+    http_status = 409
+
+
 class SpeakersNotFoundError(JobError):
     """The transcript is there, but the stage that finds the speakers has failed."""
 

@@ -32,10 +32,11 @@ from dalston.gateway.openai.wishes import (
 )
 from dalston.gateway.services.options import FIELDS, PIPELINE, Options, short
 from dalston.gateway.services.readiness import Readiness
+from dalston.gateway.services.sources import SOURCE_URL, Source, both_ways, read_source
 from dalston.gateway.services.wishes import WISHES, read_wishes
 from dalston.gateway.uploads import TextField
 
-_OF_JOBS = (*FIELDS, *WISHES)
+_OF_JOBS = (SOURCE_URL, *FIELDS, *WISHES)
 """All fields of a job's own manner but the file."""
 
 
@@ -66,6 +67,7 @@ class Choices:
         readiness: Knows whether a pipeline's engines can work.
         deadline_seconds: Of a job that doesn't say so itself.
         webhooks: Who may be told of a job's end.
+        fetch_private_addresses: Whether a recording may be fetched from a private network.
     """
 
     catalog: Catalog
@@ -75,6 +77,7 @@ class Choices:
     readiness: Readiness
     deadline_seconds: float | None = None
     webhooks: WebhookPolicy = field(default_factory=WebhookPolicy)
+    fetch_private_addresses: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Asked:
         content: All of its fields, for the fingerprint.
         kept: Other fields of the `Job`, such as how long it may take.
         wish: How the transcript is to be answered; None if a job is to be.
+        source: Where the recording is to be fetched from, if it doesn't come along.
     """
 
     pipeline: str
@@ -94,6 +98,7 @@ class Asked:
     content: Mapping[str, str | list[str]]
     kept: dict[str, Any]
     wish: Wish | None = None
+    source: Source | None = None
 
 
 @dataclass
@@ -134,6 +139,8 @@ class SubmittedFields:
             await self.choices.readiness.require(self._pipeline(sent.value))
         elif name in WISHES:
             read_wishes({name: sent.value}, None, self.choices.webhooks)
+        elif name == SOURCE_URL:
+            self._source()
 
     async def before_file(self) -> None:
         """Refuse, before the recording is uploaded, what nothing behind it can make right.
@@ -141,6 +148,8 @@ class SubmittedFields:
         Raises:
             RequestError: What is there is wrong, whatever comes.
         """
+        if self._text(SOURCE_URL):
+            raise both_ways()
         if self._is_openai:
             read_wish(self._given, translate=self.manner.translate)
             if self._text(MODEL):
@@ -162,7 +171,7 @@ class SubmittedFields:
             pipeline = self._pipeline(self._text(PIPELINE))
             parameters = self.choices.options.read(self._own())
             await self.choices.readiness.require(pipeline)
-            return Asked(pipeline, parameters, self._given, self._kept())
+            return Asked(pipeline, parameters, self._given, self._kept(), source=self._source())
         return await self._asked_of_openai()
 
     async def _asked_of_openai(self) -> Asked:
@@ -184,7 +193,7 @@ class SubmittedFields:
             )
         content = {**self._given, "translate": str(wish.translate)}
         answered = None if self.manner.job else wish
-        return Asked(named.pipeline, parameters, content, self._kept(), answered)
+        return Asked(named.pipeline, parameters, content, self._kept(), answered, self._source())
 
     @property
     def _is_openai(self) -> bool:
@@ -208,6 +217,18 @@ class SubmittedFields:
         """Return what a job is asked beside its transcript."""
         given = {name: self._text(name) for name in WISHES if name in self._given}
         return read_wishes(given, self.choices.deadline_seconds, self.choices.webhooks)
+
+    def _source(self) -> Source | None:
+        """Return where the recording is to be fetched from, if that is asked for.
+
+        Raises:
+            RequestError: Nothing may be fetched from there.
+        """
+        text = self._text(SOURCE_URL)
+        if not text:
+            return None
+        choices = self.choices
+        return read_source(text, choices.catalog, allow_private=choices.fetch_private_addresses)
 
     def _text(self, name: str) -> str:
         value = self._given.get(name, "")

@@ -18,8 +18,9 @@ from dalston.gateway.api.v1.transcription import PATH
 from dalston.gateway.authentication import caller_of
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.jobs import JobService
-from dalston.gateway.services.media import media_type
-from dalston.gateway.services.outcomes import AudioDeletedError, RangeError
+from dalston.gateway.services.media import media_type, stored_extension
+from dalston.gateway.services.outcomes import AudioDeletedError, NotFetchedError, RangeError
+from dalston.gateway.services.sources import recording_of
 
 _PIECE_BYTES = 1024 * 1024
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,15})-([0-9]{0,15})|-([0-9]{1,15}))", re.ASCII)
@@ -29,13 +30,19 @@ async def read_audio(request: Request, _parameters: Parameters) -> Response:
     """Return a job's recording as it was sent; with the header `Range` that part of it."""
     service: JobService = request.app.state.jobs
     parts: Parts = request.app.state.parts
-    job = (await service.look(caller_of(request).owner, request.path_params["job_id"])).job
+    view = await service.look(caller_of(request).owner, request.path_params["job_id"])
+    job = view.job
+    path = recording_of(job, view.tasks)
+    if path is None:
+        raise _not_fetched(job)
     try:
-        size = await parts.store.size(job.audio_path)
+        size = await parts.store.size(path)
     except ObjectMissingError:
         raise _deleted(job) from None
-    extension = PurePosixPath(job.audio_path).suffix.removeprefix(".")
-    tag = f'"{job.id}"'
+    extension = PurePosixPath(path).suffix.removeprefix(".")
+    extension = extension or stored_extension(job.filename or "", "")
+    # In another version it may have been fetched anew.
+    tag = f'"{job.id}-{job.version}"'
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Disposition": attachment(job, extension),
@@ -52,7 +59,7 @@ async def read_audio(request: Request, _parameters: Parameters) -> Response:
     status = 200 if wanted is None else 206
     if request.state.is_head:
         return Response(None, status, headers, media_type(extension))
-    pieces = _pieces(parts.store, job.audio_path, start, end)
+    pieces = _pieces(parts.store, path, start, end)
     return StreamingResponse(pieces, status, headers, media_type(extension))
 
 
@@ -83,6 +90,14 @@ def _wanted(text: str, size: int, job_id: str) -> tuple[int, int] | None:
 async def _pieces(store: ObjectStore, path: str, start: int, end: int) -> AsyncIterator[bytes]:
     for place in range(start, end, _PIECE_BYTES):
         yield await store.get_range(path, place, min(_PIECE_BYTES, end - place))
+
+
+def _not_fetched(job: Job) -> NotFetchedError:
+    return NotFetchedError(
+        f"The recording of the job {job.id} has not been fetched from its address. Ask for the "
+        f"job: it says how far it is, or why it failed.",
+        job.id,
+    )
 
 
 def _deleted(job: Job) -> AudioDeletedError:

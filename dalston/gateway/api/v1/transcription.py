@@ -91,9 +91,7 @@ async def submitted(request: Request, *, translate: bool = False) -> Response:
     parts: Parts = request.app.state.parts
     headers = request.headers
     caller = caller_of(request)
-    most = parts.max_upload_bytes
-    if caller.limits.upload_bytes is not None:
-        most = min(most, caller.limits.upload_bytes)
+    most = caller.most_bytes(parts.max_upload_bytes)
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length) > most:
         raise too_large(most)

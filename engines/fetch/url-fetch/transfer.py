@@ -1,0 +1,248 @@
+"""One download over HTTP: where it may go, how long it may take, how much may come.
+
+No message names the address, which may hold a secret: only the host, of which none is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import httpcore
+
+from dalston.engine_sdk import TaskFailed
+from dalston.engine_sdk.addresses import (
+    CalledUrl,
+    ForbiddenAddressError,
+    InvalidUrlError,
+    UnresolvedHostError,
+    check_url,
+    resolve,
+)
+
+MOST_REDIRECTS = 5
+_CONNECT_SECONDS = 10.0
+"""For one address of a host, TLS apart."""
+_STALL_SECONDS = 30.0
+"""A server that sends nothing for so long is taken for gone."""
+_OK = 200
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FOR_NOW = frozenset({408, 425, 429})
+"""Refusals that may be over soon, as those from 500 on may be."""
+_FIRST_SERVER_ERROR = 500
+_HEADERS = [
+    (b"Accept", b"audio/*, video/*, */*;q=0.5"),
+    # Bytes are kept as they come and never unpacked, so nothing small can become something large.
+    (b"Accept-Encoding", b"identity"),
+    (b"User-Agent", b"dalston"),
+    (b"Connection", b"close"),
+]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one attempt may use.
+
+    Attributes:
+        max_bytes: Of the recording.
+        seconds: In all, from the first question for a host's address to the last byte.
+        allow_private: Whether it may go into a private network or to this machine.
+    """
+
+    max_bytes: int
+    seconds: float
+    allow_private: bool
+
+
+def bring(
+    url: str,
+    limits: Limits,
+    write: Callable[[bytes], Any],
+    progress: Callable[[float, float], None],
+) -> dict[str, Any]:
+    """Download what an address answers with.
+
+    Args:
+        url: The address.
+        limits: What it may use.
+        write: Takes the bytes as they come.
+        progress: Is told bytes: done, total; if the server says how many there are.
+
+    Returns:
+        `bytes`, and `content_type` as the server calls it, if it does.
+
+    Raises:
+        TaskFailed: It can't be had, or may not.
+    """
+    return asyncio.run(_bring_in_time(url, limits, write, progress))
+
+
+async def _bring_in_time(
+    url: str,
+    limits: Limits,
+    write: Callable[[bytes], Any],
+    progress: Callable[[float, float], None],
+) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(limits.seconds), _answer(url, limits) as answer:
+            return await _save(answer, limits, write, progress)
+    except TimeoutError:
+        raise TaskFailed(
+            "fetch_timeout",
+            f"The recording did not arrive within {limits.seconds:g} s. Use a faster server, "
+            f"upload the recording, or have DALSTON_FETCH_SECONDS raised.",
+        ) from None
+    except UnresolvedHostError as error:
+        raise TaskFailed(error.code, error.message, retryable=True) from None
+    except (ForbiddenAddressError, InvalidUrlError) as error:
+        raise TaskFailed(error.code, error.message) from None
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+        raise TaskFailed(
+            "fetch_unreachable",
+            f"The server that has the recording could not be reached, or broke off "
+            f"({type(error).__name__}). See whether the address works elsewhere and its "
+            f"certificate is valid, then retry the job.",
+            retryable=True,
+        ) from None
+
+
+@asynccontextmanager
+async def _answer(url: str, limits: Limits) -> AsyncIterator[httpcore.Response]:
+    """Open the address, or what it redirects to: each of them is checked like the first one."""
+    for _ in range(MOST_REDIRECTS + 1):
+        called = check_url(url, allow_private=limits.allow_private)
+        pool = httpcore.AsyncConnectionPool(
+            max_connections=1, network_backend=PermittedNetwork(called, limits)
+        )
+        async with (
+            pool,
+            pool.stream(
+                "GET",
+                called.url,
+                headers=[(b"Host", called.authority.encode()), *_HEADERS],
+                extensions={"timeout": {"connect": _CONNECT_SECONDS, "read": _STALL_SECONDS}},
+            ) as answer,
+        ):
+            if answer.status not in _REDIRECTS:
+                _require_success(answer.status)
+                yield answer
+                return
+            location = _header(answer, b"location")
+        if not location:
+            raise TaskFailed(
+                "fetch_failed",
+                "The server redirects to nowhere. Name the address of the recording itself.",
+            )
+        try:
+            url = urljoin(called.url, location)
+        except ValueError:
+            raise InvalidUrlError("The server redirects to what is no address.") from None
+    raise TaskFailed(
+        "fetch_failed",
+        f"The server redirects more than {MOST_REDIRECTS} times. Name the address of the recording "
+        f"itself.",
+    )
+
+
+def _require_success(status: int) -> None:
+    if status == _OK:
+        return
+    for_now = status in _FOR_NOW or status >= _FIRST_SERVER_ERROR
+    advice = (
+        "Retry the job when it works again."
+        if for_now
+        else "The address must answer with the recording to anybody, without a login or a page in "
+        "between."
+    )
+    raise TaskFailed(
+        "fetch_failed",
+        f"The server that has the recording answered with HTTP status {status}. {advice}",
+        retryable=for_now,
+    )
+
+
+async def _save(
+    answer: httpcore.Response,
+    limits: Limits,
+    write: Callable[[bytes], Any],
+    progress: Callable[[float, float], None],
+) -> dict[str, Any]:
+    length = _header(answer, b"content-length")
+    expected = int(length) if length.isdecimal() else 0
+    if expected > limits.max_bytes:
+        raise _too_large(limits)
+    size = 0
+    async for piece in answer.aiter_stream():
+        size += len(piece)
+        if size > limits.max_bytes:
+            raise _too_large(limits)
+        write(piece)
+        if expected:
+            progress(size, max(expected, size))
+    kind = _header(answer, b"content-type")
+    return {"bytes": size} | ({"content_type": kind[:200]} if kind else {})
+
+
+def _too_large(limits: Limits) -> TaskFailed:
+    return TaskFailed(
+        "fetch_too_large",
+        f"The recording is larger than the {limits.max_bytes} bytes that this server accepts from "
+        f"you. Name a smaller one, or have DALSTON_MAX_UPLOAD_BYTES or your key's limit raised.",
+    )
+
+
+def _header(answer: httpcore.Response, name: bytes) -> str:
+    found = [value for key, value in answer.headers if key.lower() == name]
+    return found[0].decode("latin-1").strip() if found else ""
+
+
+class PermittedNetwork(httpcore.AsyncNetworkBackend):
+    """Connects to the very addresses that were found and checked, whatever a name means later.
+
+    Args:
+        called: What is called; TLS is asked for its host all the same.
+        limits: Say what is permitted.
+    """
+
+    def __init__(self, called: CalledUrl, limits: Limits) -> None:
+        self._called = called
+        self._limits = limits
+        self._plain = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,  # noqa: ARG002 - it is that of `called`
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first of the host's addresses that answers."""
+        addresses = await resolve(self._called, allow_private=self._limits.allow_private)
+        for address in addresses[:-1]:
+            try:
+                return await self._plain.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._plain.connect_tcp(
+            addresses[-1], port, timeout, local_address, socket_options
+        )
+
+    async def connect_unix_socket(
+        self,
+        path: str,  # noqa: ARG002 - as httpcore calls it
+        timeout: float | None = None,  # noqa: ARG002 - likewise
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - likewise
+    ) -> httpcore.AsyncNetworkStream:
+        """Refuse: nothing here is called by a path."""
+        raise httpcore.ConnectError("no sockets of this machine")
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
