@@ -130,6 +130,18 @@ class Api:
             )
         return _decoded(response, Accepted).id
 
+    async def submit_address(self, url: str, fields: Mapping[str, str]) -> str:
+        """Have the server fetch a recording from its address, and return the job's id.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no.
+        """
+        form = {name: (None, value) for name, value in {**fields, "source_url": url}.items()}
+        headers = {"Prefer": "respond-async"}
+        response = await self._request("POST", _JOBS, files=form, headers=headers)
+        return _decoded(response, Accepted).id
+
     async def job(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
         """Return a job and, once it is completed, its transcript (else an empty object).
 

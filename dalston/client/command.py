@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from dalston.client.options import fields_of, request_options
-from dalston.client.recordings import Recording, find_recordings
+from dalston.client.recordings import Recording, find_recordings, is_address
 from dalston.common.formats import FORMATS
 
 _EPILOG = """Exit status: 0 if every file has its transcript, 1 if one has not (the reason is on
@@ -23,6 +24,7 @@ API_KEY_FILE = click.option(
     type=click.Path(path_type=Path, exists=True, dir_okay=False, readable=True, allow_dash=False),
     help="File with the server's API key alone (else DALSTON_API_KEY).",
 )
+_PATH = click.Path(path_type=Path, exists=True, readable=True)
 _KEY = re.compile(r"[!-~]{1,200}")
 
 
@@ -41,8 +43,24 @@ def read_key(path: Path | None, otherwise: str | None) -> str | None:
     return key.strip()
 
 
-def _recordings(named: Sequence[Path]) -> list[Recording]:
-    irregular = [path for path in named if not path.is_file() and not path.is_dir()]
+def _read_place(text: str) -> Path | str:
+    """Return the address, or the path of what is there, that an argument names.
+
+    Raises:
+        click.BadParameter: Nothing is there, or the address can't be read.
+    """
+    if not is_address(text):
+        return Path(_PATH.convert(text, None, None))
+    try:
+        urlsplit(text)
+    except ValueError:
+        raise click.BadParameter("this is no address that can be read.") from None
+    return text
+
+
+def _recordings(named: Sequence[Path | str]) -> list[Recording]:
+    paths = [Path(one) for one in named if not is_address(one)]
+    irregular = [path for path in paths if not path.is_file() and not path.is_dir()]
     if irregular:
         raise click.UsageError(f"{irregular[0]} is neither a file nor a folder.")
     found = find_recordings(named)
@@ -56,8 +74,8 @@ def _recordings(named: Sequence[Path]) -> list[Recording]:
     "files",
     nargs=-1,
     required=True,
-    metavar="FILE…",
-    type=click.Path(path_type=Path, exists=True, readable=True),
+    metavar="FILE|URL…",
+    type=_read_place,
 )
 @click.option(
     "--format",
@@ -96,7 +114,7 @@ def _recordings(named: Sequence[Path]) -> list[Recording]:
 )
 def transcribe(
     *,
-    files: Sequence[Path],
+    files: Sequence[Path | str],
     output_format: str,
     output_dir: Path | None,
     resume: bool,
@@ -107,6 +125,8 @@ def transcribe(
     **options: Any,  # noqa: ANN401 - those of `request_options`
 ) -> None:
     """Turn recordings into text; of a folder, all that are below it.
+
+    Of an address, what the server gets from there.
 
     Without --server the server that runs on the data folder does it; if none runs, one is started
     for this command and stopped at its end. Progress goes to standard error.

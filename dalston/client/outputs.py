@@ -54,14 +54,16 @@ class StandardOutput(Output):
 
     ordered = True
 
-    def __init__(self, files: Sequence[Path], output_format: str, stream: IO[bytes]) -> None:
+    def __init__(
+        self, recordings: Sequence[Recording], output_format: str, stream: IO[bytes]
+    ) -> None:
         super().__init__(output_format)
-        if len(files) > 1 and output_format in _SUBTITLES:
+        if len(recordings) > 1 and output_format in _SUBTITLES:
             raise OutputError(
                 f"Subtitles of several files can't share one output. Name a folder for them: "
                 f"--format {output_format} --output-dir DIR"
             )
-        self._files = files
+        self._files = [recording.path for recording in recordings]
         self._stream = stream
 
     def put(self, file: int, transcript: Mapping[str, Any]) -> None:

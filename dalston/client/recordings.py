@@ -5,33 +5,49 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from dalston.common.media import RECORDING_EXTENSIONS
+
+_SCHEMES = ("https://", "http://")
+_NAMELESS = "recording"
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A file that is to be transcribed.
+    """What is to be transcribed.
 
     Attributes:
-        path: Where it is.
+        path: Where the file is; of an address the last part alone, which is no file here.
         folder: Where its transcript belongs, seen from the output folder: as it lies below the
             folder that was named, or nowhere deeper.
+        url: The address that the server fetches it from, if it is no file.
     """
 
     path: Path
     folder: Path = Path()
+    url: str | None = None
 
 
-def find_recordings(named: Sequence[Path]) -> list[Recording]:
-    """Return files that were named, and all recordings below folders that were named.
+def is_address(named: Path | str) -> bool:
+    """Tell whether an argument is an address, and not a path."""
+    return isinstance(named, str) and named.lower().startswith(_SCHEMES)
+
+
+def find_recordings(named: Sequence[Path | str]) -> list[Recording]:
+    """Return files and addresses that were named, and all recordings below folders.
 
     Below a folder only files count that are named as recordings are, and nothing whose name
     begins with a dot. Files that were named count whatever they are called.
     """
     found = []
-    for path in named:
+    for one in named:
+        if is_address(one):
+            last = PurePosixPath(unquote(urlsplit(str(one)).path)).name.replace("\0", "")
+            found.append(Recording(Path(last or _NAMELESS), url=str(one)))
+            continue
+        path = Path(one)
         if not path.is_dir():
             found.append(Recording(path))
             continue

@@ -64,7 +64,7 @@ def transcribe_files(
     """Transcribe files and write their transcripts.
 
     Args:
-        recordings: The files.
+        recordings: Files, and addresses that the server fetches them from.
         output_format: A name of `dalston.common.formats.FORMATS`.
         server: Where the server is. None means the one that runs on the data folder or, if none
             does, one that is started for this call and stopped at its end.
@@ -80,16 +80,16 @@ def transcribe_files(
         The exit status: 0 if every file has its transcript, 1 if one has not, 2 if the call can't
         be carried out as it is, 130 after Ctrl-C.
     """
-    files = [recording.path for recording in recordings]
-    display = display_for([path.name for path in files], sys.stderr)
+    display = display_for([one.path.name for one in recordings], sys.stderr)
     try:
         output: Output
         if output_dir is None:
-            output = StandardOutput(files, output_format, sys.stdout.buffer)
+            output = StandardOutput(recordings, output_format, sys.stdout.buffer)
         else:
             output = FolderOutput(recordings, output_format, output_dir)
-        there = {number for number in range(len(files)) if resume and output.has(number)}
-        call = _Call(files, fields, output, display, at_once, there)
+        here = [number for number, one in enumerate(recordings) if one.url is None]
+        there = {number for number in here if resume and output.has(number)}
+        call = _Call(recordings, fields, output, display, at_once, there)
         return _carry_out(call, server, data_dir, key)
     except OutputError as error:
         display.say(str(error))
@@ -104,7 +104,7 @@ def transcribe_files(
 def _carry_out(call: _Call, server: str | None, data_dir: Path, key: str | None) -> int:
     """Carry a call out, and say what came of it."""
     status = COMPLETED
-    if len(call.there) < len(call.files):
+    if len(call.there) < len(call.recordings):
         status = asyncio.run(_run(call, server, data_dir, key))
     call.tell_sum()
     return status
@@ -134,7 +134,7 @@ async def _run(call: _Call, server: str | None, data_dir: Path, key: str | None)
 
 @dataclass
 class _Call:
-    files: Sequence[Path]
+    recordings: Sequence[Recording]
     fields: Mapping[str, str]
     output: Output
     display: Display
@@ -161,7 +161,7 @@ class _Call:
         async with asyncio.TaskGroup() as group:
             before: asyncio.Task[bool] | None = None
             tasks = []
-            for number in range(len(self.files)):
+            for number in range(len(self.recordings)):
                 if number in self.there:
                     continue
                 before = group.create_task(self._work(session, number, room, before))
@@ -171,7 +171,7 @@ class _Call:
     async def give_up(self, session: Session) -> None:
         """Delete the jobs that still run: nobody waits for them any more."""
         for job_id, number in list(self.running.items()):
-            name = self.files[number].name
+            name = self.recordings[number].path.name
             if await self.delete(session, job_id):
                 self.display.say(f"stopped: {name} ({job_id} is deleted)")
             else:
@@ -214,9 +214,9 @@ class _Call:
 
     def tell_sum(self) -> None:
         """Say, of more than one file, how many came to what."""
-        if len(self.files) == 1 and not self.there:
+        if len(self.recordings) == 1 and not self.there:
             return
-        left = len(self.files) - len(self.there) - self.done - self.failed
+        left = len(self.recordings) - len(self.there) - self.done - self.failed
         counts = {
             "transcribed": self.done,
             "failed": self.failed,
@@ -224,7 +224,7 @@ class _Call:
             "not done": left,
         }
         said = [f"{count} {what}" for what, count in counts.items() if count]
-        self.display.say(f"{len(self.files)} files: {', '.join(said)}")
+        self.display.say(f"{len(self.recordings)} files: {', '.join(said)}")
 
     def _write(self, number: int, transcript: Mapping[str, Any]) -> None:
         with self.display.aside() if self.output.ordered else contextlib.nullcontext():
@@ -275,7 +275,15 @@ class _File:
         raise FileFailedError(f"{reason}{where}")
 
     async def _submit(self) -> str:
-        path = self.call.files[self.number]
+        url = self.call.recordings[self.number].url
+        if url is not None:
+            fields = self.call.fields
+            # A broken connection doesn't say whether there is a job already.
+            asked = self.session.ask(
+                lambda api: api.submit_address(url, fields), may_repeat=lambda: False
+            )
+            return str(await asked)
+        path = self.call.recordings[self.number].path
         name = os.fsencode(path.name).decode("utf-8", "replace")
         sent = 0
 

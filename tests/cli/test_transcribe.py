@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from dalston.common.formats import FORMATS
-from tests.cli.conftest import Served
+from tests.cli.conftest import Served, Shell
 from tests.support.waiting import until
+from tests.support.web import web_server
 
 TEXT = "This is a stub transcript. The system works!\n"
 TRANSCRIPT = {
@@ -66,6 +67,27 @@ def test_a_server_can_be_named(served: Served, silence: Path, tmp_path: Path) ->
     done = served.shell.run(silence, "--server", address, DALSTON_DATA_DIR=str(tmp_path / "none"))
     assert (done.status, done.out) == (0, TEXT), done.err
     assert not (tmp_path / "none").exists()
+
+
+def test_a_recording_may_be_at_an_address(
+    shell: Shell, recordings: Recordings, tmp_path: Path
+) -> None:
+    permitted = {"DALSTON_FETCH_PRIVATE_ADDRESSES": "true"}
+    with web_server() as web:
+        web.files["/talks/a%20talk.wav"] = recordings("one.wav").read_bytes()
+        address = f"{web.url}/talks/a%20talk.wav?signature=verysecret"
+        done = shell.run(address, recordings("two.wav"), **permitted)
+        folder = shell.run(address, "--output-dir", tmp_path / "texts", **permitted)
+        refused = shell.run(address)
+    assert (done.status, done.out) == (
+        0,
+        f"==> a talk.wav <==\n{TEXT}\n==> {tmp_path / 'two.wav'} <==\n{TEXT}\n",
+    ), done.err
+    assert folder.status == 0
+    assert [path.name for path in (tmp_path / "texts").iterdir()] == ["a talk.txt"]
+    assert refused.status == 1
+    assert "[forbidden_address]" in refused.err
+    assert "verysecret" not in done.err + folder.err + refused.err
 
 
 def test_several_files_come_in_their_order_under_their_names(
