@@ -104,10 +104,10 @@ def test_damage_in_the_middle_costs_only_what_is_damaged(
     assert codes(data) == expected
 
 
-def test_a_change_of_rate_in_the_middle_is_followed(
+def test_56_a_change_of_rate_in_the_middle_is_followed(
     prepare: EngineUnderTest, tmp_path: Path
 ) -> None:
-    """Case 56: two recordings, one behind the other, in one file."""
+    """Two recordings, one behind the other, in one file."""
     first = encode(tmp_path / "1.mp3", "mp3", "libmp3lame", rate=44_100)
     second = encode(tmp_path / "2.mp3", "mp3", "libmp3lame", rate=22_050, layout="mono")
     joined = tmp_path / "joined.mp3"
@@ -157,18 +157,69 @@ print(json.dumps([duration, before, peak()]))
 """
 
 
-def test_two_hours_take_no_more_memory_than_two_seconds(tmp_path: Path) -> None:
-    kind: dict[str, Any] = {"container": "flac", "codec": "flac", "rate": 16_000, "layout": "mono"}
-    short = encode(tmp_path / "short.flac", **kind)
-    silence = np.zeros(7200 * 16_000, np.int16)
-    long = encode(tmp_path / "long.flac", **kind, samples=silence, piece=160_000)
+def growth(short: Path, long: Path) -> tuple[float, int]:
+    """Return how long a recording is, and by how many MB it takes more memory than a short one."""
     command = [sys.executable, "-c", LONG, *map(str, (ENGINES / "prepare/audio-prepare", short))]
     done = subprocess.run(
         [*command, str(long)], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     duration, before, after = json.loads(done.stdout)
+    return duration, after - before
+
+
+def test_two_hours_take_no_more_memory_than_two_seconds(tmp_path: Path) -> None:
+    kind: dict[str, Any] = {"container": "flac", "codec": "flac", "rate": 16_000, "layout": "mono"}
+    short = encode(tmp_path / "short.flac", **kind)
+    silence = np.zeros(7200 * 16_000, np.int16)
+    long = encode(tmp_path / "long.flac", **kind, samples=silence, piece=160_000)
+    duration, megabytes = growth(short, long)
     assert duration == 7200
-    assert after - before < 20, f"{before} MB grew to {after} MB"
+    assert megabytes < 20
+
+
+def test_51_a_small_opus_file_with_much_sound_takes_no_more_memory(tmp_path: Path) -> None:
+    kind: dict[str, Any] = {"container": "ogg", "codec": "libopus", "rate": 48_000}
+    kind |= {"layout": "mono", "piece": 96_000}
+    short = encode(tmp_path / "short.opus", **kind)
+    long = encode(tmp_path / "long.opus", **kind, samples=np.zeros(900 * 48_000, np.int16))
+    assert long.stat().st_size < 250_000, "as floats it is 173 MB"
+    duration, megabytes = growth(short, long)
+    assert duration == pytest.approx(900, abs=1)
+    assert megabytes < 30
+
+
+def test_51_a_small_opus_file_is_refused_for_the_sound_in_it(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    silence = np.zeros(300 * 48_000, np.int16)
+    how: dict[str, Any] = {"rate": 48_000, "layout": "mono", "piece": 96_000}
+    path = encode(tmp_path / "long.opus", "ogg", "libopus", samples=silence, **how)
+    with pytest.raises(TaskFailed) as failed:
+        prepare.process(path, config={"longest_seconds": 200})
+    assert failed.value.code == "audio_too_long"
+
+
+def test_59_a_tag_of_256_megabytes_is_passed_over(tmp_path: Path) -> None:
+    short = encode(tmp_path / "short.mp3", "mp3", "libmp3lame")
+    tagged = tmp_path / "tagged.mp3"
+    with tagged.open("wb") as file:
+        file.write(b"ID3\x03\0\0\x7f\x7f\x7f\x7f")
+        file.seek(2**28 - 1, 1)
+        file.write(short.read_bytes())
+    duration, megabytes = growth(short, tagged)
+    assert duration == pytest.approx(2.0, abs=0.1)
+    assert megabytes < 20
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_59_nothing_but_tags_is_no_recording(
+    prepare: EngineUnderTest, tmp_path: Path, size: int
+) -> None:
+    path = tmp_path / "tags.mp3"
+    path.write_bytes((b"ID3\x03\0\0\0\0\0" + bytes([size]) + bytes(size)) * 1_000_000)
+    with pytest.raises(TaskFailed) as failed:
+        prepare.process(path)
+    assert failed.value.code == "no_audio_stream"
 
 
 def test_whatever_is_broken_the_engine_says_why(prepare: EngineUnderTest, tmp_path: Path) -> None:

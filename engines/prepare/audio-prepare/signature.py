@@ -11,6 +11,7 @@ Kind = Literal["media", "playlist", "foreign", "empty"]
 _HEAD_BYTES = 64 * 1024
 _TEXT_BYTES = 4096
 _ID3_HEADER_BYTES = 10
+_MOST_TAGS = 64
 
 _FOREIGN = (
     (0, b"PK\x03\x04", "a ZIP archive or an office document"),
@@ -105,9 +106,12 @@ def read_signature(file: BinaryIO) -> Signature:
 
 
 def _head_behind_tags(file: BinaryIO) -> bytes:
-    """Read what follows any ID3v2 tags (https://id3.org/id3v2.4.0-structure, section 3.1)."""
+    """Read what follows any ID3v2 tags (https://id3.org/id3v2.4.0-structure, section 3.1).
+
+    What has more of them than any recording has nothing else, as far as anybody will look.
+    """
     position = 0
-    while True:
+    for _ in range(_MOST_TAGS):
         file.seek(position)
         head = file.read(_HEAD_BYTES)
         if not head.startswith(b"ID3") or len(head) < _ID3_HEADER_BYTES:
@@ -117,6 +121,7 @@ def _head_behind_tags(file: BinaryIO) -> bytes:
             size = size << 7 | byte & 0x7F
         footer = _ID3_HEADER_BYTES if head[5] & 0x10 else 0
         position += _ID3_HEADER_BYTES + size + footer
+    return b""
 
 
 def _as_text(head: bytes) -> bytes | None:
