@@ -1,4 +1,4 @@
-"""Jobs that are asked for in ways that can't be answered: cases 4, 5, 22, 29 and 37."""
+"""Jobs that are asked for in ways that can't be answered: cases 4, 5, 22, 29 and 35 to 37."""
 
 from __future__ import annotations
 
@@ -162,3 +162,24 @@ def test_29_json_that_is_deep_or_long_is_refused(
     headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
     request = head(f"{TRANSCRIPTIONS}/job_000000000000/rerun", *headers) + body
     assert_refused(ask(strict.url, request), status, code)
+
+
+@pytest.mark.parametrize("name", ["txt", "srt", "json"])
+def test_35_a_transcript_that_is_not_there_yet_is_said_so(
+    strict_anywhere: Stack, name: str
+) -> None:
+    job_id = strict_anywhere.submit(forms.AUDIO)
+    request = head(f"{TRANSCRIPTIONS}/{job_id}/export/{name}", method="GET")
+    answer = ask(strict_anywhere.url, request)
+    error = answer.json["error"]
+    assert (answer.status, error["code"], error["job_id"]) == (409, "job_not_completed", job_id)
+    assert "is pending" in error["message"]
+    assert strict_anywhere.read(job_id)["status"] == "pending"
+
+
+def test_36_what_is_cancelled_twice_is_cancelled(strict_anywhere: Stack) -> None:
+    job_id = strict_anywhere.submit(forms.AUDIO)
+    request = head(f"{TRANSCRIPTIONS}/{job_id}/cancel", "Content-Length: 0")
+    for _ in range(2):
+        answer = ask(strict_anywhere.url, request)
+        assert (answer.status, answer.json["status"]) == (200, "cancelled")

@@ -254,7 +254,7 @@ def test_cancel_kills_the_child_within_two_seconds_and_nothing_more_starts(
     assert counts == [1] * 46
 
 
-def test_a_job_that_has_ended_can_not_be_cancelled(stack: Stack, tmp_path: Path) -> None:
+def test_36_a_job_that_has_ended_can_not_be_cancelled(stack: Stack, tmp_path: Path) -> None:
     completed = stack.submit(b"1")
     (tmp_path / "fail-2").touch()
     stack.ended(completed)

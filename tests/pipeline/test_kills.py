@@ -144,7 +144,7 @@ def test_child_killed_is_reported_within_a_second_and_tried_again(
     assert engine.logged("task_failed")[0]["code"] == "engine_crashed"
 
 
-def test_recording_that_kills_every_child_fails_with_a_reason(
+def test_60_a_recording_that_kills_every_child_fails_with_a_reason(
     stack: Stack, gate: Gate, silence: Path
 ) -> None:
     stack.start("orchestrator")
