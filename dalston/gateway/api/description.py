@@ -130,7 +130,11 @@ _IDEMPOTENCY_KEY = {
     "description": "Your name for this submission: sent again within 24 hours, it is the same job.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
-_AUDIO = {"audio/*": {"schema": {"type": "string", "format": "binary"}}}
+_AUDIO = {
+    kind: {"schema": {"type": "string", "format": "binary"}}
+    for kind in ("audio/*", "video/*", "application/octet-stream")
+}
+_EVENTS = {"text/event-stream": {"schema": {"type": "object", "description": "Each event."}}}
 _RANGE = {
     "name": "Range",
     "in": "header",
@@ -210,7 +214,7 @@ _ANSWERED = {
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "text/plain": {"schema": {"type": "string"}},
-            "text/event-stream": {"schema": {"type": "string"}},
+            **_EVENTS,
         },
     },
 }
@@ -285,7 +289,7 @@ _TOLD: dict[str, dict[str, Any]] = {
         "responses": {
             200: {
                 "description": "Events `status`, `progress` and `segment`, until the job ends",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": _EVENTS,
             },
             204: {"description": "The job has ended, and Last-Event-ID says that this was heard"},
         }
