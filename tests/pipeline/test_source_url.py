@@ -14,6 +14,7 @@ from tests.engines.sounds import SPEECH, noise, tone
 from tests.engines.speech_clips import needs_recordings
 from tests.support.deployment import Deployment
 from tests.support.stack import TRANSCRIPTIONS, Stack, running
+from tests.support.waiting import until
 from tests.support.web import Web, web_server
 
 pytestmark = pytest.mark.timeout(300)
@@ -200,3 +201,18 @@ def test_a_job_that_failed_goes_on_and_can_be_done_again(stack: Stack, web: Web)
     assert again.status_code == 202, again.text
     assert stack.ended(job["id"])["version"] == 3
     assert web.paths() == ["/not-yet.mp3"]
+
+
+@pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
+def test_a_job_that_nobody_can_fetch_for_is_refused(deployment: Deployment) -> None:
+    settings = {"DALSTON_PIPELINE": "stub", "DALSTON_ENGINE_MEMORY_MB": "10"}
+    with running(deployment, "url-fetch", **settings) as stack:
+
+        def has_failed() -> bool:
+            engines = stack.client.get("/health/ready").json()["engines"]
+            return bool(engines["url-fetch"]["state"] == "failed")
+
+        until(has_failed, "the engine to say that it lacks memory")
+        answer = submit(stack, "https://example.org/talk.mp3")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "engine_not_usable")
+        assert stack.submit(b"an upload needs nobody to fetch it")

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
-from dalston.common.engine_spec import EngineSpec
+from dalston.common.engine_spec import EngineSpec, Stage
 from dalston.common.errors import EngineNotUsableError, ModelMissingError, RequestError
+from dalston.common.pipeline_checks import FETCH
 from dalston.common.queue import EngineInstance
+from dalston.common.stages import FETCHER
 from dalston.gateway.parts import Parts
 
 _BELIEVED_SECONDS = 1.0
@@ -38,35 +40,40 @@ class Readiness:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._good_until: dict[tuple[str, str | None], float] = {}
+        self._good_until: dict[tuple[str, str | None, bool], float] = {}
         self._asking = asyncio.Lock()
 
-    async def require(self, pipeline: str, model: str | None = None) -> None:
+    async def require(
+        self, pipeline: str, model: str | None = None, *, fetched: bool = False
+    ) -> None:
         """Refuse a job that would wait for what isn't there.
 
         Args:
             pipeline: The job's.
             model: Of the engine that transcribes, if the job names one.
+            fetched: Whether its recording is to be fetched from an address.
 
         Raises:
             ModelMissingError: An engine hasn't the model; says what to run.
             EngineNotUsableError: It can't work on any machine that runs it; says why.
         """
-        if self._is_good(pipeline, model):
+        asked = (pipeline, model, fetched)
+        if self._is_good(asked):
             return
         async with self._asking:
             # Many clients at once ask once.
-            if not self._is_good(pipeline, model):
-                await self._ask(pipeline, model)
-                self._good_until[pipeline, model] = time.monotonic() + _BELIEVED_SECONDS
+            if not self._is_good(asked):
+                await self._ask(*asked)
+                self._good_until[asked] = time.monotonic() + _BELIEVED_SECONDS
 
-    def _is_good(self, pipeline: str, model: str | None) -> bool:
-        return time.monotonic() < self._good_until.get((pipeline, model), 0.0)
+    def _is_good(self, asked: tuple[str, str | None, bool]) -> bool:
+        return time.monotonic() < self._good_until.get(asked, 0.0)
 
-    async def _ask(self, pipeline: str, model: str | None) -> None:
+    async def _ask(self, pipeline: str, model: str | None, fetched: bool) -> None:  # noqa: FBT001 - as it is kept
         catalog = self._parts.catalog
         # A job goes on without what is optional.
         stages = [stage for stage in catalog.pipelines[pipeline].stages if not stage.optional]
+        stages += [Stage(FETCH, FETCHER)] if fetched else []
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 found = await self._parts.queue.instances(

@@ -170,8 +170,9 @@ class SubmittedFields:
                     raise _only_answered(name)
             pipeline = self._pipeline(self._text(PIPELINE))
             parameters = self.choices.options.read(self._own())
-            await self.choices.readiness.require(pipeline)
-            return Asked(pipeline, parameters, self._given, self._kept(), source=self._source())
+            source = self._source()
+            await self.choices.readiness.require(pipeline, fetched=source is not None)
+            return Asked(pipeline, parameters, self._given, self._kept(), source=source)
         return await self._asked_of_openai()
 
     async def _asked_of_openai(self) -> Asked:
@@ -184,7 +185,10 @@ class SubmittedFields:
         parameters = options.read({**fields, PIPELINE: named.pipeline})
         if named.model is not None:
             parameters[MODEL] = named.model
-        await self.choices.readiness.require(named.pipeline, named.model)
+        source = self._source()
+        await self.choices.readiness.require(
+            named.pipeline, named.model, fetched=source is not None
+        )
         if self.manner.job and wish.stream:
             raise ContradictoryOptionsError(
                 "stream=true wants the text at once, and Prefer: respond-async a job. Leave one of "
@@ -193,7 +197,7 @@ class SubmittedFields:
             )
         content = {**self._given, "translate": str(wish.translate)}
         answered = None if self.manner.job else wish
-        return Asked(named.pipeline, parameters, content, self._kept(), answered, self._source())
+        return Asked(named.pipeline, parameters, content, self._kept(), answered, source)
 
     @property
     def _is_openai(self) -> bool:
