@@ -32,10 +32,7 @@ _JOBS, _OPENAI_TAG, _HEALTH = ["transcriptions"], ["openai"], ["health"]
 _FILES = sorted(MEDIA_TYPES.values())
 
 _OPTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
-    "source_url": (
-        {"type": "string", "format": "uri", "examples": ["https://example.org/talk.mp3"]},
-        "Where the recording is, in place of `file`: the server fetches it as the first task.",
-    ),
+    "source_url": ({"type": "string", "format": "uri"}, "Where it is, in place of `file`."),
     "pipeline": (
         {"type": "string", "examples": ["default"]},
         "Name of a pipeline; the server's default if left out.",
