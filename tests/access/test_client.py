@@ -46,7 +46,7 @@ def test_a_key_from_a_file_or_from_the_environment(
     without = transcribe(deployment, *to_server)
     assert without.returncode == 1
     assert "invalid_api_key" in without.stderr
-    assert "DALSTON_API_KEY or --api-key-file" in without.stderr
+    assert "DALSTON_API_KEY, --api-key-file" in without.stderr
 
 
 @pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
