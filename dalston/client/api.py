@@ -115,31 +115,33 @@ class Api:
             RefusedError: The server said no.
             OSError: The file can't be read.
         """
-        # Some of these options are fields of OpenAI's clients too: a job is wanted all the same.
-        headers = {"Prefer": "respond-async"}
-        if name is not None:
-            headers["Idempotency-Key"] = name
         with path.open("rb") as file:
             response = await self._request(
                 "POST",
                 _JOBS,
                 data=dict(fields),
                 files={"file": (filename, _Upload(file, on_sent))},
-                headers=headers,
+                headers=_headers(name),
                 timeout=httpx.Timeout(_ANSWER_SECONDS, read=_STORED_SECONDS),
             )
         return _decoded(response, Accepted).id
 
-    async def submit_address(self, url: str, fields: Mapping[str, str]) -> str:
+    async def submit_address(
+        self, url: str, fields: Mapping[str, str], name: str | None = None
+    ) -> str:
         """Have the server fetch a recording from its address, and return the job's id.
+
+        Args:
+            url: The address.
+            fields: What is asked for.
+            name: As of `submit`.
 
         Raises:
             UnreachableError: The connection could not be made, or broke.
             RefusedError: The server said no.
         """
         form = {name: (None, value) for name, value in {**fields, "source_url": url}.items()}
-        headers = {"Prefer": "respond-async"}
-        response = await self._request("POST", _JOBS, files=form, headers=headers)
+        response = await self._request("POST", _JOBS, files=form, headers=_headers(name))
         return _decoded(response, Accepted).id
 
     async def job(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
@@ -288,6 +290,12 @@ class Api:
             return await self._client.request(method, f"{self.url}{path}", **more)
         except httpx.TransportError as error:
             raise _unreachable(error) from error
+
+
+def _headers(name: str | None) -> dict[str, str]:
+    # Some options are fields of OpenAI's clients too: a job is wanted all the same.
+    headers = {"Prefer": "respond-async"}
+    return headers if name is None else {**headers, "Idempotency-Key": name}
 
 
 def _unreachable(error: httpx.TransportError) -> UnreachableError:

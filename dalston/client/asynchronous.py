@@ -18,6 +18,7 @@ from dalston.client.api import Api
 from dalston.client.errors import TOO_BUSY, JobEndedError, RefusedError, UnreachableError
 from dalston.client.following import PATIENCE_SECONDS, job_events
 from dalston.client.options import fields_of
+from dalston.client.recordings import is_address
 from dalston.client.views import (
     EngineView,
     JobEvent,
@@ -69,10 +70,10 @@ class AsyncClient:
         await self._api.close()
 
     async def submit(self, recording: str | os.PathLike[str], **options: Any) -> str:  # noqa: ANN401 - whatever the server takes
-        """Upload a recording and return its job's id. It is one job, however often that is tried.
+        """Send a recording and return its job's id. It is one job, however often that is tried.
 
         Args:
-            recording: Path of the file.
+            recording: Path of the file, or an address (`https://…`) that the server fetches.
             options: The form's fields that `docs/api.md` lists, such as `language="en"` or
                 `diarize=True`; None leaves one out.
 
@@ -81,10 +82,12 @@ class AsyncClient:
             RefusedError: It said no, or was busy for so long.
             OSError: The file can't be read.
         """
-        path = Path(recording)
-        filename = os.fsencode(path.name).decode("utf-8", "replace")
         name = str(uuid.uuid4())
         fields = fields_of(options)
+        if isinstance(recording, str) and is_address(recording):
+            return await self._ask(lambda: self._api.submit_address(recording, fields, name))
+        path = Path(recording)
+        filename = os.fsencode(path.name).decode("utf-8", "replace")
         return await self._ask(
             lambda: self._api.submit(path, filename, fields, lambda _sent, _total: None, name)
         )
@@ -99,7 +102,7 @@ class AsyncClient:
         """Upload a recording and return its transcript once that is there.
 
         Args:
-            recording: Path of the file.
+            recording: As for `submit`.
             on_progress: Is told how far it is.
             options: As for `submit`.
 

@@ -119,6 +119,9 @@ def test_a_job_that_fails_says_why(client: Client, tmp_path: Path, gate: Path) -
     with pytest.raises(RefusedError) as refused:
         client.submit(recording(tmp_path), colour="red")
     assert refused.value.code == "unknown_field"
+    with pytest.raises(RefusedError) as refused:
+        client.submit("https://127.0.0.1/talk.wav")
+    assert refused.value.code == "forbidden_address"
 
 
 def test_the_server_says_what_it_has(client: Client) -> None:
