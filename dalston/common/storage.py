@@ -33,6 +33,7 @@ BUCKET_PART_BYTES = 5 * 1024 * 1024
 _FOLDER_PARTS, _BUCKET_PARTS = 1, 2
 """Parts of one object that are written at a time, while the next one is gathered. A folder is not
 quicker with more of them; a bucket may be far away."""
+_PROBE_BYTES = 4096
 _READ_BYTES = 1024 * 1024
 """Of an object that is copied to a local file, at a time; a smaller one is read at once."""
 _UNFINISHED = re.compile(r".+#\d+")
@@ -330,8 +331,11 @@ class ObjectStore:
             raise _unavailable(error) from error
 
     async def check(self) -> None:
-        """Find out whether the store answers, by writing and deleting a small object."""
-        await self.put("health/probe", b"")
+        """Find out whether the store answers and has room, with a small object.
+
+        An empty one would find its place on a full disk too.
+        """
+        await self.put("health/probe", bytes(_PROBE_BYTES))
         await self.delete("health/probe")
 
 
