@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dalston.common.access import Caller
 from dalston.common.errors import DalstonError
+from dalston.gateway.dialect import dialect_of
 from dalston.gateway.errors import respond
 from dalston.gateway.services.access import Access
 from dalston.gateway.services.quotas import Quota, RequestCounter, headers_for
@@ -60,7 +61,10 @@ async def known_caller(request: Request, access: Access) -> Caller:
         InvalidKeyError: Its key is not valid, or it has none and needs one.
         DatabaseUnavailableError: Nobody can tell.
     """
-    return await access.caller(request.headers.getlist("authorization"))
+    dialect = dialect_of(request)
+    if dialect is None:
+        return await access.caller(request.headers.getlist("authorization"))
+    return await access.caller(dialect.credentials(request.headers))
 
 
 def caller_of(request: Request) -> Caller:

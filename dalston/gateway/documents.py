@@ -19,7 +19,7 @@ from dalston.gateway.uploads import ClientGoneError
 
 _MOST_BYTES = 64 * 1024
 _JSON = "application/json"
-_Document = TypeVar("_Document", bound=msgspec.Struct)
+_Document = TypeVar("_Document")
 
 
 async def read_document(

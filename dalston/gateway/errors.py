@@ -27,6 +27,7 @@ from dalston.common.errors import (
     NotFoundError,
     UnavailableError,
 )
+from dalston.gateway.dialect import dialect_of
 from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.outcomes import RangeError
 from dalston.gateway.services.quotas import headers_for, spent
@@ -71,6 +72,10 @@ def respond(
     # Those clients don't wait until midnight: they would send all of it at once, and again.
     if in_vain or isinstance(error, AudioLimitError):
         more["x-should-retry"] = "false"
+    dialect = dialect_of(request)
+    if dialect is not None:
+        body = dialect.error_body(error, request_id)
+        return JsonResponse(body, status_code=dialect.status_of(error), headers=more)
     return JsonResponse(envelope(error, request_id), status_code=error.http_status, headers=more)
 
 

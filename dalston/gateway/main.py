@@ -17,6 +17,8 @@ from dalston.gateway.api.v1 import (
     webhooks,
 )
 from dalston.gateway.authentication import Authentication
+from dalston.gateway.dialect import Dialects
+from dalston.gateway.dialects import elevenlabs
 from dalston.gateway.errors import ERROR_HANDLERS
 from dalston.gateway.middleware import EarlyAnswers, RequestContext, cross_origin
 from dalston.gateway.parts import Parts
@@ -37,9 +39,12 @@ OPERATIONS = (
     *exports.OPERATIONS,
     *openai.OPERATIONS,
     *webhooks.OPERATIONS,
+    *elevenlabs.OPERATIONS,
     *health.OPERATIONS,
 )
 """All that programs may ask for."""
+DIALECTS = (elevenlabs.DIALECT,)
+"""Other vendors' manners, each on its own paths."""
 
 
 def create_app(parts: Parts) -> Starlette:
@@ -49,6 +54,7 @@ def create_app(parts: Parts) -> Starlette:
         routes=[*OPERATIONS, *documentation(OPERATIONS)],
         middleware=[
             Middleware(EarlyAnswers),
+            Middleware(Dialects, DIALECTS),
             Middleware(RequestContext),
             *cross_origin(parts.cors_origins),
             Middleware(Authentication, access, RequestCounter(parts.database)),

@@ -48,7 +48,10 @@ def cross_origin(origins: Sequence[str]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Prefer", *_OPENAI],
+            allow_headers=[
+                *("Authorization", "xi-api-key", "Content-Type", "Idempotency-Key", "Prefer"),
+                *_OPENAI,
+            ],
             expose_headers=[
                 *("Location", "X-Request-Id", "Idempotent-Replayed", "X-Dalston-Job-Id"),
                 *("Retry-After", "RateLimit", "RateLimit-Policy"),

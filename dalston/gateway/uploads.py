@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any
+from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -82,6 +82,16 @@ class FileEnd:
 FormEvent = TextField | FileStart | FileData | FileEnd
 
 
+class Submission(Protocol):
+    """What a recording and its fields arrive in."""
+
+    async def next_event(self) -> FormEvent | None:
+        """Return the next event, or None at the end."""
+
+    def file_data(self) -> AsyncIterator[bytes]:
+        """Yield the bytes of the file that has just begun, until its end."""
+
+
 class ClientGoneError(Exception):
     """The client went away in the middle of its request; nobody hears an answer."""
 
@@ -94,6 +104,7 @@ class FormReader:
         receive: The ASGI request's messages.
         max_bytes: Of the whole body.
         timeout_seconds: How long the body may stand still.
+        lists: Names of fields that may be there more than once, besides those with brackets.
 
     Raises:
         UnsupportedContentTypeError: The body is no form.
@@ -101,7 +112,13 @@ class FormReader:
     """
 
     def __init__(
-        self, content_type: str | None, receive: Receive, max_bytes: int, timeout_seconds: float
+        self,
+        content_type: str | None,
+        receive: Receive,
+        max_bytes: int,
+        timeout_seconds: float,
+        *,
+        lists: Collection[str] = (),
     ) -> None:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data":
@@ -118,7 +135,7 @@ class FormReader:
         self._bytes = 0
         self._complete = False
         try:
-            self._form = _Form(boundary)
+            self._form = _Form(boundary, lists)
         except FormParserError:
             raise MalformedBodyError(
                 "The boundary of the Content-Type header is too long."
@@ -151,22 +168,33 @@ class FormReader:
             yield b"".join(pieces)
 
     async def _feed(self) -> None:
-        try:
-            async with asyncio.timeout(self._timeout):
-                message = await self._receive()
-        except TimeoutError:
-            raise BodyTimeoutError(
-                f"Nothing of the body arrived for {self._timeout:.0f} s. Try again, on a "
-                f"connection that doesn't stall."
-            ) from None
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
+        message = await next_message(self._receive, self._timeout)
         body: bytes = message.get("body", b"")
         self._bytes += len(body)
         if self._bytes > self._max_bytes:
             raise too_large(self._max_bytes)
         self._complete = not message.get("more_body", False)
         self._form.feed(body, last=self._complete)
+
+
+async def next_message(receive: Receive, timeout_seconds: float) -> MutableMapping[str, Any]:
+    """Return the next piece of a request's body.
+
+    Raises:
+        BodyTimeoutError: None came in time.
+        ClientGoneError: The client has gone away.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            message = await receive()
+    except TimeoutError:
+        raise BodyTimeoutError(
+            f"Nothing of the body arrived for {timeout_seconds:.0f} s. Try again, on a "
+            f"connection that doesn't stall."
+        ) from None
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    return message
 
 
 def too_large(max_bytes: int) -> FileTooLargeError:
@@ -181,7 +209,8 @@ def too_large(max_bytes: int) -> FileTooLargeError:
 class _Form:
     """Turns the parser's callbacks into events."""
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, lists: Collection[str]) -> None:
+        self._lists = lists
         self.events: deque[FormEvent] = deque()
         self._error: RequestError | None = None
         self._headers: dict[str, bytes] = {}
@@ -272,7 +301,7 @@ class _Form:
         name = decode_text(data)
         if not name:
             raise MalformedBodyError("A part of the form has no name.")
-        if name in self._seen and not name.endswith(_OF_A_LIST):
+        if name in self._seen and not (name.endswith(_OF_A_LIST) or name in self._lists):
             raise DuplicateFieldError(f"The field '{name}' is there twice.", param=name)
         self._seen.add(name)
         return name

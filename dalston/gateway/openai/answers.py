@@ -66,7 +66,7 @@ async def answer(
             media_type=STREAM_MEDIA_TYPE,
         )
     try:
-        transcript = await _unless_gone(transcription.done(), request.receive, job)
+        transcript = await unless_gone(transcription.done(), request.receive, job)
     except ClientGoneError:
         if leaving is not None:
             leaving.left(job.id)
@@ -87,8 +87,12 @@ def _client_seconds(request: Request) -> float | None:
     return None
 
 
-async def _unless_gone(work: Coroutine[Any, Any, _Result], receive: Receive, job: Job) -> _Result:
-    """Return what work returns, unless the client goes away before."""
+async def unless_gone(work: Coroutine[Any, Any, _Result], receive: Receive, job: Job) -> _Result:
+    """Return what work returns, unless the client goes away before.
+
+    Raises:
+        ClientGoneError: It has.
+    """
     working = asyncio.create_task(work)
     leaving = asyncio.create_task(_gone(receive))
     try:

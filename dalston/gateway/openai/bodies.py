@@ -51,11 +51,11 @@ def json_body(transcript: Transcript, wish: Wish) -> Json:
 
 def diarized_segments(transcript: Transcript) -> Iterator[Json]:
     """Yield the segments with their speakers: A, B … in the order in which they first speak."""
-    letters: dict[str, str] = {}
+    known: dict[str, str] = {}
     for number, segment in enumerate(transcript.segments):
         speaker = None
         if segment.speaker is not None:
-            speaker = letters.setdefault(segment.speaker, _letters(len(letters)))
+            speaker = known.setdefault(segment.speaker, letters_of(len(known)))
         yield {
             "type": "transcript.text.segment",
             "id": f"seg_{number}",
@@ -66,10 +66,10 @@ def diarized_segments(transcript: Transcript) -> Iterator[Json]:
         }
 
 
-def _letters(number: int) -> str:
+def letters_of(number: int) -> str:
     """Return A to Z, then AA, AB and so on."""
     before, letter = divmod(number, 26)
-    return ("" if before == 0 else _letters(before - 1)) + chr(ord("A") + letter)
+    return ("" if before == 0 else letters_of(before - 1)) + chr(ord("A") + letter)
 
 
 def _verbose(transcript: Transcript, wish: Wish) -> Json:

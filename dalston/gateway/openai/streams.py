@@ -68,12 +68,13 @@ async def _so_far(service: JobService, view: JobView) -> str:
     """Return the text of the chunks from the start up to the first that isn't sure."""
     text = ""
     for piece in await service.first_texts(view):
-        between = " " if text and _wants_blank(text[-1]) else ""
+        between = " " if text and wants_blank(text[-1]) else ""
         text += f"{between}{piece}" if piece else ""
     return text
 
 
-def _wants_blank(letter: str) -> bool:
+def wants_blank(letter: str) -> bool:
+    """Tell whether a blank belongs between a letter and the next sentence."""
     wide = unicodedata.east_asian_width(letter) in _WIDE
     return not wide or unicodedata.name(letter, "").startswith("HANGUL")
 

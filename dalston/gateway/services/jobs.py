@@ -49,10 +49,16 @@ from dalston.gateway.services.progress import (
 from dalston.gateway.services.readiness import Readiness
 from dalston.gateway.services.sources import Source, both_ways, store_order
 from dalston.gateway.services.stopping import stop_tasks
-from dalston.gateway.services.submitted import Asked, Choices, Manner, SubmittedFields
+from dalston.gateway.services.submitted import (
+    Asked,
+    Choices,
+    Fields,
+    Manner,
+    SubmittedFields,
+)
 from dalston.gateway.services.waiting import Waiting, WaitingFor
 from dalston.gateway.services.watching import JobWatch
-from dalston.gateway.uploads import FILE_FIELD, FileStart, FormReader, TextField
+from dalston.gateway.uploads import FILE_FIELD, FileStart, Submission, TextField
 
 log = structlog.get_logger(__name__)
 
@@ -146,8 +152,8 @@ class JobService:
     async def submit(
         self,
         caller: Caller,
-        form: FormReader,
-        fields: SubmittedFields,
+        form: Submission,
+        fields: Fields,
         name: Name = Name(),  # noqa: B008 - it is frozen
     ) -> Submitted:
         """Store the recording as it arrives, then the job; a refusal leaves nothing behind.
@@ -213,7 +219,7 @@ class JobService:
         await self._acceptance.close()
 
     async def _receive(
-        self, form: FormReader, fields: SubmittedFields, job_id: str, content: Content | None
+        self, form: Submission, fields: Fields, job_id: str, content: Content | None
     ) -> _Upload | None:
         upload: _Upload | None = None
         while (event := await form.next_event()) is not None:
@@ -230,7 +236,7 @@ class JobService:
         return upload
 
     async def _store(
-        self, form: FormReader, start: FileStart, job_id: str, content: Content | None
+        self, form: Submission, start: FileStart, job_id: str, content: Content | None
     ) -> _Upload:
         extension = stored_extension(start.filename, start.content_type)
         upload = _Upload(original_path(job_id, extension), start.filename)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from dalston.common.engine_spec import Catalog
 from dalston.common.errors import (
@@ -99,6 +99,19 @@ class Asked:
     kept: dict[str, Any]
     wish: Wish | None = None
     source: Source | None = None
+
+
+class Fields(Protocol):
+    """Takes the text fields of a submission, and says what they ask for."""
+
+    async def take(self, sent: TextField) -> None:
+        """Take a field."""
+
+    async def before_file(self) -> None:
+        """Refuse, before the recording is uploaded, what nothing behind it can make right."""
+
+    async def asked(self) -> Asked:
+        """Return what all fields together ask for."""
 
 
 @dataclass

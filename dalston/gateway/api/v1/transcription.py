@@ -17,6 +17,7 @@ from dalston.gateway.api.v1.views import shown
 from dalston.gateway.authentication import caller_of, tell_quotas
 from dalston.gateway.openai.answers import answer
 from dalston.gateway.parts import Parts
+from dalston.gateway.receiving import upload_limit
 from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.idempotency import read_name
 from dalston.gateway.services.jobs import JobService
@@ -24,7 +25,7 @@ from dalston.gateway.services.leaving import CANCEL_ON_DISCONNECT, Leaving
 from dalston.gateway.services.quotas import quotas_of
 from dalston.gateway.services.submitted import Manner
 from dalston.gateway.services.versions import Versions
-from dalston.gateway.uploads import FormReader, too_large
+from dalston.gateway.uploads import FormReader
 
 PATH = "/v1/audio/transcriptions"
 PAGE = 20
@@ -91,10 +92,7 @@ async def submitted(request: Request, *, translate: bool = False) -> Response:
     parts: Parts = request.app.state.parts
     headers = request.headers
     caller = caller_of(request)
-    most = caller.most_bytes(parts.max_upload_bytes)
-    length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > most:
-        raise too_large(most)
+    most = upload_limit(request)
     name = read_name(headers)
     form = FormReader(
         headers.get("content-type"), request.receive, most, parts.body_timeout_seconds

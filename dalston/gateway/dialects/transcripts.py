@@ -1,0 +1,69 @@
+"""A transcript's parts, as several vendors need them. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from dalston.common.transcript import Segment, Transcript, Word
+from dalston.gateway.openai.streams import wants_blank
+
+_CHANNEL = "channel_"
+"""Begins the name of a speaker that is a channel; counted from 1."""
+
+
+def speaker_numbers(transcript: Transcript) -> dict[str, int]:
+    """Return a number from 0 for each speaker, in the order in which they first speak."""
+    numbers: dict[str, int] = {}
+    for segment in transcript.segments:
+        for name in (segment.speaker, *(word.speaker for word in segment.words or ())):
+            if name is not None:
+                numbers.setdefault(name, len(numbers))
+    return numbers
+
+
+def words_of(segments: Iterable[Segment]) -> Iterator[tuple[Word, str | None]]:
+    """Yield each word that has times, with who says it."""
+    for segment in segments:
+        for word in segment.words or ():
+            yield word, word.speaker or segment.speaker
+
+
+def by_channel(transcript: Transcript) -> list[list[Segment]]:
+    """Return the segments of each channel of a recording whose channels are speakers."""
+    found: dict[int, list[Segment]] = {}
+    for segment in transcript.segments:
+        found.setdefault(_channel_of(segment), []).append(segment)
+    audio = transcript.metadata.get("audio")
+    told = audio.get("channels") if isinstance(audio, dict) else None
+    count = max([told if isinstance(told, int) else 1, *(number + 1 for number in found)])
+    return [found.get(number, []) for number in range(count)]
+
+
+def _channel_of(segment: Segment) -> int:
+    number = (segment.speaker or "").removeprefix(_CHANNEL)
+    return int(number) - 1 if number.isdecimal() and int(number) else 0
+
+
+def turns_of(segments: Iterable[Segment]) -> list[list[Segment]]:
+    """Return segments that follow each other and are one speaker's, together."""
+    return [list(turn) for _, turn in groupby(segments, key=lambda segment: segment.speaker)]
+
+
+def text_of(segments: Iterable[Segment]) -> str:
+    """Return the text of segments in a row."""
+    text = ""
+    for segment in segments:
+        piece = segment.text.strip()
+        between = " " if text and piece and wants_blank(text[-1]) else ""
+        text += f"{between}{piece}"
+    return text
+
+
+def confidence_of(segments: Iterable[Segment]) -> float | None:
+    """Return the mean confidence of words, or else of segments; None if nobody tells."""
+    known = list(segments)
+    words = [word.confidence for word, _ in words_of(known) if word.confidence is not None]
+    told = words or [one.confidence for one in known if one.confidence is not None]
+    return round(math.fsum(told) / len(told), 4) if told else None

@@ -1,0 +1,85 @@
+"""What every upload has in common, and a recording that is a request's whole body."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+
+from dalston.gateway.authentication import caller_of
+from dalston.gateway.parts import Parts
+from dalston.gateway.uploads import (
+    FILE_FIELD,
+    FileStart,
+    FormEvent,
+    TextField,
+    next_message,
+    too_large,
+)
+
+
+def upload_limit(request: Request) -> int:
+    """Return how many bytes the body of a request may have.
+
+    Raises:
+        FileTooLargeError: It says itself that it has more.
+    """
+    parts: Parts = request.app.state.parts
+    most = parts.max_upload_bytes
+    own = caller_of(request).limits.upload_bytes
+    if own is not None:
+        most = min(most, own)
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > most:
+        raise too_large(most)
+    return most
+
+
+class RawBody:
+    """A request whose body is the recording and nothing else, as a submission.
+
+    Args:
+        request: Its body has not been read.
+        fields: What was asked elsewhere, such as behind the `?`.
+
+    Raises:
+        FileTooLargeError: The body says itself that it is larger than it may be.
+    """
+
+    def __init__(self, request: Request, fields: list[TextField] | None = None) -> None:
+        parts: Parts = request.app.state.parts
+        self._receive = request.receive
+        self._most = upload_limit(request)
+        self._timeout = parts.body_timeout_seconds
+        kind = request.headers.get("content-type", "")
+        self._events: list[FormEvent] = [*(fields or ()), FileStart(FILE_FIELD, "", kind)]
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The fingerprint of what has arrived, in hexadecimal digits."""
+        return self._digest.hexdigest()
+
+    async def next_event(self) -> FormEvent | None:
+        """Return the next event, or None at the end."""
+        return self._events.pop(0) if self._events else None
+
+    async def file_data(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives.
+
+        Raises:
+            RequestError: It is too large, or stands still.
+            ClientGoneError: The client has gone away.
+        """
+        size, more = 0, True
+        while more:
+            message = await next_message(self._receive, self._timeout)
+            body: bytes = message.get("body", b"")
+            size += len(body)
+            if size > self._most:
+                raise too_large(self._most)
+            self._digest.update(body)
+            if body:
+                yield body
+            more = message.get("more_body", False)
