@@ -87,6 +87,11 @@ def is_source(path: str) -> bool:
     return path.endswith(f"/audio/{_SOURCE_NAME}")
 
 
+def upload_folder(upload_id: str, owner: str) -> str:
+    """Return the prefix below which a recording is kept that no job has been made of."""
+    return f"jobs/{upload_id}/{owner}"
+
+
 def attempt_folder(job_id: str, task_id: str, attempt: str) -> str:
     """Return the prefix of one attempt's objects; `attempt` is `Attempt.folder`."""
     return f"jobs/{job_id}/tasks/{task_id}/{attempt}"
@@ -205,6 +210,16 @@ class ObjectStore:
             return bytes(await result.bytes_async())
         except (ObstoreError, OSError) as error:
             raise _unavailable(error) from error
+
+    async def stream(self, path: str) -> AsyncGenerator[bytes]:
+        """Yield the bytes of an object, piece by piece.
+
+        Raises:
+            ObjectMissingError: It isn't there.
+        """
+        async with aclosing(_pieces(await self._found(path))) as pieces:
+            async for piece in pieces:
+                yield bytes(piece)
 
     async def size(self, path: str) -> int:
         """Return the bytes of an object.

@@ -18,13 +18,14 @@ from dalston.gateway.api.v1 import (
 )
 from dalston.gateway.authentication import Authentication
 from dalston.gateway.dialect import Dialects
-from dalston.gateway.dialects import elevenlabs
+from dalston.gateway.dialects import assemblyai, assemblyai_routes, deepgram, elevenlabs
 from dalston.gateway.errors import ERROR_HANDLERS
 from dalston.gateway.middleware import EarlyAnswers, RequestContext, cross_origin
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.access import Access
 from dalston.gateway.services.again import Again
 from dalston.gateway.services.feeds import Feeds
+from dalston.gateway.services.held import HeldRecordings
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.leaving import Leaving
 from dalston.gateway.services.quotas import RequestCounter
@@ -40,10 +41,12 @@ OPERATIONS = (
     *openai.OPERATIONS,
     *webhooks.OPERATIONS,
     *elevenlabs.OPERATIONS,
+    *deepgram.OPERATIONS,
+    *assemblyai_routes.OPERATIONS,
     *health.OPERATIONS,
 )
 """All that programs may ask for."""
-DIALECTS = (elevenlabs.DIALECT,)
+DIALECTS = (elevenlabs.DIALECT, deepgram.DIALECT, assemblyai.DIALECT)
 """Other vendors' manners, each on its own paths."""
 
 
@@ -69,6 +72,7 @@ def create_app(parts: Parts) -> Starlette:
     app.state.feeds = Feeds(app.state.jobs, parts.store)
     app.state.leaving = Leaving(parts.database)
     app.state.again = Again(parts)
+    app.state.held = HeldRecordings(parts)
     app.state.versions = Versions(parts, app.state.jobs)
     app.state.webhooks = WebhookService(parts.database, parts.webhooks)
     return app

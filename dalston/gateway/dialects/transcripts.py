@@ -12,6 +12,10 @@ from dalston.gateway.openai.streams import wants_blank
 _CHANNEL = "channel_"
 """Begins the name of a speaker that is a channel; counted from 1."""
 
+_PAUSE_SECONDS = 2.0
+_LONGEST_PARAGRAPH = 5
+"""Segments."""
+
 
 def speaker_numbers(transcript: Transcript) -> dict[str, int]:
     """Return a number from 0 for each speaker, in the order in which they first speak."""
@@ -49,6 +53,26 @@ def _channel_of(segment: Segment) -> int:
 def turns_of(segments: Iterable[Segment]) -> list[list[Segment]]:
     """Return segments that follow each other and are one speaker's, together."""
     return [list(turn) for _, turn in groupby(segments, key=lambda segment: segment.speaker)]
+
+
+def paragraphs_of(segments: Iterable[Segment]) -> list[list[Segment]]:
+    """Return segments in stretches that a reader takes in at once.
+
+    A stretch is one speaker's; it ends at a long pause, and when it is long itself.
+    """
+    found: list[list[Segment]] = []
+    for segment in segments:
+        last = found[-1] if found else []
+        if (
+            last
+            and last[-1].speaker == segment.speaker
+            and segment.start - last[-1].end < _PAUSE_SECONDS
+            and len(last) < _LONGEST_PARAGRAPH
+        ):
+            last.append(segment)
+        else:
+            found.append([segment])
+    return found
 
 
 def text_of(segments: Iterable[Segment]) -> str:

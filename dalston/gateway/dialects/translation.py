@@ -23,7 +23,7 @@ from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.options import short
 from dalston.gateway.services.quotas import quotas_of
 from dalston.gateway.services.submitted import Asked, Manner
-from dalston.gateway.uploads import Submission, TextField
+from dalston.gateway.uploads import Submission, TextField, decode_text
 
 Given = Mapping[str, Sequence[str]]
 """What was sent, by the vendor's names."""
@@ -92,12 +92,13 @@ class VendorFields:
 
         Raises:
             UnsupportedValueError: The vendor has none of that name.
+            InvalidTextError: It has control characters.
         """
         if sent.name not in self._known:
             raise unsupported(
                 short(sent.name), f"isn't known here. Known are {', '.join(self._known)}"
             )
-        if sent.value:
+        if decode_text(sent.value.encode(errors="surrogatepass"), sent.name):
             self.given.setdefault(sent.name, []).append(sent.value)
 
     async def before_file(self) -> None:

@@ -1,0 +1,266 @@
+"""AssemblyAI's routes: `/v2/upload` and `/v2/transcript`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from msgspec import UNSET, Meta, UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dalston.common.errors import InvalidParameterError, ObjectMissingError
+from dalston.common.formats import MEDIA_TYPES, SUBTITLES
+from dalston.common.models import Job, JobStatus
+from dalston.common.subtitles import Rules
+from dalston.common.transcript import Transcript
+from dalston.gateway.api.operations import Operation, Parameters
+from dalston.gateway.authentication import caller_of
+from dalston.gateway.dialects.assemblyai import (
+    AUDIO_URL,
+    FIELDS,
+    TRANSCRIPTS,
+    UPLOAD,
+    StoredRecording,
+    fields_of,
+    plan,
+    upload_name,
+)
+from dalston.gateway.dialects.assemblyai_answers import (
+    STATUSES,
+    Json,
+    error_of,
+    job_body,
+    paragraphs_body,
+    sentences_body,
+    shown_status,
+)
+from dalston.gateway.dialects.translation import VendorFields, job_header, submit
+from dalston.gateway.documents import read_document
+from dalston.gateway.parts import Parts
+from dalston.gateway.receiving import RawBody
+from dalston.gateway.responses import JsonResponse
+from dalston.gateway.services.finished import transcript_of
+from dalston.gateway.services.held import HeldRecordings
+from dalston.gateway.services.jobs import JobService, JobView
+from dalston.gateway.services.outcomes import NotCompletedError
+
+_ONE = f"{TRANSCRIPTS}/{{transcript_id}}"
+_LONGEST_PAGE = 200
+
+
+class ListParameters(Parameters, frozen=True):
+    """Which transcripts are listed."""
+
+    limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=_LONGEST_PAGE,
+            description=f"a whole number from 1 to {_LONGEST_PAGE}: how many at most",
+        ),
+    ] = 10
+    status: Annotated[
+        Literal["queued", "processing", "completed", "error"] | UnsetType,
+        Meta(description="one of queued, processing, completed, error: only such transcripts"),
+    ] = UNSET
+    before_id: Annotated[
+        Annotated[str, Meta(max_length=64)] | UnsetType,
+        Meta(description="the id of a transcript: only older ones"),
+    ] = UNSET
+
+
+class CaptionParameters(Parameters, frozen=True):
+    """How subtitles are to be."""
+
+    chars_per_caption: Annotated[
+        int, Meta(ge=0, le=500, description="a whole number from 10 to 500: characters at most")
+    ] = 0
+
+
+def _service(request: Request) -> JobService:
+    service: JobService = request.app.state.jobs
+    return service
+
+
+def _held(request: Request) -> HeldRecordings:
+    held: HeldRecordings = request.app.state.held
+    return held
+
+
+def _audio_url(request: Request, name: str) -> str:
+    return f"{request.url.scheme}://{request.url.netloc}{UPLOAD}/{name}"
+
+
+async def upload(request: Request, _parameters: Parameters) -> Response:
+    """Store the recording that the body is, and return an address for `audio_url`."""
+    parts: Parts = request.app.state.parts
+    async with asyncio.timeout(parts.longest_upload_seconds):
+        body = RawBody(request)
+        upload_id = await _held(request).hold(caller_of(request).owner, body.file_data())
+    return JsonResponse({"upload_url": _audio_url(request, upload_id)})
+
+
+async def create_transcript(request: Request, _parameters: Parameters) -> Response:
+    """Accept a job for a recording that was uploaded. Poll it for its transcript."""
+    parts: Parts = request.app.state.parts
+    owner = caller_of(request).owner
+    asked = await read_document(request, dict[str, Any], parts.body_timeout_seconds)
+    sent = fields_of(asked)
+    url = asked.get(AUDIO_URL)
+    if not isinstance(url, str):
+        raise InvalidParameterError(
+            f"{AUDIO_URL} is missing: send the upload_url of {UPLOAD}.", param=AUDIO_URL
+        )
+    fields = VendorFields(_service(request), FIELDS, plan, wait=False)
+    name = upload_name(request, url)
+    path = await _held(request).find(owner, name)
+    if path is None:
+        raise _not_there()
+    try:
+        job, _ = await submit(request, StoredRecording(parts.store, path, sent), fields)
+    except ObjectMissingError:
+        raise _not_there() from None
+    await _held(request).release(owner, name, job.id)
+    return JsonResponse(job_body(job, _audio_url(request, job.id), None), headers=job_header(job))
+
+
+def _not_there() -> InvalidParameterError:
+    return InvalidParameterError(
+        f"{AUDIO_URL}: there is no recording at this address. It was deleted, or never yours. Send "
+        f"it to {UPLOAD} again.",
+        param=AUDIO_URL,
+    )
+
+
+async def _view(request: Request) -> JobView:
+    job_id = request.path_params["transcript_id"]
+    return await _service(request).read(caller_of(request).owner, job_id)
+
+
+async def read_transcript(request: Request, _parameters: Parameters) -> Response:
+    """Return a job: where it is, and once completed its transcript."""
+    view = await _view(request)
+    url = _audio_url(request, view.job.id)
+
+    def body() -> Json:
+        fields = view.transcript
+        found = None if fields is None else transcript_of(view.job.id, fields)
+        return job_body(view.job, url, found)
+
+    return JsonResponse(await asyncio.to_thread(body), headers=job_header(view.job))
+
+
+async def delete_transcript(request: Request, _parameters: Parameters) -> Response:
+    """Cancel a job if it still runs, and remove its recording, outputs and transcript."""
+    view = await _view(request)
+    await _service(request).delete(view.job.owner, view.job.id)
+    return JsonResponse(job_body(view.job, _audio_url(request, view.job.id), None))
+
+
+async def list_transcripts(request: Request, parameters: ListParameters) -> Response:
+    """Return a page of jobs, newest first; its `prev_url` is the page of older ones."""
+    owner, service = caller_of(request).owner, _service(request)
+    status = None if parameters.status is UNSET else STATUSES[parameters.status]
+    after = None
+    if parameters.before_id is not UNSET:
+        before = (await service.read(owner, parameters.before_id)).job
+        after = (before.created_at, before.id)
+    found = await service.list(owner, parameters.limit + 1, status, after)
+    page = [view.job for view in found[: parameters.limit]]
+    more = {"limit": str(parameters.limit)}
+    if parameters.status is not UNSET:
+        more["status"] = parameters.status
+    base = str(request.url.replace(query=""))
+    older = f"{base}?{urlencode({**more, 'before_id': page[-1].id})}" if page else None
+    details = {
+        "limit": parameters.limit,
+        "result_count": len(page),
+        "current_url": str(request.url),
+        "prev_url": older if len(found) > len(page) else None,
+        "next_url": None,
+    }
+    return JsonResponse(
+        {"page_details": details, "transcripts": [_item(request, job, base) for job in page]}
+    )
+
+
+def _item(request: Request, job: Job, base: str) -> Json:
+    return {
+        "id": job.id,
+        "resource_url": f"{base}/{job.id}",
+        "status": shown_status(job),
+        "created": job.created_at,
+        "completed": job.completed_at,
+        "audio_url": _audio_url(request, job.id),
+        "error": error_of(job),
+    }
+
+
+async def _written(
+    request: Request, write: Callable[[Transcript, Job], Any]
+) -> Any:  # noqa: ANN401 - JSON or text
+    """Return what is made of the transcript of a completed job.
+
+    Raises:
+        NotCompletedError: It has none.
+    """
+    view = await _view(request)
+    fields = view.transcript
+    if view.job.status is not JobStatus.COMPLETED or fields is None:
+        raise NotCompletedError(
+            f"The transcript {view.job.id} is {shown_status(view.job)}. Ask for it: it says why "
+            f"it failed, or wait until it is completed.",
+            view.job.id,
+        )
+    return await asyncio.to_thread(
+        lambda: write(transcript_of(view.job.id, fields), view.job)
+    )
+
+
+async def read_sentences(request: Request, _parameters: Parameters) -> Response:
+    """Return the segments of a transcript."""
+    return JsonResponse(await _written(request, sentences_body))
+
+
+async def read_paragraphs(request: Request, _parameters: Parameters) -> Response:
+    """Return the paragraphs of a transcript."""
+    return JsonResponse(await _written(request, paragraphs_body))
+
+
+async def read_srt(request: Request, parameters: CaptionParameters) -> Response:
+    """Return a transcript as SubRip subtitles."""
+    return await _captions(request, parameters, "srt")
+
+
+async def read_vtt(request: Request, parameters: CaptionParameters) -> Response:
+    """Return a transcript as WebVTT subtitles."""
+    return await _captions(request, parameters, "vtt")
+
+
+async def _captions(request: Request, parameters: CaptionParameters, name: str) -> Response:
+    length, rules = parameters.chars_per_caption, Rules()
+    if length:
+        shortest = 10
+        if length < shortest:
+            raise InvalidParameterError(
+                f"chars_per_caption: {shortest} to 500 is allowed.", param="chars_per_caption"
+            )
+        rules = Rules(line_length=length, lines=1)
+    text = await _written(request, lambda found, _job: SUBTITLES[name](found, rules))
+    return Response(text, media_type=f"{MEDIA_TYPES[name]}; charset=utf-8")
+
+
+OPERATIONS = (
+    Operation("POST", UPLOAD, upload),
+    Operation("POST", TRANSCRIPTS, create_transcript),
+    Operation("GET", TRANSCRIPTS, list_transcripts, ListParameters),
+    Operation("GET", _ONE, read_transcript),
+    Operation("DELETE", _ONE, delete_transcript),
+    Operation("GET", f"{_ONE}/sentences", read_sentences),
+    Operation("GET", f"{_ONE}/paragraphs", read_paragraphs),
+    Operation("GET", f"{_ONE}/srt", read_srt, CaptionParameters),
+    Operation("GET", f"{_ONE}/vtt", read_vtt, CaptionParameters),
+)

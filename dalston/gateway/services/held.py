@@ -1,0 +1,94 @@
+"""Recordings that were uploaded before it is said what is to be done with them.
+
+Each lies below a name of its own, as if it were a job's that has no row. So housekeeping deletes it
+with other orphans, unless a job is made of it before; that job gets a copy. From then on the upload
+is a note of the job, so that nothing is left of a recording when its job is deleted.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator
+
+from dalston.common.errors import EmptyFileError, JobNotFoundError, ObjectMissingError
+from dalston.common.models import JOB_ID
+from dalston.common.storage import upload_folder
+from dalston.gateway.parts import Parts
+from dalston.gateway.services.lookup import found_job
+
+_UPLOAD_ID = re.compile(r"upload_[0-9a-f]{24}")
+_RECORDING, _NOTE = "recording.bin", "job.json"
+
+
+class HeldRecordings:
+    """Recordings that wait for a job.
+
+    Args:
+        parts: Have the store, and the jobs.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._database = parts.database
+        self._store = parts.store
+
+    async def hold(self, owner: str, pieces: AsyncIterator[bytes]) -> str:
+        """Store a recording of an owner, and return its id.
+
+        Raises:
+            EmptyFileError: It has no bytes.
+            Exception: Whatever `pieces` raised; nothing is left behind then.
+        """
+        upload_id = f"upload_{secrets.token_hex(12)}"
+        path = f"{upload_folder(upload_id, owner)}/{_RECORDING}"
+        size = 0
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal size
+            async for piece in pieces:
+                size += len(piece)
+                yield piece
+
+        try:
+            await self._store.put_stream(path, counted())
+            if size == 0:
+                raise EmptyFileError("The body has no bytes. Send a recording.")
+        except BaseException:
+            await self._store.delete(path)
+            raise
+        return upload_id
+
+    async def find(self, owner: str, name: str) -> str | None:
+        """Return the object path of a recording of an owner, if it is there.
+
+        Args:
+            owner: Whose it must be.
+            name: The id of an upload or of a job.
+        """
+        job_id = name
+        if _UPLOAD_ID.fullmatch(name):
+            folder = upload_folder(name, owner)
+            path = f"{folder}/{_RECORDING}"
+            if await self._store.exists(path):
+                return path
+            try:
+                job_id = (await self._store.get(f"{folder}/{_NOTE}")).decode()
+            except ObjectMissingError:
+                return None
+        if not JOB_ID.fullmatch(job_id):
+            return None
+        try:
+            async with self._database.read() as connection:
+                job = await found_job(connection, owner, job_id)
+        except JobNotFoundError:
+            return None
+        return job.audio_path if await self._store.exists(job.audio_path) else None
+
+    async def release(self, owner: str, name: str, job_id: str) -> None:
+        """Have an upload stand for the job that was made of it."""
+        if not _UPLOAD_ID.fullmatch(name):
+            return
+        folder = upload_folder(name, owner)
+        if await self._store.exists(f"{folder}/{_RECORDING}"):
+            await self._store.put(f"{folder}/{_NOTE}", job_id.encode())
+            await self._store.delete(f"{folder}/{_RECORDING}")
