@@ -15,11 +15,13 @@ from fastapi_offline import FastAPIOffline
 
 from dalston import __version__
 from dalston.common.formats import MEDIA_TYPES
-from dalston.gateway.api.envelope import ANY_ERROR, Responses, errors
+from dalston.gateway.api.envelope import Responses, any_error, errors
 from dalston.gateway.api.operations import Operation
 from dalston.gateway.api.schemas import Health, Readiness
 from dalston.gateway.api.v1 import webhook_shapes
 from dalston.gateway.api.v1.schemas import CreateJobResponse, JobList, JobResponse, VersionList
+from dalston.gateway.dialects.description import SCHEMES, error_model
+from dalston.gateway.dialects.description import TOLD as TOLD_OF_DIALECTS
 from dalston.gateway.errors import ERROR_HANDLERS
 from dalston.gateway.openai.wishes import DIARIZED, FORMATS
 
@@ -149,13 +151,11 @@ _LAST_EVENT_ID = {
 _KEYS = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "dk_…"}}
 """Needed as soon as the server has a key, and not before: hence optional."""
 _SECURITY: list[dict[str, list[str]]] = [{"key": []}, {}]
-_KEY_REFUSALS = errors(
-    {
-        401: "No valid API key",
-        403: "The API key doesn't have the scope",
-        429: "A limit is reached; see Retry-After, RateLimit and RateLimit-Policy",
-    }
-)
+_KEY_REFUSALS = {
+    401: "No valid API key",
+    403: "The API key doesn't have the scope",
+    429: "A limit is reached; see Retry-After, RateLimit and RateLimit-Policy",
+}
 _RERUN = {
     "requestBody": {
         "required": True,
@@ -356,13 +356,15 @@ def describe(operations: Iterable[Operation]) -> FastAPI:
     )
     for operation in operations:
         told = dict((_TOLD | webhook_shapes.TOLD)[operation.name])
+        told = dict((_TOLD | TOLD_OF_DIALECTS)[operation.name])
+        model = error_model(operation.path)
         parameters = [*_path_parameters(operation), *_query_parameters(operation)]
         if operation.scope is not None:
-            told["responses"] = _KEY_REFUSALS | told.get("responses", {})
+            told["responses"] = errors(_KEY_REFUSALS, model) | told.get("responses", {})
             told["openapi_extra"] = {"security": _SECURITY} | told.get("openapi_extra", {})
         parameters += told.get("openapi_extra", {}).get("parameters", [])
         told["openapi_extra"] = told.get("openapi_extra", {}) | {"parameters": parameters}
-        told["responses"] = ANY_ERROR | told.get("responses", {})
+        told["responses"] = any_error(model) | told.get("responses", {})
         app.add_api_route(
             operation.path,
             _unused,
@@ -371,7 +373,7 @@ def describe(operations: Iterable[Operation]) -> FastAPI:
             description=operation.handler.__doc__,
             **told,
         )
-    app.openapi()["components"]["securitySchemes"] = _KEYS
+    app.openapi()["components"]["securitySchemes"] = {**_KEYS, **SCHEMES}
     return app
 
 

@@ -38,10 +38,12 @@ class Envelope(BaseModel):
 
 Responses = dict[int | str, dict[str, Any]]
 
-ANY_ERROR: Responses = {"default": {"model": Envelope, "description": "Any other error"}}
-"""For every route: without it, the documentation would promise FastAPI's own shape."""
+
+def any_error(model: type[BaseModel]) -> Responses:
+    """Return what is said for every route: else it would promise FastAPI's own shape."""
+    return {"default": {"model": model, "description": "Any other error"}}
 
 
-def errors(texts: dict[int, str]) -> Responses:
+def errors(texts: dict[int, str], model: type[BaseModel] = Envelope) -> Responses:
     """Return what the documentation says about errors, by status."""
-    return {code: {"model": Envelope, "description": text} for code, text in texts.items()}
+    return {code: {"model": model, "description": text} for code, text in texts.items()}

@@ -6,14 +6,14 @@ https://github.com/AssemblyAI/assemblyai-python-sdk.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from dalston.common.errors import InvalidParameterError, MalformedBodyError, UnsupportedValueError
+from dalston.common.errors import InvalidParameterError, UnsupportedValueError
 from dalston.common.storage import ObjectStore
 from dalston.gateway.dialect import Dialect
 from dalston.gateway.dialects.assemblyai_answers import error_body
@@ -32,8 +32,9 @@ MODELS = (
 """AssemblyAI's own models: each stands for the configured pipeline."""
 AUDIO_URL = "audio_url"
 _MODEL, _MODELS = "speech_model", "speech_models"
-_LEAST = "speaker_options.min_speakers_expected"
-_MOST = "speaker_options.max_speakers_expected"
+_SPEAKER_OPTIONS = "speaker_options"
+_LEAST = f"{_SPEAKER_OPTIONS}.min_speakers_expected"
+_MOST = f"{_SPEAKER_OPTIONS}.max_speakers_expected"
 _SPEAKERS = {"speakers_expected": "num_speakers", _LEAST: "min_speakers", _MOST: "max_speakers"}
 _ALWAYS = ("punctuate", "format_text")
 _CHANNELS = ("multichannel", "dual_channel")
@@ -70,27 +71,25 @@ DIALECT = Dialect((UPLOAD, TRANSCRIPTS), credentials, error_body, status_of)
 
 
 def fields_of(body: Mapping[str, Any]) -> list[TextField]:
-    """Return what a body of JSON asks for as text fields; those of an object are parted by dots.
+    """Return what a body of JSON asks for as text fields; null asks for nothing.
 
     Raises:
-        MalformedBodyError: It nests deeper than any client's does.
+        InvalidParameterError: What should be an object isn't one.
     """
-    return list(_flat(body, ""))
-
-
-def _flat(body: Mapping[str, Any], before: str) -> Iterator[TextField]:
-    for name, value in body.items():
-        full = f"{before}{name}"
-        if isinstance(value, dict) and f"{full}." in {f"{one.partition('.')[0]}." for one in FIELDS}:
-            yield from _flat(value, f"{full}.") if not before else _too_deep()
-            continue
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None:
-                yield TextField(full, _text(one))
-
-
-def _too_deep() -> Iterator[TextField]:
-    raise MalformedBodyError("The body has an object where a value is expected.")
+    named = {name: value for name, value in body.items() if name != _SPEAKER_OPTIONS}
+    options = body.get(_SPEAKER_OPTIONS)
+    if isinstance(options, dict):
+        named |= {f"{_SPEAKER_OPTIONS}.{name}": value for name, value in options.items()}
+    elif options is not None:
+        raise InvalidParameterError(
+            f"{_SPEAKER_OPTIONS}: an object is allowed.", param=_SPEAKER_OPTIONS
+        )
+    return [
+        TextField(name, _text(one))
+        for name, value in named.items()
+        for one in (value if isinstance(value, list) else [value])
+        if one is not None
+    ]
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - JSON

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dalston.common.errors import InvalidParameterError, ObjectMissingError
+from dalston.common.errors import BodyTimeoutError, InvalidParameterError, ObjectMissingError
 from dalston.common.formats import MEDIA_TYPES, SUBTITLES
 from dalston.common.models import Job, JobStatus
 from dalston.common.subtitles import Rules
@@ -97,9 +97,15 @@ def _audio_url(request: Request, name: str) -> str:
 async def upload(request: Request, _parameters: Parameters) -> Response:
     """Store the recording that the body is, and return an address for `audio_url`."""
     parts: Parts = request.app.state.parts
-    async with asyncio.timeout(parts.longest_upload_seconds):
-        body = RawBody(request)
-        upload_id = await _held(request).hold(caller_of(request).owner, body.file_data())
+    owner, body = caller_of(request).owner, RawBody(request)
+    try:
+        # What takes longer could be taken for an orphan before it is whole.
+        async with asyncio.timeout(parts.longest_upload_seconds):
+            upload_id = await _held(request).hold(owner, body.file_data())
+    except TimeoutError:
+        raise BodyTimeoutError(
+            "The upload took too long in all. Send it over a faster connection."
+        ) from None
     return JsonResponse({"upload_url": _audio_url(request, upload_id)})
 
 
@@ -170,11 +176,10 @@ async def list_transcripts(request: Request, parameters: ListParameters) -> Resp
         after = (before.created_at, before.id)
     found = await service.list(owner, parameters.limit + 1, status, after)
     page = [view.job for view in found[: parameters.limit]]
-    more = {"limit": str(parameters.limit)}
-    if parameters.status is not UNSET:
-        more["status"] = parameters.status
+    same = request.query_params.multi_items()
+    more = [(name, value) for name, value in same if name != "before_id"]
     base = str(request.url.replace(query=""))
-    older = f"{base}?{urlencode({**more, 'before_id': page[-1].id})}" if page else None
+    older = f"{base}?{urlencode([*more, ('before_id', page[-1].id)])}" if page else None
     details = {
         "limit": parameters.limit,
         "result_count": len(page),
@@ -199,9 +204,7 @@ def _item(request: Request, job: Job, base: str) -> Json:
     }
 
 
-async def _written(
-    request: Request, write: Callable[[Transcript, Job], Any]
-) -> Any:  # noqa: ANN401 - JSON or text
+async def _written(request: Request, write: Callable[[Transcript, Job], Any]) -> Any:  # noqa: ANN401 - JSON or text
     """Return what is made of the transcript of a completed job.
 
     Raises:
@@ -215,9 +218,7 @@ async def _written(
             f"it failed, or wait until it is completed.",
             view.job.id,
         )
-    return await asyncio.to_thread(
-        lambda: write(transcript_of(view.job.id, fields), view.job)
-    )
+    return await asyncio.to_thread(lambda: write(transcript_of(view.job.id, fields), view.job))
 
 
 async def read_sentences(request: Request, _parameters: Parameters) -> Response:

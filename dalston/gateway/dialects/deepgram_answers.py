@@ -23,6 +23,8 @@ from dalston.gateway.dialects.transcripts import (
 )
 
 Json = dict[str, Any]
+_INSIDE = "'\N{RIGHT SINGLE QUOTATION MARK}-"
+"""What belongs to a word between two letters."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,9 @@ def _channel(
 
 
 def _word(word: Word, who: str | None, numbers: dict[str, int]) -> Json:
-    bare = "".join(letter for letter in word.text if letter.isalnum() or letter in "'’-")
+    bare = "".join(letter for letter in word.text if letter.isalnum() or letter in _INSIDE)
     shown: Json = {
-        "word": bare.strip("'’-").lower() or word.text,
+        "word": bare.strip(_INSIDE).lower() or word.text,
         "start": word.start,
         "end": word.end,
         "punctuated_word": word.text,

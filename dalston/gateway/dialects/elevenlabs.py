@@ -45,9 +45,7 @@ from dalston.gateway.uploads import FormReader
 
 PATH = "/v1/speech-to-text"
 TRANSCRIPT = f"{PATH}/transcripts/{{transcription_id}}"
-MODELS = (
-    *("scribe_v1", "scribe_v1_experimental", "scribe_v2", "scribe_v2_medical", "scribe_v3"),
-)
+MODELS = (*("scribe_v1", "scribe_v1_experimental", "scribe_v2", "scribe_v2_medical", "scribe_v3"),)
 """ElevenLabs' own models: each stands for the configured pipeline."""
 _MODEL_ID, _SPLIT, _STYLE = "model_id", "use_multi_channel", "multichannel_output_style"
 _FORMATS = "additional_formats"
@@ -108,6 +106,20 @@ def plan(given: Given) -> Plan:
         found.put(MODEL, one[_MODEL_ID], _MODEL_ID)
     if "language_code" in one:
         found.put("language", plain_language(one["language_code"]), "language_code")
+    _plan_speakers(one, found)
+    if "temperature" in one:
+        found.put("temperature", one["temperature"], "temperature")
+    if "keyterms" in given:
+        found.put("hotwords", ", ".join(given["keyterms"]), "keyterms")
+    if truth(one.get(_SPLIT, "false"), _SPLIT):
+        found.put("channels", "split", _SPLIT)
+    _split(one)
+    _plan_words(one.get("timestamps_granularity"), found)
+    formats(one)
+    return found
+
+
+def _plan_speakers(one: dict[str, str], found: Plan) -> None:
     if truth(one.get("diarize", "false"), "diarize"):
         found.put("diarize", "true", "diarize")
         found.diarized = True
@@ -121,16 +133,6 @@ def plan(given: Given) -> Plan:
             raise InvalidParameterError(
                 "num_speakers: a whole number is allowed.", param="num_speakers"
             )
-    if "temperature" in one:
-        found.put("temperature", one["temperature"], "temperature")
-    if "keyterms" in given:
-        found.put("hotwords", ", ".join(given["keyterms"]), "keyterms")
-    if truth(one.get(_SPLIT, "false"), _SPLIT):
-        found.put("channels", "split", _SPLIT)
-    _split(one)
-    _plan_words(one.get("timestamps_granularity"), found)
-    formats(one)
-    return found
 
 
 def _plan_words(granularity: str | None, found: Plan) -> None:
@@ -183,9 +185,7 @@ def formats(one: dict[str, str]) -> list[Json]:
     return wanted
 
 
-async def convert_speech_to_text(
-    request: Request, parameters: SpeechToTextParameters
-) -> Response:
+async def convert_speech_to_text(request: Request, parameters: SpeechToTextParameters) -> Response:
     """Store a recording and answer with its transcript, once that is there."""
     refuse({"enable_logging": [parameters.enable_logging]}, ["enable_logging"], ["true"])
     service: JobService = request.app.state.jobs

@@ -49,13 +49,10 @@ class HeldRecordings:
                 size += len(piece)
                 yield piece
 
-        try:
-            await self._store.put_stream(path, counted())
-            if size == 0:
-                raise EmptyFileError("The body has no bytes. Send a recording.")
-        except BaseException:
+        await self._store.put_stream(path, counted())
+        if size == 0:
             await self._store.delete(path)
-            raise
+            raise EmptyFileError("The body has no bytes. Send a recording.")
         return upload_id
 
     async def find(self, owner: str, name: str) -> str | None:

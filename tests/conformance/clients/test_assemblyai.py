@@ -1,0 +1,142 @@
+"""AssemblyAI's own client against a server: uploads, transcripts, how it reads errors."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import assemblyai
+import pytest
+from assemblyai import Transcriber, TranscriptError, TranscriptionConfig, TranscriptStatus
+
+from tests.support.stack import Stack
+from tests.support.vendor_clients import RECORDING, vendor_clients
+
+TEXT = "This is a stub transcript. The system works!"
+TRANSCRIPT = "/v2/transcript"
+
+# The vendors' own code uses what its libraries call deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def client(stub_server: Stack) -> Iterator[Transcriber]:
+    with vendor_clients(stub_server.url) as clients:
+        yield clients.assemblyai
+
+
+def uploaded(client: Transcriber) -> str:
+    return client.upload_file(io.BytesIO(RECORDING))
+
+
+def test_a_file_becomes_a_transcript(client: Transcriber, stub_server: Stack) -> None:
+    found = client.transcribe(io.BytesIO(RECORDING))
+    assert (found.status, found.text, found.error) == (TranscriptStatus.completed, TEXT, None)
+    # The stub times no words, tells no speakers and is sure of nothing.
+    assert found.words == []
+    assert found.utterances is None
+    assert found.confidence is None
+    first, second = found.get_sentences()
+    assert (first.start, first.end, second.text) == (0, 2000, "The system works!")
+    [paragraph] = found.get_paragraphs()
+    assert paragraph.text == TEXT
+    assert found.export_subtitles_srt().startswith("1\n00:00:00,000 --> 00:00:02,000\nThis is")
+    captions = found.export_subtitles_vtt(chars_per_caption=12)
+    assert captions.startswith("WEBVTT\n\n00:00:00.000 --> ")
+    assert max(map(len, captions.splitlines()[3::3])) <= 12
+    assert stub_server.read(found.id or "")["text"] == TEXT
+
+
+def test_an_upload_can_be_transcribed_more_than_once(client: Transcriber) -> None:
+    url = uploaded(client)
+    first, second = client.transcribe(url), client.transcribe(url)
+    assert first.id != second.id
+    assert first.text == second.text == TEXT
+    # A transcript's own address stands for its recording too.
+    assert client.transcribe(first.audio_url).text == TEXT
+
+
+def test_what_is_deleted_with_its_transcript_cannot_be_used_again(
+    client: Transcriber, stub_server: Stack
+) -> None:
+    url = uploaded(client)
+    made = client.transcribe(url)
+    deleted = stub_server.client.delete(f"{TRANSCRIPT}/{made.id}")
+    assert (deleted.status_code, deleted.json()["text"]) == (200, None)
+    assert stub_server.client.get(f"{TRANSCRIPT}/{made.id}").status_code == 404
+    with pytest.raises(TranscriptError, match="no recording at this address"):
+        client.transcribe(url)
+
+
+def test_transcripts_are_listed_in_pages(client: Transcriber) -> None:
+    ids = [client.transcribe(uploaded(client)).id for _ in range(3)]
+    asked = assemblyai.ListTranscriptParameters(limit=2, status=TranscriptStatus.completed)
+    newest = client.list_transcripts(asked)
+    assert [one.id for one in newest.transcripts] == [ids[2], ids[1]]
+    asked.before_id = newest.page_details.before_id_of_prev_url
+    older = client.list_transcripts(asked)
+    assert older.transcripts[0].id == ids[0]
+    assert older.transcripts[0].status is TranscriptStatus.completed
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"auto_chapters": True},
+        {"redact_pii": True, "redact_pii_policies": ["person_name"]},
+        {"webhook_url": "https://example.org/"},
+        {"punctuate": False},
+        {"speaker_labels": True},
+        {"speakers_expected": 2, "speaker_labels": True},
+        {"dual_channel": True},
+        {"word_boost": ["Ada", "Bob"]},
+        {"language_code": "tlh"},
+        {"speech_models": ["nonsense"]},
+        {"disfluencies": True},
+    ],
+)
+def test_what_the_engine_cannot_do_is_named(client: Transcriber, asked: dict[str, Any]) -> None:
+    name = next(iter(asked))
+    with pytest.raises(TranscriptError) as caught:
+        client.transcribe(uploaded(client), config=TranscriptionConfig(**asked))
+    assert caught.value.status_code == (404 if name == "speech_models" else 400)
+    assert name in str(caught.value)
+
+
+def test_what_asks_for_nothing_is_no_hindrance(client: Transcriber) -> None:
+    config = TranscriptionConfig(
+        speech_model=assemblyai.SpeechModel.universal,
+        language_code="en_us",
+        punctuate=True,
+        format_text=True,
+        speaker_labels=False,
+        auto_highlights=False,
+    )
+    assert client.transcribe(uploaded(client), config=config).text == TEXT
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"audio_url": 1},
+        {"audio_url": "http://["},
+        {"audio_url": "https://example.org/a.mp3"},
+        {"audio_url": "%s/v2/upload/upload_000000000000000000000000"},
+        {"audio_url": "%s/v2/upload/../v2/upload/job_000000000000"},
+        {"audio_url": "%s/v2/upload/job_000000000000", "nonsense": True},
+    ],
+)
+def test_what_is_no_upload_is_refused(stub_server: Stack, body: dict[str, Any]) -> None:
+    if isinstance(body.get("audio_url"), str):
+        body = body | {"audio_url": body["audio_url"].replace("%s", stub_server.url)}
+    answer = stub_server.client.post(TRANSCRIPT, json=body)
+    assert answer.status_code == 400
+    assert answer.json()["param"] in ("audio_url", "nonsense")
+    assert answer.json()["error"]
+
+
+def test_an_empty_upload_is_refused(client: Transcriber) -> None:
+    with pytest.raises(TranscriptError, match="no bytes"):
+        client.upload_file(b"")
