@@ -126,13 +126,11 @@ def _plan_speakers(one: dict[str, str], found: Plan) -> None:
         if "num_speakers" in one:
             # It is the most that may be told apart.
             found.put("max_speakers", one["num_speakers"], "num_speakers")
-    elif "num_speakers" in one:
-        # As there: it helps only who looks for speakers.
-        whole = one["num_speakers"].isdecimal()
-        if not whole:
-            raise InvalidParameterError(
-                "num_speakers: a whole number is allowed.", param="num_speakers"
-            )
+    elif not one.get("num_speakers", "1").isdecimal():
+        # Without diarize it helps nobody, there as here.
+        raise InvalidParameterError(
+            "num_speakers: a whole number is allowed.", param="num_speakers"
+        )
 
 
 def _plan_words(granularity: str | None, found: Plan) -> None:
