@@ -10,6 +10,7 @@ from starlette.requests import Request
 from dalston.gateway.authentication import caller_of
 from dalston.gateway.parts import Parts
 from dalston.gateway.uploads import (
+    CHUNK_BYTES,
     FILE_FIELD,
     FileStart,
     FormEvent,
@@ -72,7 +73,8 @@ class RawBody:
             RequestError: It is too large, or stands still.
             ClientGoneError: The client has gone away.
         """
-        size, more = 0, True
+        pieces: list[bytes] = []
+        gathered, size, more = 0, 0, True
         while more:
             message = await next_message(self._receive, self._timeout)
             body: bytes = message.get("body", b"")
@@ -80,6 +82,9 @@ class RawBody:
             if size > self._most:
                 raise too_large(self._most)
             self._digest.update(body)
-            if body:
-                yield body
+            pieces.append(body)
+            gathered += len(body)
             more = message.get("more_body", False)
+            if gathered >= CHUNK_BYTES or (gathered and not more):
+                yield b"".join(pieces)
+                pieces, gathered = [], 0

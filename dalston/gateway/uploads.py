@@ -40,7 +40,7 @@ FILE_FIELD = "file"
 _OF_A_LIST = "[]"
 """Ends the name of a field that may be there more than once."""
 _MAX_HEADER_BYTES = 16 * 1024
-_CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 """A file's bytes are passed on in pieces of about this size."""
 
 _NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -161,7 +161,7 @@ class FormReader:
         while isinstance(event := await self.next_event(), FileData):
             pieces.append(event.data)
             size += len(event.data)
-            if size >= _CHUNK_BYTES:
+            if size >= CHUNK_BYTES:
                 yield b"".join(pieces)
                 pieces, size = [], 0
         if size:

@@ -37,7 +37,7 @@ from dalston.gateway.dialects.assemblyai_answers import (
     sentences_body,
     shown_status,
 )
-from dalston.gateway.dialects.translation import VendorFields, job_header, submit
+from dalston.gateway.dialects.translation import VendorFields, job_headers, submit
 from dalston.gateway.documents import read_document
 from dalston.gateway.parts import Parts
 from dalston.gateway.receiving import RawBody
@@ -126,11 +126,14 @@ async def create_transcript(request: Request, _parameters: Parameters) -> Respon
     if path is None:
         raise _not_there()
     try:
-        job, _ = await submit(request, StoredRecording(parts.store, path, sent), fields)
+        accepted, _ = await submit(request, StoredRecording(parts.store, path, sent), fields)
     except ObjectMissingError:
         raise _not_there() from None
+    job = accepted.job
     await _held(request).release(owner, name, job.id)
-    return JsonResponse(job_body(job, _audio_url(request, job.id), None), headers=job_header(job))
+    return JsonResponse(
+        job_body(job, _audio_url(request, job.id), None), 200, job_headers(accepted)
+    )
 
 
 def _not_there() -> InvalidParameterError:
@@ -156,7 +159,7 @@ async def read_transcript(request: Request, _parameters: Parameters) -> Response
         found = None if fields is None else transcript_of(view.job.id, fields)
         return job_body(view.job, url, found)
 
-    return JsonResponse(await asyncio.to_thread(body), headers=job_header(view.job))
+    return JsonResponse(await asyncio.to_thread(body))
 
 
 async def delete_transcript(request: Request, _parameters: Parameters) -> Response:

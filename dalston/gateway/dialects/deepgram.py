@@ -22,7 +22,7 @@ from dalston.gateway.dialects.translation import (
     Given,
     Plan,
     VendorFields,
-    job_header,
+    job_headers,
     refuse,
     status_of,
     submit,
@@ -137,11 +137,12 @@ async def listen(request: Request, _parameters: Parameters) -> Response:
     service: JobService = request.app.state.jobs
     form = RawBody(request, sent)
     fields = VendorFields(service, PARAMETERS, plan)
-    job, wish = await submit(request, form, fields)
-    transcript = await transcribed(request, job, wish)
+    submitted = await submit(request, form, fields)
+    transcript = await transcribed(request, submitted)
+    job = submitted.accepted.job
     shape = _shape(fields.given)
     body = await asyncio.to_thread(listen_body, transcript, job, form.sha256, shape)
-    return JsonResponse(body, headers=job_header(job))
+    return JsonResponse(body, headers=job_headers(submitted.accepted))
 
 
 def _shape(given: Given) -> Shape:

@@ -28,7 +28,7 @@ from dalston.gateway.dialects.translation import (
     Given,
     Plan,
     VendorFields,
-    job_header,
+    job_headers,
     refuse,
     submit,
     transcribed,
@@ -195,11 +195,12 @@ async def convert_speech_to_text(request: Request, parameters: SpeechToTextParam
         lists=LISTS,
     )
     fields = VendorFields(service, FIELDS, plan)
-    job, wish = await submit(request, form, fields)
-    transcript = await transcribed(request, job, wish)
+    submitted = await submit(request, form, fields)
+    transcript = await transcribed(request, submitted)
+    job = submitted.accepted.job
     one = {name: values[0] for name, values in fields.given.items()}
     body = await asyncio.to_thread(_body, job, transcript, one)
-    return JsonResponse(body, headers=job_header(job))
+    return JsonResponse(body, headers=job_headers(submitted.accepted))
 
 
 def _body(job: Job, transcript: Transcript, one: dict[str, str]) -> Json:
@@ -228,7 +229,7 @@ async def read_speech_to_text(request: Request, _parameters: Parameters) -> Resp
     body = await asyncio.to_thread(
         lambda: transcript_body(transcript_of(job_id, fields), job_id, split=split)
     )
-    return JsonResponse(body, headers=job_header(view.job))
+    return JsonResponse(body)
 
 
 async def delete_speech_to_text(request: Request, _parameters: Parameters) -> Response:

@@ -11,15 +11,15 @@ import msgspec
 from starlette.requests import Request
 
 from dalston.common.errors import DalstonError, UnsupportedValueError
-from dalston.common.models import Job
 from dalston.common.transcript import Transcript
 from dalston.gateway.authentication import caller_of, tell_quotas
 from dalston.gateway.errors import JOB_ID_HEADER
 from dalston.gateway.openai.answers import unless_gone
 from dalston.gateway.openai.waiting import Patience, Transcription
 from dalston.gateway.openai.wishes import DIARIZED, LISTS, Wish
+from dalston.gateway.services.acceptance import Accepted
 from dalston.gateway.services.idempotency import read_name
-from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.jobs import JobService, Submitted
 from dalston.gateway.services.options import short
 from dalston.gateway.services.quotas import quotas_of
 from dalston.gateway.services.submitted import Asked, Manner
@@ -161,9 +161,7 @@ def refuse(given: Given, names: Collection[str], harmless: Collection[str] = ())
                 )
 
 
-async def submit(
-    request: Request, form: Submission, fields: VendorFields
-) -> tuple[Job, Wish | None]:
+async def submit(request: Request, form: Submission, fields: VendorFields) -> Submitted:
     """Store a recording and accept a job for it.
 
     Raises:
@@ -172,13 +170,13 @@ async def submit(
     """
     service: JobService = request.app.state.jobs
     caller = caller_of(request)
-    accepted, wish = await service.submit(caller, form, fields, read_name(request.headers))
-    if accepted.used is not None:
-        tell_quotas(request, quotas_of(caller.limits, accepted.used))
-    return accepted.job, wish
+    submitted = await service.submit(caller, form, fields, read_name(request.headers))
+    if submitted.accepted.used is not None:
+        tell_quotas(request, quotas_of(caller.limits, submitted.accepted.used))
+    return submitted
 
 
-async def transcribed(request: Request, job: Job, wish: Wish | None) -> Transcript:
+async def transcribed(request: Request, submitted: Submitted) -> Transcript:
     """Return a job's transcript, once it is there.
 
     Raises:
@@ -186,8 +184,9 @@ async def transcribed(request: Request, job: Job, wish: Wish | None) -> Transcri
         ClientGoneError: Nobody waits any more.
     """
     service: JobService = request.app.state.jobs
+    job = submitted.accepted.job
     patience = Patience(request.app.state.parts, job, None)
-    transcription = Transcription(service, job, wish or Wish(), patience)
+    transcription = Transcription(service, job, submitted.wish or Wish(), patience)
     return await unless_gone(transcription.done(), request.receive, job)
 
 
@@ -203,6 +202,7 @@ def status_of(error: DalstonError) -> int:
     return error.http_status
 
 
-def job_header(job: Job) -> dict[str, str]:
-    """Return the header that names an answer's job."""
-    return {JOB_ID_HEADER: job.id}
+def job_headers(accepted: Accepted) -> dict[str, str]:
+    """Return the headers that name an answer's job, and say whether it was there already."""
+    replayed = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
+    return {JOB_ID_HEADER: accepted.job.id} | replayed

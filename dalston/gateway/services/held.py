@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 
 from dalston.common.errors import EmptyFileError, JobNotFoundError, ObjectMissingError
 from dalston.common.models import JOB_ID
-from dalston.common.storage import upload_folder
+from dalston.common.storage import original_path, upload_folder
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.lookup import found_job
 
@@ -78,6 +78,8 @@ class HeldRecordings:
             async with self._database.read() as connection:
                 job = await found_job(connection, owner, job_id)
         except JobNotFoundError:
+            return None
+        if not job.audio_path.startswith(original_path(job_id, "")):
             return None
         return job.audio_path if await self._store.exists(job.audio_path) else None
 
