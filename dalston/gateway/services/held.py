@@ -11,11 +11,20 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 
-from dalston.common.errors import EmptyFileError, JobNotFoundError, ObjectMissingError
+import structlog
+
+from dalston.common.errors import (
+    EmptyFileError,
+    JobNotFoundError,
+    ObjectMissingError,
+    StoreUnavailableError,
+)
 from dalston.common.models import JOB_ID
 from dalston.common.storage import original_path, upload_folder
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.lookup import found_job
+
+log = structlog.get_logger(__name__)
 
 _UPLOAD_ID = re.compile(r"upload_[0-9a-f]{24}")
 _RECORDING, _NOTE = "recording.bin", "job.json"
@@ -84,10 +93,16 @@ class HeldRecordings:
         return job.audio_path if await self._store.exists(job.audio_path) else None
 
     async def release(self, owner: str, name: str, job_id: str) -> None:
-        """Have an upload stand for the job that was made of it."""
+        """Have an upload stand for the job that was made of it, if the store answers.
+
+        If not, housekeeping deletes it later. The job is there, and nobody must make another.
+        """
         if not _UPLOAD_ID.fullmatch(name):
             return
         folder = upload_folder(name, owner)
-        if await self._store.exists(f"{folder}/{_RECORDING}"):
-            await self._store.put(f"{folder}/{_NOTE}", job_id.encode())
-            await self._store.delete(f"{folder}/{_RECORDING}")
+        try:
+            if await self._store.exists(f"{folder}/{_RECORDING}"):
+                await self._store.put(f"{folder}/{_NOTE}", job_id.encode())
+                await self._store.delete(f"{folder}/{_RECORDING}")
+        except StoreUnavailableError as error:
+            log.warning("upload_kept", job_id=job_id, reason=repr(error.__cause__))

@@ -68,7 +68,9 @@ def test_words_have_times_and_speakers_in_each_vendors_way() -> None:
             config=assemblyai.TranscriptionConfig(
                 language_code="en_us",
                 speaker_labels=True,
-                speaker_options=assemblyai.SpeakerOptions(max_speakers_expected=2),
+                speaker_options=assemblyai.SpeakerOptions.model_validate(
+                    {"max_speakers_expected": 2}
+                ),
             ),
         )
         assert plain(found.text or "") == SENTENCE
