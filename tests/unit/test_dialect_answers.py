@@ -17,6 +17,7 @@ from dalston.gateway.dialects.deepgram_answers import Shape, listen_body
 from dalston.gateway.dialects.elevenlabs_answers import transcript_body
 from dalston.gateway.dialects.languages import long_code, plain_language
 from dalston.gateway.dialects.translation import Plan
+from dalston.gateway.openai.names import ALIASES
 
 ADDRESS = "http://127.0.0.1:8000/v2/upload/job_0123456789ab"
 
@@ -141,6 +142,12 @@ def test_languages_of_three_letters_and_with_regions() -> None:
     ]
     assert plain_language("tlh") == "tlh"
     assert (long_code("en"), long_code("xx"), long_code(None)) == ("eng", "xx", None)
+
+
+def test_a_vendors_models_are_names_of_nothing_else() -> None:
+    known = {name for dialect in (assemblyai, deepgram, elevenlabs) for name in dialect.MODELS}
+    assert known.isdisjoint(ALIASES)
+    assert "base" not in known
 
 
 def test_what_speakers_are_asked_for() -> None:

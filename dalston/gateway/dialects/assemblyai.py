@@ -25,10 +25,7 @@ from dalston.gateway.uploads import FILE_FIELD, FileStart, FormEvent, TextField
 
 UPLOAD = "/v2/upload"
 TRANSCRIPTS = "/v2/transcript"
-MODELS = (
-    *("best", "nano", "slam-1", "universal", "universal-2", "universal-3-pro"),
-    *("universal-streaming", "conformer-2"),
-)
+MODELS = ("best", "nano", "slam-1", "universal", "universal-2", "universal-3-pro")
 """AssemblyAI's own models: each stands for the configured pipeline."""
 AUDIO_URL = "audio_url"
 _MODEL, _MODELS = "speech_model", "speech_models"

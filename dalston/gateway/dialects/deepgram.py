@@ -38,8 +38,8 @@ from dalston.gateway.uploads import TextField
 
 PATH = "/v1/listen"
 _SCHEME, _OURS = "token", "Bearer"
-_FAMILY = "nova"
-"""Begins the names of Deepgram's own models: each stands for the configured pipeline."""
+MODELS = ("nova", "nova-general", "nova-2", "nova-2-general", "nova-3", "nova-3-general")
+"""Deepgram's own models for speech of any kind: each stands for the configured pipeline."""
 _SWITCHES = ("diarize", "detect_language", "multichannel", "paragraphs", "punctuate", "utterances")
 _DONE = (
     *(MODEL, "language", *_SWITCHES, "smart_format", "keyterm", "keywords", "tag"),
@@ -87,7 +87,7 @@ def plan(given: Given) -> Plan:
     if "punctuate" in one and not on["punctuate"]:
         raise unsupported("punctuate", "can't be false: all text here is punctuated")
     found = Plan()
-    if MODEL in one and not one[MODEL].startswith(_FAMILY):
+    if MODEL in one and one[MODEL] not in MODELS:
         found.put(MODEL, one[MODEL], MODEL)
     _plan_language(one, found, detect=on["detect_language"])
     if on["diarize"] or "diarize_model" in one:

@@ -45,8 +45,8 @@ from dalston.gateway.uploads import FormReader
 
 PATH = "/v1/speech-to-text"
 TRANSCRIPT = f"{PATH}/transcripts/{{transcription_id}}"
-MODELS = (*("scribe_v1", "scribe_v1_experimental", "scribe_v2", "scribe_v2_medical", "scribe_v3"),)
-"""ElevenLabs' own models: each stands for the configured pipeline."""
+MODELS = ("scribe_v1", "scribe_v1_experimental", "scribe_v2", "scribe_v3")
+"""ElevenLabs' own models for speech of any kind: each stands for the configured pipeline."""
 _MODEL_ID, _SPLIT, _STYLE = "model_id", "use_multi_channel", "multichannel_output_style"
 _FORMATS = "additional_formats"
 _DONE = (

@@ -90,9 +90,10 @@ def test_what_nobody_knows_is_refused(media: Any) -> None:
     with pytest.raises(ApiError) as caught:
         media.transcribe_file(request=RECORDING, request_options=more)
     assert caught.value.body["param"] == "nonsense"
-    with pytest.raises(ApiError) as caught:
-        media.transcribe_file(request=RECORDING, model="enhanced")
-    assert (caught.value.status_code, caught.value.body["err_code"]) == (404, "model_not_found")
+    for model in ("enhanced", "nova-3-medical", "nova-99"):
+        with pytest.raises(ApiError) as caught:
+            media.transcribe_file(request=RECORDING, model=model)
+        assert (caught.value.status_code, caught.value.body["err_code"]) == (404, "model_not_found")
 
 
 def test_an_empty_body_is_refused(media: Any) -> None:
