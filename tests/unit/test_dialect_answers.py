@@ -166,3 +166,16 @@ def test_what_speakers_are_asked_for() -> None:
     assert fields(asked) == {"diarize": "true", "min_speakers": "2"}
     with pytest.raises(RequestError, match="speaker_labels"):
         assemblyai.plan({"speakers_expected": ["2"]})
+
+
+def test_two_fields_of_one_meaning_are_taken_together_or_refused() -> None:
+    both = assemblyai.plan({"word_boost": ["Ada"], "keyterms_prompt": ["Bob", "Eve"]})
+    assert both.fields == {"hotwords": "Ada, Bob, Eve"}
+    same = assemblyai.plan({"language_code": ["en_us"], "language_codes": ["en"]})
+    assert same.fields == {"language": "en"}
+    with pytest.raises(RequestError, match="different"):
+        assemblyai.plan({"language_code": ["en"], "language_codes": ["de"]})
+    with pytest.raises(RequestError, match="two things"):
+        deepgram.plan({"language": ["en"], "detect_language": ["true"]})
+    terms = deepgram.plan({"keyterm": ["Ada"], "keywords": ["Bob"]})
+    assert terms.fields == {"hotwords": "Ada, Bob"}

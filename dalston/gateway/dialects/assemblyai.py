@@ -118,9 +118,9 @@ def plan(given: Given) -> Plan:
         found.put(MODEL, one[asked], asked)
     _plan_language(given, found)
     _plan_speakers(one, found)
-    for name in _TERMS:
-        if name in given:
-            found.put("hotwords", ", ".join(given[name]), name)
+    terms = [term for name in _TERMS for term in given.get(name, ())]
+    if terms:
+        found.put("hotwords", ", ".join(terms), next(name for name in _TERMS if name in given))
     for name in ("prompt", "temperature"):
         if name in one:
             found.put(name, one[name], name)
@@ -138,7 +138,13 @@ def _plan_language(given: Given, found: Plan) -> None:
                 f"{name} and language_detection say two things. Leave one out.", param=name
             )
         if values:
-            found.put("language", plain_language(values[0]), name)
+            language = plain_language(values[0])
+            if found.fields.get("language", language) != language:
+                raise InvalidParameterError(
+                    "language_code and language_codes name different ones. Leave one out.",
+                    param=name,
+                )
+            found.put("language", language, name)
 
 
 def _plan_speakers(one: Mapping[str, str], found: Plan) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -59,6 +59,7 @@ class Plan:
             told = self.told.get(error.param or "")
             if told is not None and told != error.param:
                 error.message = f"{told}: {error.message}"
+                error.args = (error.message,)
                 error.param = told
             raise
 
@@ -130,11 +131,11 @@ class VendorFields:
         return asked
 
     @staticmethod
-    async def _feed(take: Callable[[TextField], object], plan: Plan) -> None:
+    async def _feed(take: Callable[[TextField], Awaitable[None]], plan: Plan) -> None:
         for name, value in plan.fields.items():
             sent = f"{name}[]" if name in LISTS else name
             for one in [value] if isinstance(value, str) else value:
-                await take(TextField(sent, one))  # type: ignore[misc]
+                await take(TextField(sent, one))
 
 
 def unsupported(name: str, what: str) -> UnsupportedValueError:
