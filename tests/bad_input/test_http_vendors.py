@@ -61,7 +61,7 @@ def test_a_body_that_is_too_long_or_stands_still_is_refused(strict: Stack, path:
         (500 * "x" + "=1", "unsupported_value"),
         ("%ff%fe=1", "unsupported_value"),
         ("token=dk_secret", "unsupported_value"),
-        ("callback=http://169.254.169.254/", "unsupported_value"),
+        ("callback=http://ada:dk_secret@169.254.169.254/", "unsupported_value"),
     ],
 )
 def test_odd_parameters_are_refused(strict: Stack, query: str, code: str) -> None:

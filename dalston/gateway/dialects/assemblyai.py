@@ -20,7 +20,7 @@ from dalston.gateway.dialects.assemblyai_answers import error_body
 from dalston.gateway.dialects.languages import plain_language
 from dalston.gateway.dialects.translation import Given, Plan, refuse, status_of, unsupported
 from dalston.gateway.openai.wishes import MODEL
-from dalston.gateway.services.options import short, truth
+from dalston.gateway.services.options import truth
 from dalston.gateway.uploads import FILE_FIELD, FileStart, FormEvent, TextField
 
 UPLOAD = "/v2/upload"
@@ -176,15 +176,15 @@ def upload_name(request: Request, url: str) -> str:
         raise InvalidParameterError(f"{AUDIO_URL}: this is no address.", param=AUDIO_URL) from None
     folder, _, name = parts.path.rpartition("/")
     if parts.netloc != request.url.netloc or folder != UPLOAD or parts.query:
-        raise elsewhere(url)
+        raise elsewhere()
     return name
 
 
-def elsewhere(url: str) -> UnsupportedValueError:
-    """Return the error for an address that this server doesn't fetch from."""
+def elsewhere() -> UnsupportedValueError:
+    """Return the error for an address that this server doesn't fetch from; it may hold a secret."""
     return UnsupportedValueError(
-        f"{AUDIO_URL} can't be '{short(url)}': this server fetches nothing from elsewhere. Send "
-        f"the recording to {UPLOAD}, and its upload_url here.",
+        f"{AUDIO_URL} must be of this server, which fetches nothing from elsewhere. Send the "
+        f"recording to {UPLOAD}, and its upload_url here.",
         param=AUDIO_URL,
     )
 

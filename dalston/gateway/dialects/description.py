@@ -15,7 +15,7 @@ from pydantic.config import JsonDict
 from dalston.gateway.api.envelope import Envelope, errors
 from dalston.gateway.dialects import assemblyai, deepgram, elevenlabs
 
-_MESSAGE = "seed can't be '1': nothing here does what that asks for. Leave it out, or change it."
+_MESSAGE = "seed asks for what nothing here can do. Leave it out, or change it."
 _REQUEST_ID = "req_0a1b2c3d4e5f6071"
 _DETAIL: JsonDict = {
     "detail": {

@@ -21,6 +21,7 @@ from dalston.gateway.services.acceptance import Accepted
 from dalston.gateway.services.idempotency import read_name
 from dalston.gateway.services.jobs import JobService, Submitted
 from dalston.gateway.services.options import short
+from dalston.gateway.services.outcomes import JobStillRunningError
 from dalston.gateway.services.quotas import quotas_of
 from dalston.gateway.services.submitted import Asked, Manner
 from dalston.gateway.uploads import Submission, TextField, decode_text
@@ -157,9 +158,8 @@ def refuse(given: Given, names: Collection[str], harmless: Collection[str] = ())
     for name in names:
         for value in given.get(name, ()):
             if value.lower() not in harmless:
-                raise unsupported(
-                    name, f"can't be '{short(value)}': nothing here does what that asks for"
-                )
+                # The value isn't repeated: it may be an address or a header with a secret.
+                raise unsupported(name, "asks for what nothing here can do")
 
 
 async def submit(request: Request, form: Submission, fields: VendorFields) -> Submitted:
@@ -188,7 +188,16 @@ async def transcribed(request: Request, submitted: Submitted) -> Transcript:
     job = submitted.accepted.job
     patience = Patience(request.app.state.parts, job, None)
     transcription = Transcription(service, job, submitted.wish or Wish(), patience)
-    return await unless_gone(transcription.done(), request.receive, job)
+    try:
+        return await unless_gone(transcription.done(), request.receive, job)
+    except JobStillRunningError:
+        # Without the advice that is for OpenAI's clients alone.
+        raise JobStillRunningError(
+            f"The transcript takes longer than a request can wait. The job {job.id} goes on; don't "
+            f"send the recording again. Its transcript will be at "
+            f"/v1/audio/transcriptions/{job.id}.",
+            job.id,
+        ) from None
 
 
 def status_of(error: DalstonError) -> int:

@@ -62,6 +62,7 @@ def test_past_the_deadline_the_job_goes_on_and_nothing_is_sent_again(
         assert first.value.status_code == second.value.status_code == 424
         assert first.value.body["detail"]["code"] == "job_still_running"
         assert second.value.body["err_code"] == "job_still_running"
+        assert "respond-async" not in second.value.body["err_msg"]
         made = {first.value.body["detail"]["transcription_id"], second.value.body["job_id"]}
         # Both clients send again after 504, and would have made six.
         assert {job["id"] for job in jobs(stack)} == made
