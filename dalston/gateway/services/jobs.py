@@ -49,13 +49,7 @@ from dalston.gateway.services.progress import (
 from dalston.gateway.services.readiness import Readiness
 from dalston.gateway.services.sources import Source, both_ways, store_order
 from dalston.gateway.services.stopping import stop_tasks
-from dalston.gateway.services.submitted import (
-    Asked,
-    Choices,
-    Fields,
-    Manner,
-    SubmittedFields,
-)
+from dalston.gateway.services.submitted import Asked, Choices, Fields, Manner, SubmittedFields
 from dalston.gateway.services.waiting import Waiting, WaitingFor
 from dalston.gateway.services.watching import JobWatch
 from dalston.gateway.uploads import FILE_FIELD, FileStart, Submission, TextField
