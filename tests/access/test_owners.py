@@ -55,15 +55,13 @@ def routes(deployment: Deployment) -> list[Route]:
 def requests_of(route: Route, job_id: str) -> list[tuple[str, str]]:
     """Return method and path of each request that a route is for, about a job."""
     values = {
-        "job_id": job_id,
+        **dict.fromkeys(NAMES_OF_JOBS, job_id),
         "path": "x.js",
         "format": "srt",
         "model_name": "stub",
         "webhook_id": NO_WEBHOOK,
         "message_id": NO_MESSAGE,
     }
-    values = {"path": "x.js", "format": "srt", "model_name": "stub"}
-    values |= dict.fromkeys(NAMES_OF_JOBS, job_id)
     names = re.findall(r"\{(\w+)", route.path)
     assert set(names) <= set(values), f"say in this test what stands for {names}"
     path = re.sub(r"\{(\w+)(:\w+)?\}", lambda match: values[match[1]], route.path)

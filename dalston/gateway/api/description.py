@@ -355,8 +355,7 @@ def describe(operations: Iterable[Operation]) -> FastAPI:
         exception_handlers=ERROR_HANDLERS,
     )
     for operation in operations:
-        told = dict((_TOLD | webhook_shapes.TOLD)[operation.name])
-        told = dict((_TOLD | TOLD_OF_DIALECTS)[operation.name])
+        told = dict((_TOLD | webhook_shapes.TOLD | TOLD_OF_DIALECTS)[operation.name])
         model = error_model(operation.path)
         parameters = [*_path_parameters(operation), *_query_parameters(operation)]
         if operation.scope is not None:
