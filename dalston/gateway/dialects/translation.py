@@ -20,6 +20,7 @@ from dalston.gateway.openai.wishes import DIARIZED, LISTS, Wish
 from dalston.gateway.services.acceptance import Accepted
 from dalston.gateway.services.idempotency import read_name
 from dalston.gateway.services.jobs import JobService, Submitted
+from dalston.gateway.services.leaving import Leaving
 from dalston.gateway.services.options import short
 from dalston.gateway.services.outcomes import JobStillRunningError
 from dalston.gateway.services.quotas import quotas_of
@@ -174,6 +175,9 @@ async def submit(request: Request, form: Submission, fields: VendorFields) -> Su
     submitted = await service.submit(caller, form, fields, read_name(request.headers))
     if submitted.accepted.used is not None:
         tell_quotas(request, quotas_of(caller.limits, submitted.accepted.used))
+    if submitted.accepted.replayed:
+        leaving: Leaving = request.app.state.leaving
+        await leaving.back(submitted.accepted.job.id)
     return submitted
 
 

@@ -124,6 +124,18 @@ def test_each_vendors_key_is_the_servers_key(deployment: Deployment) -> None:
                 assert stack.client.request(method, path, headers=both).status_code == 401
 
 
+def test_a_name_makes_one_job_of_several_submissions(stub_server: Stack) -> None:
+    def heard(data: bytes) -> httpx.Response:
+        name = {"Idempotency-Key": "one-recording"}
+        return stub_server.client.post("/v1/listen", content=data, headers=name)
+
+    first, second = heard(b"some"), heard(b"some")
+    assert first.json() == second.json()
+    assert second.headers["idempotent-replayed"] == "true"
+    other = heard(b"other")
+    assert (other.status_code, other.json()["err_code"]) == (422, "idempotency_key_reused")
+
+
 def test_a_limit_is_told_as_the_vendor_tells_it(deployment: Deployment) -> None:
     with running(deployment, DALSTON_PIPELINE="stub") as stack:
         stack.migrate()
