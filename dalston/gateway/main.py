@@ -72,7 +72,7 @@ def create_app(parts: Parts) -> Starlette:
     app.state.feeds = Feeds(app.state.jobs, parts.store)
     app.state.leaving = Leaving(parts.database)
     app.state.again = Again(parts)
-    app.state.held = HeldRecordings(parts)
+    app.state.held = HeldRecordings(parts.store, app.state.jobs)
     app.state.versions = Versions(parts, app.state.jobs)
     app.state.webhooks = WebhookService(parts.database, parts.webhooks)
     return app

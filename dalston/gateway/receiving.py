@@ -27,14 +27,32 @@ def upload_limit(request: Request) -> int:
         FileTooLargeError: It says itself that it has more.
     """
     parts: Parts = request.app.state.parts
-    most = parts.max_upload_bytes
-    own = caller_of(request).limits.upload_bytes
-    if own is not None:
-        most = min(most, own)
+    most = caller_of(request).most_bytes(parts.max_upload_bytes)
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > most:
         raise too_large(most)
     return most
+
+
+class WithoutFile:
+    """A submission whose recording isn't sent along: a field says where it is.
+
+    Args:
+        fields: All there is.
+    """
+
+    def __init__(self, fields: list[TextField]) -> None:
+        self._events: list[FormEvent] = [*fields]
+
+    async def next_event(self) -> FormEvent | None:
+        """Return the next event, or None at the end."""
+        return self._events.pop(0) if self._events else None
+
+    async def file_data(self) -> AsyncIterator[bytes]:
+        """Yield nothing: there is no file."""
+        pieces: tuple[bytes, ...] = ()
+        for piece in pieces:
+            yield piece
 
 
 class RawBody:

@@ -80,8 +80,8 @@ def test_odd_parameters_are_refused(strict: Stack, query: str, code: str) -> Non
         (b'{"audio_url": null}', 400, "invalid_parameter"),
         (b'{"audio_url": "\\u0000"}', 400, "invalid_text"),
         (b'{"audio_url": {"a": 1}}', 400, "invalid_parameter"),
-        (b'{"audio_url": "file:///etc/passwd"}', 400, "unsupported_value"),
-        (b'{"audio_url": "http://localhost/v2/upload/../../x"}', 400, "unsupported_value"),
+        (b'{"audio_url": "file:///etc/passwd"}', 400, "invalid_url"),
+        (b'{"audio_url": "http://localhost/v2/upload/../../x"}', 400, "forbidden_address"),
         (
             b'{"audio_url": "http://localhost/v2/upload/x", "prompt": [[]]}',
             400,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from dalston.common.errors import InvalidParameterError, UnsupportedValueError
+from dalston.common.errors import InvalidParameterError
 from dalston.common.storage import ObjectStore
 from dalston.gateway.dialect import Dialect
 from dalston.gateway.dialects.assemblyai_answers import error_body
@@ -21,6 +21,7 @@ from dalston.gateway.dialects.languages import plain_language
 from dalston.gateway.dialects.translation import Given, Plan, refuse, status_of, unsupported
 from dalston.gateway.openai.wishes import MODEL
 from dalston.gateway.services.options import truth
+from dalston.gateway.services.sources import SOURCE_URL
 from dalston.gateway.uploads import FILE_FIELD, FileStart, FormEvent, TextField
 
 UPLOAD = "/v2/upload"
@@ -116,6 +117,8 @@ def plan(given: Given) -> Plan:
     # Of several, the first one is preferred.
     if asked in one and one[asked] not in MODELS:
         found.put(MODEL, one[asked], asked)
+    if AUDIO_URL in one:
+        found.put(SOURCE_URL, one[AUDIO_URL], AUDIO_URL)
     _plan_language(given, found)
     _plan_speakers(one, found)
     terms = [term for name in _TERMS for term in given.get(name, ())]
@@ -163,30 +166,20 @@ def _plan_speakers(one: Mapping[str, str], found: Plan) -> None:
         found.put("channels", "split", next(name for name in _CHANNELS if name in one))
 
 
-def upload_name(request: Request, url: str) -> str:
+def upload_name(request: Request, url: str) -> str | None:
     """Return the name of the recording that an address of this server stands for.
+
+    Any other address is where a recording is to be fetched from.
 
     Raises:
         InvalidParameterError: It is no address.
-        UnsupportedValueError: It is another server's.
     """
     try:
         parts = urlsplit(url)
     except ValueError:
         raise InvalidParameterError(f"{AUDIO_URL}: this is no address.", param=AUDIO_URL) from None
     folder, _, name = parts.path.rpartition("/")
-    if parts.netloc != request.url.netloc or folder != UPLOAD or parts.query:
-        raise elsewhere()
-    return name
-
-
-def elsewhere() -> UnsupportedValueError:
-    """Return the error for an address that this server doesn't fetch from; it may hold a secret."""
-    return UnsupportedValueError(
-        f"{AUDIO_URL} must be of this server, which fetches nothing from elsewhere. Send the "
-        f"recording to {UPLOAD}, and its upload_url here.",
-        param=AUDIO_URL,
-    )
+    return name if parts.netloc == request.url.netloc and folder == UPLOAD else None
 
 
 class StoredRecording:

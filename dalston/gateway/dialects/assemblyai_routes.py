@@ -40,7 +40,7 @@ from dalston.gateway.dialects.assemblyai_answers import (
 from dalston.gateway.dialects.translation import VendorFields, job_headers, submit
 from dalston.gateway.documents import read_document
 from dalston.gateway.parts import Parts
-from dalston.gateway.receiving import RawBody
+from dalston.gateway.receiving import RawBody, WithoutFile
 from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.held import HeldRecordings
@@ -110,7 +110,7 @@ async def upload(request: Request, _parameters: Parameters) -> Response:
 
 
 async def create_transcript(request: Request, _parameters: Parameters) -> Response:
-    """Accept a job for a recording that was uploaded. Poll it for its transcript."""
+    """Accept a job for a recording that was uploaded, or is to be fetched. Poll it."""
     parts: Parts = request.app.state.parts
     owner = caller_of(request).owner
     asked = await read_document(request, dict[str, Any], parts.body_timeout_seconds)
@@ -118,22 +118,27 @@ async def create_transcript(request: Request, _parameters: Parameters) -> Respon
     url = asked.get(AUDIO_URL)
     if not isinstance(url, str):
         raise InvalidParameterError(
-            f"{AUDIO_URL} is missing: send the upload_url of {UPLOAD}.", param=AUDIO_URL
+            f"{AUDIO_URL} is missing: send the upload_url of {UPLOAD}, or where the recording is.",
+            param=AUDIO_URL,
         )
     fields = VendorFields(_service(request), FIELDS, plan, wait=False)
     name = upload_name(request, url)
-    path = await _held(request).find(owner, name)
-    if path is None:
-        raise _not_there()
+    form: StoredRecording | WithoutFile = WithoutFile(sent)
+    if name is not None:
+        path = await _held(request).find(owner, name)
+        if path is None:
+            raise _not_there()
+        own = [field for field in sent if field.name != AUDIO_URL]
+        form = StoredRecording(parts.store, path, own)
     try:
-        accepted, _ = await submit(request, StoredRecording(parts.store, path, sent), fields)
+        accepted, _ = await submit(request, form, fields)
     except ObjectMissingError:
         raise _not_there() from None
     job = accepted.job
-    await _held(request).release(owner, name, job.id)
-    return JsonResponse(
-        job_body(job, _audio_url(request, job.id), None), 200, job_headers(accepted)
-    )
+    if name is not None:
+        await _held(request).release(owner, name, job.id)
+    body = job_body(job, _audio_url(request, job.id), None)
+    return JsonResponse(body, headers=job_headers(accepted))
 
 
 def _not_there() -> InvalidParameterError:

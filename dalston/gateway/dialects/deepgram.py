@@ -29,15 +29,18 @@ from dalston.gateway.dialects.translation import (
     transcribed,
     unsupported,
 )
+from dalston.gateway.documents import read_document
 from dalston.gateway.openai.wishes import MODEL
-from dalston.gateway.receiving import RawBody
+from dalston.gateway.receiving import RawBody, WithoutFile
 from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.options import truth
+from dalston.gateway.services.sources import SOURCE_URL
 from dalston.gateway.uploads import TextField
 
 PATH = "/v1/listen"
 _SCHEME, _OURS = "token", "Bearer"
+_JSON, _URL = "application/json", "url"
 MODELS = ("nova", "nova-general", "nova-2", "nova-2-general", "nova-3", "nova-3-general")
 """Deepgram's own models for speech of any kind: each stands for the configured pipeline."""
 _SWITCHES = ("diarize", "detect_language", "multichannel", "paragraphs", "punctuate", "utterances")
@@ -96,6 +99,8 @@ def plan(given: Given) -> Plan:
     if on["multichannel"]:
         found.put("channels", "split", "multichannel")
     _plan_terms(given, found)
+    if _URL in one:
+        found.put(SOURCE_URL, one[_URL], _URL)
     return found
 
 
@@ -130,18 +135,26 @@ class Address(msgspec.Struct, frozen=True):
 
 
 async def listen(request: Request, _parameters: Parameters) -> Response:
-    """Store the recording that the body is, and answer with its transcript, once that is there."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
-        raise unsupported("url", "can't be fetched by this server: send the recording as the body")
+    """Store the recording that the body is, and answer with its transcript, once that is there.
+
+    A body of JSON says with `url` where the recording is to be fetched from.
+    """
     sent = [TextField(name, value) for name, value in request.query_params.multi_items()]
     service: JobService = request.app.state.jobs
-    form = RawBody(request, sent)
-    fields = VendorFields(service, PARAMETERS, plan)
+    fields = VendorFields(service, (*PARAMETERS, _URL), plan)
+    form: RawBody | WithoutFile
+    if request.headers.get("content-type", "").partition(";")[0].strip() == _JSON:
+        timeout = request.app.state.parts.body_timeout_seconds
+        where = await read_document(request, Address, timeout)
+        form = WithoutFile([*sent, TextField(_URL, where.url)])
+    else:
+        form = RawBody(request, sent)
     submitted = await submit(request, form, fields)
     transcript = await transcribed(request, submitted)
     job = submitted.accepted.job
     shape = _shape(fields.given)
-    body = await asyncio.to_thread(listen_body, transcript, job, form.sha256, shape)
+    sha256 = form.sha256 if isinstance(form, RawBody) else None
+    body = await asyncio.to_thread(listen_body, transcript, job, sha256, shape)
     return JsonResponse(body, headers=job_headers(submitted.accepted))
 
 

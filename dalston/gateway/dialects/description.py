@@ -144,7 +144,6 @@ _FORM = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["file"],
                     "properties": {"file": {"type": "string", "format": "binary"}}
                     | _text_fields(elevenlabs.FIELDS),
                 }
@@ -154,7 +153,19 @@ _FORM = {
     "security": _XI_KEY,
 }
 _LISTEN = {
-    "requestBody": {"required": True, "content": {"application/octet-stream": _RAW}},
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": _RAW,
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["url"],
+                    "properties": {"url": {"type": "string"}},
+                }
+            },
+        },
+    },
     "parameters": [
         {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
         for name in deepgram.PARAMETERS

@@ -41,6 +41,7 @@ from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.options import short, truth
 from dalston.gateway.services.outcomes import NotCompletedError
+from dalston.gateway.services.sources import SOURCE_URL
 from dalston.gateway.uploads import FormReader
 
 PATH = "/v1/speech-to-text"
@@ -49,15 +50,16 @@ MODELS = ("scribe_v1", "scribe_v1_experimental", "scribe_v2", "scribe_v3")
 """ElevenLabs' own models for speech of any kind: each stands for the configured pipeline."""
 _MODEL_ID, _SPLIT, _STYLE = "model_id", "use_multi_channel", "multichannel_output_style"
 _FORMATS = "additional_formats"
+_ADDRESSES = (SOURCE_URL, "cloud_storage_url")
 _DONE = (
     *(_MODEL_ID, "language_code", "diarize", "num_speakers", "timestamps_granularity"),
-    *("temperature", "keyterms", _SPLIT, _STYLE, _FORMATS, "file_format"),
+    *("temperature", "keyterms", _SPLIT, _STYLE, _FORMATS, "file_format", *_ADDRESSES),
 )
 _NOT_DONE = (
     *("tag_audio_events", "diarization_threshold", "seed", "secondary_language_codes"),
     *("numbers_format", "transcript_edit", "entity_detection", "entity_redaction"),
     *("entity_redaction_mode", "no_verbatim", "use_speaker_library", "detect_speaker_roles"),
-    *("webhook", "webhook_id", "webhook_metadata", "source_url", "cloud_storage_url"),
+    *("webhook", "webhook_id", "webhook_metadata"),
 )
 FIELDS = (*_DONE, *_NOT_DONE)
 LISTS = ("keyterms", "secondary_language_codes")
@@ -106,6 +108,9 @@ def plan(given: Given) -> Plan:
         found.put(MODEL, one[_MODEL_ID], _MODEL_ID)
     if "language_code" in one:
         found.put("language", plain_language(one["language_code"]), "language_code")
+    for name in _ADDRESSES:
+        if name in one:
+            found.put(SOURCE_URL, one[name], name)
     _plan_speakers(one, found)
     if "temperature" in one:
         found.put("temperature", one["temperature"], "temperature")

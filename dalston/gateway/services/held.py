@@ -19,10 +19,9 @@ from dalston.common.errors import (
     ObjectMissingError,
     StoreUnavailableError,
 )
-from dalston.common.models import JOB_ID
-from dalston.common.storage import original_path, upload_folder
-from dalston.gateway.parts import Parts
-from dalston.gateway.services.lookup import found_job
+from dalston.common.storage import ObjectStore, upload_folder
+from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.sources import recording_of
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +33,13 @@ class HeldRecordings:
     """Recordings that wait for a job.
 
     Args:
-        parts: Have the store, and the jobs.
+        store: Has them.
+        jobs: Knows the recordings of jobs.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._store = parts.store
+    def __init__(self, store: ObjectStore, jobs: JobService) -> None:
+        self._store = store
+        self._jobs = jobs
 
     async def hold(self, owner: str, pieces: AsyncIterator[bytes]) -> str:
         """Store a recording of an owner, and return its id.
@@ -81,16 +81,12 @@ class HeldRecordings:
                 job_id = (await self._store.get(f"{folder}/{_NOTE}")).decode()
             except ObjectMissingError:
                 return None
-        if not JOB_ID.fullmatch(job_id):
-            return None
         try:
-            async with self._database.read() as connection:
-                job = await found_job(connection, owner, job_id)
+            view = await self._jobs.look(owner, job_id)
         except JobNotFoundError:
             return None
-        if not job.audio_path.startswith(original_path(job_id, "")):
-            return None
-        return job.audio_path if await self._store.exists(job.audio_path) else None
+        found = recording_of(view.job, view.tasks)
+        return found if found is not None and await self._store.exists(found) else None
 
     async def release(self, owner: str, name: str, job_id: str) -> None:
         """Have an upload stand for the job that was made of it, if the store answers.
