@@ -89,6 +89,7 @@ def test_segments_progress_and_states_come_while_a_job_runs_and_after_a_break(
         assert rest[-1].kind == "status"
         assert rest[-1].data == {"id": job_id, "status": "completed", "version": 1}
         assert [event for event in rest if event.kind == "progress"][-1].data["fraction"] == 1
+        assert [event.id for event in rest if event.id.endswith("end")] == [rest[-1].id]
 
         with following(stack, job_id) as events:
             late = list(events)

@@ -168,10 +168,11 @@ class Feed:
         else:
             place = await self._hear(view, place)
         ended = view.job.status in TERMINAL_JOB
-        self._place = place._replace(over=ended)
+        self._place = place
         if view.whole is not None:
-            self._progress = _event("progress", self._place, progress_fields(view.whole))
-        self._status = _event("status", self._place, _status_fields(view.job))
+            self._progress = _event("progress", place, progress_fields(view.whole))
+        # Who has heard this one has heard all.
+        self._status = _event("status", place._replace(over=ended), _status_fields(view.job))
         self.over = ended
 
     async def _hear(self, view: JobView, place: Place) -> Place:
