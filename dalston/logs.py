@@ -39,6 +39,8 @@ get_logger = structlog.get_logger
 _KEY = re.compile(r"(dk_[A-Za-z0-9]{8})[A-Za-z0-9]+")
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = ("auto", "text", "json")
+_NOISY = ("uvicorn.error", "uvicorn.access", "alembic", "aiosqlite", "asyncio")
+_TELLTALE = ("httpx", "httpcore")
 
 
 def set_up_logs(role: str, level: str, log_format: str) -> None:
@@ -88,7 +90,8 @@ def set_up_logs(role: str, level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.error", "uvicorn.access", "alembic", "aiosqlite", "asyncio"):
+    # Those of the HTTP clients name addresses, which may hold a secret.
+    for noisy in (*_NOISY, *_TELLTALE):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

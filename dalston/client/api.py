@@ -84,7 +84,9 @@ class Api:
         known = {} if key is None else {"Authorization": f"Bearer {key}"}
         # A proxy of the environment is for the world outside, not for this machine.
         self._client = httpx.AsyncClient(
-            timeout=_ANSWER_SECONDS,
+            # Each stream of events holds a connection for as long as its job runs.
+            timeout=httpx.Timeout(_ANSWER_SECONDS, pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             trust_env=not is_loopback(httpx.URL(self.url).host),
             headers={"User-Agent": "dalston-transcribe", **known},
         )
@@ -122,7 +124,7 @@ class Api:
                 data=dict(fields),
                 files={"file": (filename, _Upload(file, on_sent))},
                 headers=_headers(name),
-                timeout=httpx.Timeout(_ANSWER_SECONDS, read=_STORED_SECONDS),
+                timeout=httpx.Timeout(_ANSWER_SECONDS, read=_STORED_SECONDS, pool=None),
             )
         return _decoded(response, Accepted).id
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -16,7 +15,7 @@ import msgspec
 
 from dalston.client.api import Api
 from dalston.client.errors import TOO_BUSY, JobEndedError, RefusedError, UnreachableError
-from dalston.client.following import PATIENCE_SECONDS, job_events
+from dalston.client.following import PATIENCE_SECONDS, Patience, job_events
 from dalston.client.options import fields_of
 from dalston.client.recordings import is_address
 from dalston.client.views import (
@@ -224,7 +223,7 @@ class AsyncClient:
             UnreachableError: The server has been away for a minute.
             RefusedError: It said no, for example that the job still runs.
         """
-        await self._ask(lambda: self._api.retry(job_id))
+        await self._do(lambda: self._api.retry(job_id), "job_not_finished")
 
     async def delete(self, job_id: str) -> None:
         """Stop a job if it still runs, and remove all that there is of it.
@@ -233,7 +232,7 @@ class AsyncClient:
             UnreachableError: The server has been away for a minute.
             RefusedError: It said no, or was busy for so long.
         """
-        await self._ask(lambda: self._api.delete(job_id))
+        await self._do(lambda: self._api.delete(job_id), "job_not_found")
 
     async def models(self) -> list[ModelView]:
         """Return the names that `model` may have.
@@ -253,18 +252,33 @@ class AsyncClient:
         """
         return await self._ask(self._api.engines)
 
+    async def _do(self, request: Callable[[], Awaitable[None]], done: str) -> None:
+        """Have the server do something; with `done` it says at a second try that it has."""
+        tries = 0
+
+        async def once_more() -> None:
+            nonlocal tries
+            tries += 1
+            await request()
+
+        try:
+            await self._ask(once_more)
+        except RefusedError as error:
+            if tries == 1 or error.code != done:
+                raise
+
     async def _ask(self, question: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Ask the server; again if it is busy or gone for a while."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        patience = Patience()
         while True:
             pause = _PAUSE_SECONDS
             try:
                 return await question()
             except UnreachableError:
-                if time.monotonic() > end:
+                if patience.over():
                     raise
             except RefusedError as error:
-                if error.status not in TOO_BUSY or time.monotonic() > end:
+                if error.status not in TOO_BUSY or patience.over():
                     raise
                 pause = max(pause, min(error.retry_after or 0.0, PATIENCE_SECONDS))
             await asyncio.sleep(pause)

@@ -63,7 +63,10 @@ def _recordings(named: Sequence[Path | str]) -> list[Recording]:
     irregular = [path for path in paths if not path.is_file() and not path.is_dir()]
     if irregular:
         raise click.UsageError(f"{irregular[0]} is neither a file nor a folder.")
-    found = find_recordings(named)
+    try:
+        found = find_recordings(named)
+    except OSError as error:
+        raise click.UsageError(f"{error.filename} can't be read: {error.strerror}.") from None
     if not found:
         raise click.UsageError(f"There are no recordings below {named[0]}.")
     return found

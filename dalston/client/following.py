@@ -28,6 +28,28 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
 
 
+class Patience:
+    """How long a server may be away: a minute, from when that was first seen."""
+
+    def __init__(self) -> None:
+        self._end: float | None = None
+
+    def over(self) -> bool:
+        """Note that the server is away, and tell whether it has been for too long."""
+        now = time.monotonic()
+        self._end = self._end or now + PATIENCE_SECONDS
+        return now >= self._end
+
+    def require(self, why: str) -> None:
+        """Note that the server is away.
+
+        Raises:
+            UnreachableError: It has been for too long.
+        """
+        if self.over():
+            raise UnreachableError(why)
+
+
 class _Status(msgspec.Struct):
     status: JobStatus
     version: int = 1
@@ -48,14 +70,14 @@ async def job_events(api: Api, job_id: str, after: str | None = None) -> AsyncGe
         UnreachableError: The server has been away for a minute.
         RefusedError: It said no, for example that there is no such job, or was busy for so long.
     """
-    pause, end = _FIRST_PAUSE, time.monotonic() + PATIENCE_SECONDS
+    pause, patience = _FIRST_PAUSE, Patience()
     while True:
         try:
             async with api.events(job_id, after) as source:
                 if source is None:
                     return
                 async for sent in source.aiter_sse():
-                    pause, end = _FIRST_PAUSE, time.monotonic() + PATIENCE_SECONDS
+                    pause, patience = _FIRST_PAUSE, Patience()
                     event = _event_of(sent)
                     if event is None:
                         continue
@@ -63,11 +85,13 @@ async def job_events(api: Api, job_id: str, after: str | None = None) -> AsyncGe
                     yield event
                     if isinstance(event, StatusEvent) and event.status in TERMINAL_JOB:
                         return
+            # The server stops, or can't tell now.
+            patience.require("the stream of events ends again and again")
         except UnreachableError:
-            if time.monotonic() > end:
+            if patience.over():
                 raise
         except RefusedError as error:
-            if error.status not in TOO_BUSY or time.monotonic() > end:
+            if error.status not in TOO_BUSY or patience.over():
                 raise
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

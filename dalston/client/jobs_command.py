@@ -289,7 +289,7 @@ def _run(call: _Call, where: Where) -> None:
         good = asyncio.run(_ask(url, key, call))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--server") from None
-    except (RefusedError, UnreachableError) as error:
+    except (RefusedError, UnreachableError, OSError) as error:
         raise click.ClickException(str(error)) from None
     sys.exit(0 if good else 1)
 

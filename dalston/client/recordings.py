@@ -39,7 +39,11 @@ def find_recordings(named: Sequence[Path | str]) -> list[Recording]:
     """Return files and addresses that were named, and all recordings below folders.
 
     Below a folder only files count that are named as recordings are, and nothing whose name
-    begins with a dot. Files that were named count whatever they are called.
+    begins with a dot; links to folders are not followed. Files that were named count whatever they
+    are called.
+
+    Raises:
+        OSError: A folder can't be read.
     """
     found = []
     for one in named:
@@ -51,14 +55,23 @@ def find_recordings(named: Sequence[Path | str]) -> list[Recording]:
         if not path.is_dir():
             found.append(Recording(path))
             continue
-        for place, folders, names in os.walk(path):
+        for place, folders, names in os.walk(path, onerror=_raise):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             found += [
                 Recording(Path(place, name), Path(place).relative_to(path))
                 for name in sorted(names)
-                if not name.startswith(".") and _extension(name) in RECORDING_EXTENSIONS
+                if _is_recording(Path(place, name))
             ]
     return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_recording(path: Path) -> bool:
+    known = _extension(path.name) in RECORDING_EXTENSIONS
+    return known and not path.name.startswith(".") and path.is_file()
 
 
 def _extension(name: str) -> str:

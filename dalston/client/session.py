@@ -92,17 +92,11 @@ class Session:
         if self._local is not None:
             self._local.stop_now()
 
-    async def ask(
-        self,
-        request: Callable[[Api], Awaitable[_Answer]],
-        may_repeat: Callable[[], bool] = lambda: True,
-    ) -> _Answer:
+    async def ask(self, request: Callable[[Api], Awaitable[_Answer]]) -> _Answer:
         """Ask the server; again if it is busy or gone for a while.
 
         Args:
-            request: The question.
-            may_repeat: Whether it may be asked again when the connection broke, since nobody
-                knows what the server did of it.
+            request: The question, which may be asked any number of times.
 
         Raises:
             UnreachableError: It stayed away.
@@ -116,8 +110,6 @@ class Session:
             try:
                 return await request(api)
             except UnreachableError:
-                if self._local is None and not may_repeat():
-                    raise
                 if end is not None and time.monotonic() > end:
                     raise
             except RefusedError as error:

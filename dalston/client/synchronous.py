@@ -45,8 +45,8 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the connections."""
-        self.close()
+        """Close the connections; what is waited for when an error ends it is given up."""
+        self._open.__exit__(kind, error, traceback)
 
     def close(self) -> None:
         """Close the connections."""

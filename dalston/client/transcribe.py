@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,9 +171,11 @@ class _Call:
 
     async def give_up(self, session: Session) -> None:
         """Delete the jobs that still run: nobody waits for them any more."""
-        for job_id, number in list(self.running.items()):
+        running = list(self.running.items())
+        gone = await asyncio.gather(*(self.delete(session, job_id) for job_id, _ in running))
+        for (job_id, number), deleted in zip(running, gone, strict=True):
             name = self.recordings[number].path.name
-            if await self.delete(session, job_id):
+            if deleted:
                 self.display.say(f"stopped: {name} ({job_id} is deleted)")
             else:
                 self.display.say(f"stopped, but {job_id} ({name}) may still run on the server")
@@ -249,6 +252,8 @@ class _File:
     session: Session
     number: int
     job_id: str | None = None
+    name: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """Of its submission: one job, however often a connection breaks."""
     broken_since: float | None = None
     """When its engine was first seen to be unable to start."""
 
@@ -278,24 +283,18 @@ class _File:
         url = self.call.recordings[self.number].url
         if url is not None:
             fields = self.call.fields
-            # A broken connection doesn't say whether there is a job already.
-            asked = self.session.ask(
-                lambda api: api.submit_address(url, fields), may_repeat=lambda: False
-            )
+            asked = self.session.ask(lambda api: api.submit_address(url, fields, self.name))
             return str(await asked)
         path = self.call.recordings[self.number].path
         name = os.fsencode(path.name).decode("utf-8", "replace")
-        sent = 0
 
         def show(done: int, total: int) -> None:
-            nonlocal sent
-            sent = done
             self.call.display.uploading(self.number, done, total)
 
         def submit(api: Api) -> Any:  # noqa: ANN401 - a coroutine
-            return api.submit(path, name, self.call.fields, show)
+            return api.submit(path, name, self.call.fields, show, self.name)
 
-        return str(await self.session.ask(submit, may_repeat=lambda: sent == 0))
+        return str(await self.session.ask(submit))
 
     async def _follow(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
         """Wait for a job's end."""

@@ -19,6 +19,8 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import msgspec
@@ -41,6 +43,10 @@ _METADATA = frozenset(
 )
 """Where clouds answer questions of their own machines, outside of the link-local networks."""
 _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
+_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
+"""Private once (RFC 3879), and taken for global by Python."""
+_LOOKUPS = ThreadPoolExecutor(32, "host-lookup")
+"""Of their own: a name server that doesn't answer holds a thread for as long as it likes."""
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 """IPv4 addresses inside of IPv6 ones, by NAT64 (RFC 6052)."""
 _COMPATIBLE = ipaddress.ip_network("::/96")
@@ -140,7 +146,8 @@ def is_permitted(address: _Address, *, allow_private: bool) -> bool:
         return False
     if address.is_loopback:
         return allow_private
-    return not address.is_reserved and (allow_private or address.is_global)
+    is_global = address.is_global and address not in _SITE_LOCAL
+    return not address.is_reserved and (allow_private or is_global)
 
 
 async def resolve(
@@ -169,7 +176,8 @@ async def resolve(
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(seconds):
-            found = await loop.getaddrinfo(called.host, called.port, type=socket.SOCK_STREAM)
+            look_up = partial(socket.getaddrinfo, called.host, called.port, type=socket.SOCK_STREAM)
+            found = await loop.run_in_executor(_LOOKUPS, look_up)
     except (OSError, TimeoutError, UnicodeError) as error:
         raise UnresolvedHostError(
             f"The host {called.host} wasn't found: check its name and try again.", param=param
@@ -211,9 +219,19 @@ def _port(parts: SplitResult, *, allow_private: bool, param: str | None) -> int:
 
 
 def _literal(host: str) -> _Address | None:
+    """Return the address that a host can't but mean, however it is written: `127.1`, `0x7f000001`.
+
+    Any other name is looked up by who calls it, at the time when it is called.
+    """
+    if host == "localhost" or host.endswith(".localhost"):
+        return ipaddress.ip_address("127.0.0.1")
     try:
         return ipaddress.ip_address(host)
     except ValueError:
+        pass
+    try:
+        return ipaddress.ip_address(socket.inet_aton(host))
+    except OSError:
         return None
 
 

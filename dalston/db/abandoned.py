@@ -38,10 +38,10 @@ _DUE = Statement(
     .order_by(abandoned_jobs.c.due_at)
     .limit(bindparam("limit", type_=Integer))
 )
-_STILL_DUE = Statement(
-    select(abandoned_jobs.c.job_id).where(
-        any_of(abandoned_jobs.c.job_id, "job_ids"), abandoned_jobs.c.due_at < DatabaseAgo(0)
-    )
+_TAKE_DUE = Statement(
+    delete(abandoned_jobs)
+    .where(any_of(abandoned_jobs.c.job_id, "job_ids"), abandoned_jobs.c.due_at < DatabaseAgo(0))
+    .returning(abandoned_jobs.c.job_id)
 )
 
 
@@ -67,7 +67,7 @@ async def due_jobs(connection: Connection, limit: int) -> Sequence[str]:
     return [row.job_id for row in await connection.fetch(_DUE, limit=limit)]
 
 
-async def still_due(connection: Connection, job_ids: Collection[str]) -> set[str]:
-    """Return those of some jobs whose clients have not come back meanwhile."""
-    rows = await connection.fetch(_STILL_DUE, job_ids=sorted(job_ids))
-    return {row.job_id for row in rows}
+async def take_due(connection: Connection, job_ids: Collection[str]) -> list[str]:
+    """Return those of some jobs whose clients have not come back meanwhile, and forget them."""
+    rows = await connection.fetch(_TAKE_DUE, job_ids=sorted(job_ids))
+    return sorted(row.job_id for row in rows)

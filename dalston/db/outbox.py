@@ -8,9 +8,11 @@ must name: who was too slow changes nothing any more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -99,7 +101,7 @@ _ANY_DUE = Statement(select(deliveries.c.id).where(_IS_DUE).limit(1))
 _CLAIMED_FIELDS = "id job_id owner webhook_id url event data created_at attempts failures"
 _DUE = Statement(
     select(*(deliveries.c[name] for name in _CLAIMED_FIELDS.split()))
-    .where(_IS_DUE)
+    .where(_IS_DUE, ~any_of(deliveries.c.owner, "busy"))
     .order_by(deliveries.c.due_at)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
@@ -241,15 +243,30 @@ async def any_due(connection: Connection) -> bool:
     return await connection.fetch_one(_ANY_DUE) is not None
 
 
-async def claim_due(connection: Connection, limit: int, lease_seconds: float) -> list[Claimed]:
+async def claim_due(
+    connection: Connection,
+    limit: int,
+    lease_seconds: float,
+    *,
+    calls: Mapping[str, int] = MappingProxyType({}),
+    most_calls: int = 10**6,
+) -> list[Claimed]:
     """Take messages to send, the longest due first.
 
     Args:
         connection: An open write transaction.
         limit: How many at most.
         lease_seconds: After this they are due again, unless their outcome is known.
+        calls: How many calls for each owner are under way here.
+        most_calls: How many of those one owner may have.
     """
-    rows = await connection.fetch(_DUE, limit=limit)
+    busy = sorted(owner for owner, count in calls.items() if count >= most_calls)
+    rows: list[Row] = []
+    taken = Counter(calls)
+    for row in await connection.fetch(_DUE, limit=limit, busy=busy):
+        if taken[row.owner] < most_calls:
+            taken[row.owner] += 1
+            rows.append(row)
     await connection.run_many(
         _CLAIM,
         [{"by_id": row.id, "by_attempts": row.attempts, "by_lease": lease_seconds} for row in rows],
@@ -289,9 +306,11 @@ async def note_outcome(connection: Connection, tried: Tried) -> None:
     if tried.error is None:
         await connection.fetch(_DELIVERED, **values)
     elif tried.gone:
+        if claimed.webhook_id is not None:
+            # First, so that of two who hear the same one waits for the other.
+            await connection.fetch(_DISABLE, webhook_ids=[claimed.webhook_id])
         await connection.fetch(_GIVE_UP_AT_ONCE, **values)
         if claimed.webhook_id is not None:
-            await connection.fetch(_DISABLE, webhook_ids=[claimed.webhook_id])
             await connection.fetch(_GIVE_UP_ALL, webhook_ids=[claimed.webhook_id])
     else:
         await connection.fetch(_GIVE_UP_IN_TIME, **values)

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Float, bindparam, delete, insert, select, update
 
 from dalston.common.models import TERMINAL_JOB, Job, JobStatus, Task, TaskStatus
+from dalston.db.abandoned import forget_abandoned
 from dalston.db.journal import job_entry, record
 from dalston.db.locking import Locked
 from dalston.db.parameters import NO_ERROR, given
@@ -110,6 +111,7 @@ async def retry_job(
         return False
     job = locked.jobs[job_id]
     await _drop(connection, drop)
+    await forget_abandoned(connection, [job_id])
     await connection.run_many(_RETRY, [_naming(job)])
     return _reopened(connection, locked, job_id, "retried: what was finished is kept")
 
@@ -143,6 +145,7 @@ async def rerun_job(  # noqa: PLR0917 - a transition's usual parameters, and wha
     transcript = None if final is None else final.output
     await connection.run_many(_NEW_VERSION, [_version(job, own_tasks, transcript)])
     await _drop(connection, drop)
+    await forget_abandoned(connection, [job_id])
     shown = {"from_stage": rerun.from_stage, "options": rerun.options}
     asked = {"by_parameters": rerun.parameters, "by_rerun": shown}
     await connection.run_many(_RERUN, [_naming(job) | asked])

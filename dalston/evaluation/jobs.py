@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,17 +118,15 @@ class Jobs:
     async def _submit(self, clip: Clip, number: int) -> str:
         language = clip.language if self._tell_language else None
         fields = self._fields if language is None else {**self._fields, "language": language}
-        sent = 0
+        name = str(uuid.uuid4())
 
         def show(done: int, total: int) -> None:
-            nonlocal sent
-            sent = done
             self._display.uploading(number, done, total)
 
         def submit(api: Api) -> Any:  # noqa: ANN401 - a coroutine
-            return api.submit(clip.path, clip.path.name, fields, show)
+            return api.submit(clip.path, clip.path.name, fields, show, name)
 
-        return str(await self._session.ask(submit, may_repeat=lambda: sent == 0))
+        return str(await self._session.ask(submit))
 
     async def _follow(self, job_id: str, number: int) -> tuple[JobView, dict[str, Any]]:
         pause, broken_since = _FIRST_PAUSE, None

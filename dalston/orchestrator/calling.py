@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from enum import StrEnum
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 import structlog
@@ -23,6 +24,7 @@ from dalston.db.outbox import Claimed, Tried
 
 log = structlog.get_logger(__name__)
 
+_CONNECT_SECONDS = 5.0
 _ADDRESSES = 3
 """Of a host with more, so many are tried."""
 
@@ -50,13 +52,16 @@ class Caller:
 
     def __init__(self, policy: WebhookPolicy) -> None:
         self._policy = policy
-        # No connection is kept: it would be known by its address, and many hosts share one. No
-        # proxy of the environment either: it would look the host up again.
+        # No connection is kept: it would be known by its address, and many hosts share one. For
+        # the same reason no cookie is. No proxy of the environment either: it would look the host
+        # up again.
         self._client = httpx.AsyncClient(
             verify=httpx.create_ssl_context(),
             trust_env=False,
             follow_redirects=False,
-            timeout=None,  # noqa: S113 - each call has a deadline of its own, see below
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            # Each call has a deadline of its own, see below; another address may answer.
+            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 
@@ -87,7 +92,7 @@ class Caller:
         for address in others:
             try:
                 return await self._post(url, address, claimed)
-            except (httpx.ConnectError, OSError):
+            except (httpx.ConnectError, httpx.ConnectTimeout, OSError):
                 continue
         return await self._post(url, last, claimed)
 

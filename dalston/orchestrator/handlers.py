@@ -34,7 +34,7 @@ from dalston.common.models import (
 )
 from dalston.db import jobs as transitions
 from dalston.db import work
-from dalston.db.abandoned import forget_abandoned, still_due
+from dalston.db.abandoned import take_due
 from dalston.db.locking import Locked, lock
 from dalston.db.overdue import WaitingTask, give_up_tasks
 from dalston.db.statements import Connection
@@ -276,11 +276,10 @@ async def handle_abandoned(
     """Cancel jobs whose clients have gone away, unless they have come back since."""
     if not batch.abandoned:
         return
-    due = await still_due(connection, batch.abandoned)
-    for job_id in await transitions.cancel_jobs(connection, locked, sorted(due)):
+    due = await take_due(connection, batch.abandoned)
+    for job_id in await transitions.cancel_jobs(connection, locked, due):
         effects.ended[job_id] = JobStatus.CANCELLED
         effects.withdraw.append(job_id)
-    await forget_abandoned(connection, due)
 
 
 async def repair_jobs(

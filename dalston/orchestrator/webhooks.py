@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,7 +26,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
 _AT_ONCE = 64
-"""Calls at the same time: receivers that don't answer shall not hold up those that do."""
+_OF_ONE_OWNER = 16
+"""Calls at the same time: receivers that don't answer shall not hold up those of others."""
 _LEASE_SECONDS = 30.0
 """How long, beyond the time that a call may take, the others wait for its outcome."""
 _FIRST_PAUSE_SECONDS = 5.0
@@ -53,7 +55,7 @@ class Webhooks:
         self._database = parts.database
         self._policy = parts.policy.webhooks
         self._caller: Caller | None = None
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], str] = {}
         self._again = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -77,7 +79,8 @@ class Webhooks:
 
     async def _look(self) -> None:
         try:
-            if await self.start_due() == _AT_ONCE:
+            if await self.start_due() >= _OF_ONE_OWNER:
+                # Whatever else is due may be of others.
                 self._again.set()
         except UnavailableError as error:
             log.warning("part_unavailable", code=error.code, reason=repr(error.__cause__))
@@ -97,17 +100,22 @@ class Webhooks:
             return 0
         async with self._database.write() as connection:
             lease = self._policy.timeout_seconds + _LEASE_SECONDS
-            due = await outbox.claim_due(connection, free, lease)
+            calls = Counter(self._calls.values())
+            due = await outbox.claim_due(
+                connection, free, lease, calls=calls, most_calls=_OF_ONE_OWNER
+            )
         for claimed in due:
             call = asyncio.create_task(self._send(claimed))
-            self._calls.add(call)
+            self._calls[call] = claimed.owner
             call.add_done_callback(self._ended)
         return len(due)
 
     def _ended(self, call: asyncio.Task[None]) -> None:
-        if len(self._calls) == _AT_ONCE:
+        owner = self._calls.pop(call)
+        of_owner = sum(other == owner for other in self._calls.values()) + 1
+        if len(self._calls) + 1 == _AT_ONCE or of_owner == _OF_ONE_OWNER:
+            # More of them may be due, and there was no room.
             self._again.set()
-        self._calls.discard(call)
         if not call.cancelled() and (error := call.exception()) is not None:
             # It is due again when its lease has run out.
             log.warning("webhook_outcome_lost", reason=repr(error))

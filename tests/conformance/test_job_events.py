@@ -112,7 +112,7 @@ def test_chunks_that_share_sound_are_told_from_the_transcript(
             told = list(events)
         segments = [event for event in told if event.kind == "segment"]
         assert texts(told) == ["Part 0.", "Part 1.", "Part 2."]
-        assert [event.id for event in segments] == ["1-f1", "1-f2", "1-f3"]
+        assert [event.id for event in segments] == ["0-f1", "0-f2", "0-f3"]
 
         (tmp_path / "hold-0").touch()
         key = make_key(deployment, LOCAL_OWNER)

@@ -106,6 +106,19 @@ async def test_an_end_is_told_to_those_who_want_to_hear_of_it_and_to_no_others(
     assert await watched.told("bob") == await watched.told("eve") == []
 
 
+async def test_one_owner_takes_no_more_than_its_share(watched: Watched) -> None:
+    """However much is due of one, what is due of another is sent."""
+    await watched.cancel(*[await watched.job() for _ in range(6)])
+    late = await watched.job(owner="bob")
+    await watched.cancel(late)
+    async with watched.database.write() as connection:
+        first = await outbox.claim_due(connection, 4, LEASE, most_calls=3)
+    assert [one.owner for one in first] == ["ada"] * 3
+    async with watched.database.write() as connection:
+        second = await outbox.claim_due(connection, 4, LEASE, calls={"ada": 3}, most_calls=3)
+    assert [one.job_id for one in second] == [late]
+
+
 async def test_each_kind_of_end_has_its_event(watched: Watched, board: Board) -> None:
     await watched.endpoint("local", URL)
     await board.finish()

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 
 from dalston.common.access import LOCAL_OWNER
+from dalston.common.models import JobStatus
 from dalston.db import jobs as transitions
 from dalston.gateway.parts import Parts
-from dalston.gateway.services.feeds import Feeds, Place
-from dalston.gateway.services.jobs import JobService
+from dalston.gateway.services.feeds import Feed, Feeds, Place
+from dalston.gateway.services.jobs import JobService, JobView
+from dalston.gateway.services.watching import Watched
+from tests.support.board import new_job
 from tests.support.gateway import WatchedDatabase, stored_job
 
 
@@ -43,6 +49,23 @@ async def test_a_thousand_listeners_cost_the_database_no_more_than_one(
         for one in told:
             await one.aclose()
     await service.close()
+
+
+async def test_a_result_that_is_no_transcript_ends_a_feed_as_any_other() -> None:
+    job = msgspec.structs.replace(new_job("job_000000000000"), status=JobStatus.COMPLETED)
+    view = JobView(job, [], {}, {"segments": msgspec.Raw(b'[{"start": 1}]')})
+
+    async def read(_owner: str, _job_id: str) -> JobView:
+        return view
+
+    service: Any = SimpleNamespace(
+        watch=SimpleNamespace(watch=lambda _: nullcontext(Watched())), look=read, read=read
+    )
+    store: Any = None
+    feed = Feed(service, store, LOCAL_OWNER, job.id)
+    await asyncio.wait_for(feed.run(), 10)
+    [told] = [news async for news in feed.events(Place())]
+    assert told.startswith(b"id: 0-end\nevent: status\n")
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, insert, literal, select, update
 
 from dalston.db.statements import Connection, Statement
-from dalston.db.tables import DatabaseAgo, abandoned_jobs
+from dalston.db.tables import DatabaseAgo, DatabaseLater, abandoned_jobs
 from tests.support.deployment import Deployment
 from tests.support.gate import ENGINES, Gate
 from tests.support.keys import in_database
@@ -20,7 +20,14 @@ from tests.support.waiting import until
 ASKED = {"Prefer": "cancel-on-disconnect", "X-Stainless-Retry-Count": "0"}
 AGAIN = ASKED | {"X-Stainless-Retry-Count": "1"}
 _A_MINUTE_LATER = Statement(update(abandoned_jobs).values(due_at=DatabaseAgo(1)))
+_NOTE = Statement(
+    insert(abandoned_jobs).values(job_id=bindparam("by_id"), due_at=DatabaseLater(literal(60.0)))
+)
 _NOTED = Statement(select(abandoned_jobs.c.job_id))
+
+
+async def note(connection: Connection, job_id: str) -> None:
+    await connection.run_many(_NOTE, [{"by_id": job_id}])
 
 
 async def let_a_minute_pass(connection: Connection) -> None:
@@ -84,6 +91,11 @@ def test_a_job_is_stopped_a_minute_after_its_client_went_away(
             assert stack.ended(job_id)["status"] == "cancelled"
         gate.open()
         assert stack.ended(kept)["status"] == "completed"
+        # Whoever has it go on wants it.
+        in_database(deployment, lambda connection: note(connection, streamed))
+        assert not in_database(deployment, nobody_noted)
+        assert stack.client.post(f"{TRANSCRIPTIONS}/{streamed}/retry").status_code == 202
+        assert in_database(deployment, nobody_noted)
 
 
 def test_whoever_comes_back_in_time_or_never_left_keeps_the_job(

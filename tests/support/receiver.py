@@ -40,12 +40,14 @@ class Receiver:
     Attributes:
         status: By path; 204 where nothing is said.
         gate: While it isn't set, nothing is answered.
+        cookies: How many each answer sets.
     """
 
     def __init__(self) -> None:
         self.status: dict[str, int] = {}
         self.gate = threading.Event()
         self.gate.set()
+        self.cookies = 0
         self._received: list[Received] = []
         self.url = ""
 
@@ -81,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if 300 <= status < 400:
             self.send_header("Location", self.receiver.address("/elsewhere"))
+        for number in range(self.receiver.cookies):
+            self.send_header("Set-Cookie", f"cookie{number}={'x' * 3000}; Path=/")
         self.send_header("Content-Length", "0")
         self.end_headers()
 

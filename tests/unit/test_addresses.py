@@ -12,6 +12,7 @@ from dalston.common.errors import ForbiddenAddressError, InvalidUrlError, Unreso
 
 GLOBAL = ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"]
 PRIVATE = [
+    "fec0::1",
     "127.0.0.1",
     "127.8.8.8",
     "10.0.0.1",
@@ -131,8 +132,10 @@ def test_a_request_goes_to_an_address_under_its_own_name() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.1", "2130706433", "0x7f.1", "017700000001"])
-def test_a_name_of_this_machine_is_found_out_when_it_is_resolved(host: str) -> None:
-    called = check_url(f"http://{host}/", allow_private=False)
+def test_a_name_of_this_machine_is_found_out_by_its_text_and_when_it_is_resolved(host: str) -> None:
+    with pytest.raises(ForbiddenAddressError):
+        check_url(f"http://{host}/", allow_private=False)
+    called = check_url(f"http://{host}/", allow_private=True)
     with pytest.raises(ForbiddenAddressError):
         asyncio.run(resolve(called, allow_private=False))
     assert set(asyncio.run(resolve(called, allow_private=True))) <= {"127.0.0.1", "::1"}

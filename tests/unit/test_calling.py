@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 import trustme
 
 from dalston.common.webhooks import WebhookPolicy
 from dalston.db.outbox import Claimed, Tried
+from dalston.logs import set_up_logs
 from dalston.orchestrator.calling import Caller
 from tests.support.receiver import Receiver, receiving
 
@@ -41,23 +43,25 @@ def encrypted(authority: trustme.CA) -> Iterator[Receiver]:
         yield receiver
 
 
+def claimed(url: str) -> Claimed:
+    return Claimed(
+        id="msg_1",
+        job_id="job_1",
+        owner="ada",
+        webhook_id=None,
+        url=url,
+        event="transcription.completed",
+        data={"id": "job_1"},
+        created_at=datetime.now(UTC),
+        attempt=1,
+        failures=0,
+    )
+
+
 async def sent(policy: WebhookPolicy, url: str) -> Tried:
     caller = Caller(policy)
     try:
-        return await caller.send(
-            Claimed(
-                id="msg_1",
-                job_id="job_1",
-                owner="ada",
-                webhook_id=None,
-                url=url,
-                event="transcription.completed",
-                data={"id": "job_1"},
-                created_at=datetime.now(UTC),
-                attempt=1,
-                failures=0,
-            )
-        )
+        return await caller.send(claimed(url))
     finally:
         await caller.close()
 
@@ -127,6 +131,28 @@ async def test_what_an_answer_means(
     tried = await sent(ANYWHERE, receiver.address("/a"))
     assert (tried.error, tried.status, tried.gone) == (error, status, gone)
     assert receiver.at("/elsewhere") == []
+
+
+async def test_no_receiver_sees_what_another_at_its_address_has_set(receiver: Receiver) -> None:
+    receiver.cookies = 20
+    caller = Caller(ANYWHERE)
+    for path in ("/mine", "/theirs"):
+        await caller.send(claimed(receiver.address(path)))
+    await caller.close()
+    [received] = receiver.at("/theirs")
+    assert "cookie" not in received.headers
+
+
+async def test_no_address_stands_in_the_log(
+    receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("test", "info", "json")
+    try:
+        await sent(ANYWHERE, receiver.address("/hooks/T0000/secret?key=secret"))
+        await sent(HURRIED, "http://127.0.0.1:9/secret")
+    finally:
+        structlog.reset_defaults()
+    assert "secret" not in capsys.readouterr().err
 
 
 async def test_a_receiver_that_does_not_answer_is_not_waited_for(receiver: Receiver) -> None:

@@ -44,6 +44,7 @@ from dalston.gateway.receiving import RawBody, WithoutFile
 from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.held import HeldRecordings
+from dalston.gateway.services.idempotency import Name
 from dalston.gateway.services.jobs import JobService, JobView
 from dalston.gateway.services.outcomes import NotCompletedError
 
@@ -98,6 +99,8 @@ async def upload(request: Request, _parameters: Parameters) -> Response:
     """Store the recording that the body is, and return an address for `audio_url`."""
     parts: Parts = request.app.state.parts
     owner, body = caller_of(request).owner, RawBody(request)
+    # Who may have no job needs no recording for one.
+    await _service(request).require_room(caller_of(request), Name())
     try:
         # What takes longer could be taken for an orphan before it is whole.
         async with asyncio.timeout(parts.longest_upload_seconds):

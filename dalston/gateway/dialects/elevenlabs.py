@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from starlette.datastructures import Headers
@@ -64,6 +64,8 @@ _NOT_DONE = (
 FIELDS = (*_DONE, *_NOT_DONE)
 LISTS = ("keyterms", "secondary_language_codes")
 _ASKS_NOTHING = ("false", "null", "none", "[]", "{}", '""')
+_MOST_FORMATS = 8
+_Formats = Annotated[list[dict[str, Any]], msgspec.Meta(max_length=_MOST_FORMATS)]
 _WRITTEN = ("srt", "txt")
 _OPTIONS_OF_FORMATS = ("format", "include_speakers", "max_characters_per_line")
 _LINE_LENGTHS = range(10, 501)
@@ -166,11 +168,13 @@ def formats(one: dict[str, str]) -> list[Json]:
     text = one.get(_FORMATS)
     if text is None or text == "null":
         return []
+    wanted: list[Json]
     try:
-        wanted = msgspec.json.decode(text, type=list[dict[str, Any]])
+        wanted = msgspec.json.decode(text, type=_Formats)
     except (msgspec.MsgspecError, RecursionError):
         raise InvalidParameterError(
-            f"{_FORMATS}: a JSON list of objects with 'format' is allowed.", param=_FORMATS
+            f"{_FORMATS}: a JSON list of up to {_MOST_FORMATS} objects with 'format' is allowed.",
+            param=_FORMATS,
         ) from None
     for each in wanted:
         if each.get("format") not in _WRITTEN:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import msgspec
 from starlette.requests import Request
 
-from dalston.common.errors import DalstonError, UnsupportedValueError
+from dalston.common.errors import DalstonError, UnavailableError, UnsupportedValueError
 from dalston.common.transcript import Transcript
 from dalston.gateway.authentication import caller_of, tell_quotas
 from dalston.gateway.errors import JOB_ID_HEADER
@@ -202,6 +202,16 @@ async def transcribed(request: Request, submitted: Submitted) -> Transcript:
             f"/v1/audio/transcriptions/{job.id}.",
             job.id,
         ) from None
+    except UnavailableError as error:
+        if error.job_id is not None:
+            raise
+        # Without its job's id the client would send the recording again.
+        about_job = UnavailableError(
+            f"A part of the server does not answer now. The job {job.id} goes on; don't send the "
+            f"recording again. Its transcript will be at /v1/audio/transcriptions/{job.id}."
+        )
+        about_job.job_id = job.id
+        raise about_job from error
 
 
 def status_of(error: DalstonError) -> int:

@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from dalston.common.errors import DalstonError, JobNotFoundError, ObjectMissingError
+from dalston.common.errors import JobNotFoundError, ObjectMissingError, UnavailableError
 from dalston.common.models import TERMINAL_JOB, Job, JobStatus
 from dalston.common.storage import ObjectStore
 from dalston.common.transcript import Segment
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.jobs import JobService, JobView
+from dalston.gateway.services.outcomes import JobFailedError
 from dalston.gateway.services.progress import first_heard, progress_fields
 
 log = structlog.get_logger(__name__)
@@ -37,13 +38,13 @@ class Place(NamedTuple):
     """How far a listener has heard; its text is what `Last-Event-ID` brings back.
 
     Attributes:
-        version: The version of the job that it is about.
+        resumed: How often the job had been resumed by then: each time it is told anew.
         heard: Up to this millisecond of the recording, in chunks.
         final: So many segments of the transcript; None before that is there.
         over: All there is.
     """
 
-    version: int = 0
+    resumed: int = 0
     heard: int = 0
     final: int | None = None
     over: bool = False
@@ -51,8 +52,8 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         """Return the id of an event."""
         if self.over:
-            return f"{self.version}-end"
-        return f"{self.version}-{self.heard if self.final is None else f'f{self.final}'}"
+            return f"{self.resumed}-end"
+        return f"{self.resumed}-{self.heard if self.final is None else f'f{self.final}'}"
 
     @classmethod
     def read(cls, text: str) -> Place:
@@ -60,27 +61,27 @@ class Place(NamedTuple):
         found = _PLACE.fullmatch(text)
         if found is None:
             return cls()
-        version, heard, final, end = found.groups()
-        return cls(int(version), int(heard or 0), None if final is None else int(final), bool(end))
+        resumed, heard, final, end = found.groups()
+        return cls(int(resumed), int(heard or 0), None if final is None else int(final), bool(end))
 
 
 class _Told(NamedTuple):
     """A segment that was told.
 
     Attributes:
-        start: Where it begins, in milliseconds of the recording.
+        middle: Where its middle is, in milliseconds of the recording.
         final: Its number in the transcript, counted from 1; None as it was heard in a chunk.
         block: The event.
     """
 
-    start: int
+    middle: int
     final: int | None
     block: bytes
 
     def is_news_to(self, place: Place) -> bool:
         if place.final is not None:
             return self.final is None or self.final > place.final
-        return self.start >= place.heard
+        return self.middle >= place.heard
 
 
 class _Heard(msgspec.Struct):
@@ -119,7 +120,7 @@ class Feed:
         status = progress = b""
         while True:
             changed = self._changed
-            start = after if self._place and after.version == self._place.version else Place()
+            start = after if self._place and after.resumed == self._place.resumed else Place()
             news = [one.block for one in self._segments[sent:] if one.is_news_to(start)]
             sent = len(self._segments)
             if self._progress != progress:
@@ -142,11 +143,14 @@ class Feed:
                         await self._look()
                     except JobNotFoundError:
                         break
-                    except DalstonError as error:
+                    except UnavailableError as error:
                         log.warning("feed_unavailable", job_id=self._job_id, code=error.code)
                     self._wake()
                     if not self.over:
                         await watched.changed(REFRESH_SECONDS)
+        except Exception:
+            # Nobody awaits a feed. Its listeners come back for another one.
+            log.exception("feed_failed", job_id=self._job_id)
         finally:
             self.over = True
             self._wake()
@@ -157,25 +161,24 @@ class Feed:
 
     async def _look(self) -> None:
         view = await self._service.look(self._owner, self._job_id)
-        place = self._place or Place(view.job.version)
-        if place.version != view.job.version:
-            # Another version began unseen: who comes back hears it from its start.
+        self._place = place = self._place or Place(view.job.resumed)
+        if place.resumed != view.job.resumed:
+            # It was resumed unseen: who comes back hears it from its start.
             self.over = True
             return
-        self._place = place
         if view.job.status is JobStatus.COMPLETED:
-            place = await self._finish(place)
+            await self._finish(place)
         else:
-            place = await self._hear(view, place)
+            await self._hear(view, place)
         ended = view.job.status in TERMINAL_JOB
-        self._place = place
+        place = self._place
         if view.whole is not None:
             self._progress = _event("progress", place, progress_fields(view.whole))
         # Who has heard this one has heard all.
         self._status = _event("status", place._replace(over=ended), _status_fields(view.job))
         self.over = ended
 
-    async def _hear(self, view: JobView, place: Place) -> Place:
+    async def _hear(self, view: JobView, place: Place) -> None:
         """Tell the segments of the chunks that have been finished since the last look."""
         for path, part in first_heard(view.tasks)[self._chunks :]:
             try:
@@ -186,25 +189,28 @@ class Feed:
             for segment in found:
                 placed = _moved(segment, part.start)
                 if placed.text:
-                    place = place._replace(heard=_middle(placed))
+                    place = place._replace(heard=_milliseconds(placed.end))
                     self._tell(placed, place)
             self._chunks += 1
-        return place
 
-    async def _finish(self, place: Place) -> Place:
+    async def _finish(self, place: Place) -> None:
         """Tell what the transcript has beyond what was heard in chunks."""
         view = await self._service.read(self._owner, self._job_id)
         if view.transcript is None or "segments" not in view.transcript:
-            return place
-        transcript = await asyncio.to_thread(transcript_of, self._job_id, view.transcript)
+            return
+        try:
+            transcript = await asyncio.to_thread(transcript_of, self._job_id, view.transcript)
+        except JobFailedError:
+            # Of a pipeline of one's own that ends in something else.
+            return
         for number, segment in enumerate(transcript.segments, 1):
-            if _milliseconds(segment.start) >= place.heard:
+            if _middle(segment) >= place.heard:
                 self._tell(_moved(segment, 0.0), place._replace(final=number))
-        return place._replace(final=len(transcript.segments))
 
     def _tell(self, segment: Segment, place: Place) -> None:
         block = _event("segment", place, segment)
-        self._segments.append(_Told(_milliseconds(segment.start), place.final, block))
+        self._segments.append(_Told(_middle(segment), place.final, block))
+        self._place = place
 
 
 @dataclass

@@ -162,7 +162,7 @@ class JobService:
             RequestError: The form is not one that can become a job.
             LimitReachedError: The caller has as much as may be.
         """
-        await self._require_room(caller, name)
+        await self.require_room(caller, name)
         job_id = await self._ids.take()
         content = Content() if name.needs_content else None
         try:
@@ -189,7 +189,7 @@ class JobService:
         log.info(event, job_id=job.id, pipeline=job.pipeline, bytes=job.audio_bytes)
         return Submitted(accepted, asked.wish)
 
-    async def _require_room(self, caller: Caller, name: Name) -> None:
+    async def require_room(self, caller: Caller, name: Name) -> None:
         """Refuse, before the recording is sent, what would be refused behind it.
 
         Raises:

@@ -5,7 +5,6 @@ The gateway never calls the address. A task does, as the first one of the job.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -59,25 +58,9 @@ def read_source(text: str, catalog: Catalog, *, allow_private: bool) -> Source:
             f"This server has no engine '{FETCHER}', so it fetches nothing. Upload the recording.",
             param=SOURCE_URL,
         )
-    called = check_url(text, allow_private=allow_private, param=SOURCE_URL)
-    address = _address_of(called.host)
-    if address is not None:
-        check_url(f"http://{address}/", allow_private=allow_private, param=SOURCE_URL)
+    check_url(text, allow_private=allow_private, param=SOURCE_URL)
     last = urlsplit(text).path.rpartition("/")[2]
     return Source(text, clean_filename(unquote_to_bytes(last)))
-
-
-def _address_of(host: str) -> str | None:
-    """Return the address that a host can't but mean, however it is written: `127.1`, `0x7f000001`.
-
-    Any other name is looked up by who calls it, at the time when it is called.
-    """
-    if host == "localhost" or host.endswith(".localhost"):
-        return "127.0.0.1"
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        return None
 
 
 def recording_of(job: Job, own_tasks: Sequence[Task]) -> str | None:

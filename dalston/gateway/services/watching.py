@@ -184,6 +184,7 @@ class JobWatch:
                 running = [one for one in wanted if statuses.get(one) is JobStatus.RUNNING]
                 chunks = await finished_chunks(connection, running) if running else {}
                 left = await noted_as_abandoned(connection, wanted) if all_of_them else set()
+            left &= set(self._watched)
             if left:
                 # Of several who wait for a job only one has gone away.
                 async with self._database.write() as connection:

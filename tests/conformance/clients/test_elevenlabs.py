@@ -94,6 +94,7 @@ def test_a_transcript_is_read_and_deleted(client: ElevenLabs, stub_server: Stack
         ({"timestamps_granularity": "character"}, "unsupported_value"),
         ({"timestamps_granularity": "word"}, "unsupported_value"),
         ({"additional_formats": [{"format": "pdf"}]}, "unsupported_value"),
+        ({"additional_formats": [{"format": "srt"}] * 9}, "invalid_parameter"),
         ({"keyterms": ["Ada", "Bob"]}, "unsupported_option"),
         ({"diarize": True}, "unsupported_option"),
         ({"language_code": "tlh"}, "unsupported_language"),

@@ -30,7 +30,7 @@ async def follow_transcription(request: Request, _parameters: Parameters) -> Res
     owner, job_id = caller_of(request).owner, request.path_params["job_id"]
     job = (await service.look(owner, job_id)).job
     after = Place.read(request.headers.get("last-event-id", ""))
-    if after.over and after.version == job.version and job.status in TERMINAL_JOB:
+    if after.over and after.resumed == job.resumed and job.status in TERMINAL_JOB:
         # Anything else would make a browser ask again and again.
         return Response(status_code=204)
     if request.state.is_head:
