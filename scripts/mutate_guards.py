@@ -63,7 +63,7 @@ GUARDS = (
         "dalston/db/locking.py",
         "            self.job_id == attempt.job_id\n            and self.hand_out",
         "            self.hand_out == attempt.hand_out\n            and self.hand_out",
-        (MODEL,),
+        (TRANSITIONS,),
     ),
     Guard(
         "status that an attempt may bind in",
@@ -148,7 +148,7 @@ GUARDS = (
         "        ~exists(select(_sibling.c.id)"
         ".where(_sibling.c.job_id == tasks.c.job_id, ~done(_sibling))),\n    )\n)\n_OVERLOOKED",
         "    )\n)\n_OVERLOOKED",
-        (MODEL, "-k", "embedded"),
+        (TRANSITIONS,),
     ),
     Guard(
         "a failed job cancels its other tasks",

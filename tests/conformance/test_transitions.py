@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from sqlalchemy import bindparam, update
 
 from dalston.common.models import (
     Cause,
@@ -20,8 +21,16 @@ from dalston.common.storage import output_path
 from dalston.db import jobs as transitions
 from dalston.db.entries import ready_entries
 from dalston.db.locking import lock
+from dalston.db.statements import Statement
+from dalston.db.tables import tasks
 from dalston.db.verdict import Verdict
 from tests.support.board import FAILURE, Board, new_job
+
+_ENDED = Statement(
+    update(tasks)
+    .where(tasks.c.id == bindparam("task_id"))
+    .values(status=TaskStatus.COMPLETED.value, output_path="jobs/made-up")
+)
 
 
 async def test_a_job_from_beginning_to_end(board: Board) -> None:
@@ -130,6 +139,25 @@ async def test_a_message_about_another_job_does_not_count(board: Board) -> None:
     assert await board.start(forged) == [Verdict.REFUSED]
     await board.start(board.attempt())
     assert await board.complete(forged) == [Verdict.REFUSED]
+
+
+async def test_a_message_that_names_another_job_that_runs_does_not_count(board: Board) -> None:
+    other = Board(board.database)
+    await other.set_up()
+    forged = msgspec.structs.replace(board.attempt(), job_id=other.job_id)
+    async with board.database.write() as connection:
+        locked = await lock(connection, [board.job_id, other.job_id], [board.first])
+        verdicts = await transitions.start_attempts(connection, locked, [forged])
+    assert verdicts == [Verdict.REFUSED]
+    assert await board.statuses() == ["ready", "pending"]
+
+
+async def test_the_last_tasks_end_alone_does_not_complete_a_job(board: Board) -> None:
+    """No transition leads there: it must not even so."""
+    async with board.database.write() as connection:
+        await connection.fetch(_ENDED, task_id=board.second)
+    assert await board.move_on() == (set(), [])
+    assert (await board.job()).status is JobStatus.RUNNING
 
 
 async def test_a_failed_task_fails_its_job_and_cancels_the_others(board: Board) -> None:
