@@ -94,10 +94,16 @@ def test_without_the_model_a_job_is_refused_and_with_it_accepted(
 ) -> None:
     with serving(deployment, small) as stack:
         until(lambda: engine(stack)["state"] == "failed", "the engine to say that it failed")
-        answer = submit(stack, silence, "choosy")
-        assert answer.status_code == httpx.codes.CONFLICT
-        error = answer.json()["error"]
-        assert (error["code"], error["param"]) == ("model_missing", "pipeline")
+
+        def refused() -> dict[str, Any] | None:
+            answer = submit(stack, silence, "choosy")
+            assert answer.status_code == httpx.codes.CONFLICT
+            error: dict[str, Any] = answer.json()["error"]
+            # Which models it has, an engine says a moment after it has failed.
+            return error if error["code"] == "model_missing" else None
+
+        error = until(refused, "the engine to say which models it has")
+        assert error["param"] == "pipeline"
         assert "dalston models pull tiny --engine choosy" in error["message"]
         assert stack.client.get(TRANSCRIPTIONS).json()["jobs"] == []
 
