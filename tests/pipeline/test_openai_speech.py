@@ -13,7 +13,7 @@ from openai import OpenAI
 
 from tests.engines.sounds import write_wav
 from tests.engines.speech_clips import RATE, needs_recordings, read_sound
-from tests.support.deployment import embedded
+from tests.support.deployment import REPOSITORY, embedded
 from tests.support.openai_client import openai_client
 from tests.support.stack import Stack, running
 
@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 ENGINES = ("audio-prepare", "faster-whisper", "ge2e-speakers", "transcript-merger")
-SPEECH = Path(__file__).parent.parent.parent.parent.parent / "shared" / "speech"
+SPEECH = REPOSITORY.parent / "shared" / "speech"
 SHORT = SPEECH / "en_librivox_0880.wav"
 
 
