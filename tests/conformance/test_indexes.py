@@ -43,7 +43,7 @@ async def test_a_moment_is_a_condition_of_the_index(
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
-        names = {"limit": 10, "within": 60, "seconds": 60.0}
+        names = {"limit": 10, "within": 60, "seconds": 60.0, "busy": []}
         rows = await connection.fetch(f"EXPLAIN {compiled.sql}", *compiled.values(names))
     finally:
         await connection.close()
