@@ -15,8 +15,9 @@ import msgspec
 
 from dalston.client.api import Api
 from dalston.client.errors import TOO_BUSY, JobEndedError, RefusedError, UnreachableError
-from dalston.client.following import PATIENCE_SECONDS, Patience, job_events
+from dalston.client.following import job_events
 from dalston.client.options import fields_of
+from dalston.client.patience import PATIENCE_SECONDS, Patience
 from dalston.client.recordings import is_address
 from dalston.client.views import (
     EngineView,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -11,6 +10,7 @@ from httpx_sse import ServerSentEvent
 
 from dalston.client.api import Api
 from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
+from dalston.client.patience import Patience
 from dalston.client.views import (
     JobEvent,
     ProgressEvent,
@@ -22,32 +22,8 @@ from dalston.client.views import (
 from dalston.common.models import TERMINAL_JOB, JobStatus
 from dalston.common.transcript import Segment
 
-PATIENCE_SECONDS = 60.0
-"""How long a server that doesn't answer, or has no time, is asked again."""
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
-
-
-class Patience:
-    """How long a server may be away: a minute, from when that was first seen."""
-
-    def __init__(self) -> None:
-        self._end: float | None = None
-
-    def over(self) -> bool:
-        """Note that the server is away, and tell whether it has been for too long."""
-        now = time.monotonic()
-        self._end = self._end or now + PATIENCE_SECONDS
-        return now >= self._end
-
-    def require(self, why: str) -> None:
-        """Note that the server is away.
-
-        Raises:
-            UnreachableError: It has been for too long.
-        """
-        if self.over():
-            raise UnreachableError(why)
 
 
 class _Status(msgspec.Struct):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,11 +10,10 @@ from typing import TypeVar
 from dalston.client.api import Api
 from dalston.client.embedded import LocalServer
 from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
+from dalston.client.patience import PATIENCE_SECONDS, Patience
 
 _Answer = TypeVar("_Answer")
 
-PATIENCE_SECONDS = 60.0
-"""How long a server that does not answer, or has no time, is asked again."""
 _PAUSE = 1.0
 _FIRST_ANSWER_SECONDS = 10.0
 
@@ -103,20 +101,19 @@ class Session:
             RefusedError: It said no, or stayed busy.
             StartError: It is gone, and no other could be started.
         """
-        end = None
+        patience = Patience()
         while True:
             api = self._opened()
             pause = _PAUSE
             try:
                 return await request(api)
             except UnreachableError:
-                if end is not None and time.monotonic() > end:
+                if patience.over():
                     raise
             except RefusedError as error:
-                if error.status not in TOO_BUSY or (end is not None and time.monotonic() > end):
+                if error.status not in TOO_BUSY or patience.over():
                     raise
                 pause = max(pause, min(error.retry_after or 0.0, PATIENCE_SECONDS))
-            end = end or time.monotonic() + PATIENCE_SECONDS
             await asyncio.sleep(pause)
             await self._reconnect(api)
 

@@ -166,7 +166,7 @@ def test_a_server_that_restarts_is_listened_to_again(
 def test_nobody_there_is_said_at_the_end_of_patience(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dalston.client.asynchronous.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("dalston.client.patience.PATIENCE_SECONDS", 0.0)
     with Client("http://127.0.0.1:9") as client, pytest.raises(UnreachableError):
         client.submit(recording(tmp_path))
     with pytest.raises(ValueError, match="no key or password"):
