@@ -74,6 +74,7 @@ def test_whatever_is_broken_each_job_comes_to_its_end(
                 code = job["error"]["code"]
                 codes[code] = codes.get(code, 0) + 1
             assert server.client.delete(f"{TRANSCRIPTIONS}/{job_id}").status_code == 204
+        print(f"{sum(ended.values())} of {cases} damaged recordings: {ended} {codes}", flush=True)
     assert min(ended.values()) > 0, (ended, codes)
     # None of them was the fault of the server, and none killed what decodes it.
     assert not {"internal_error", "engine_error", "engine_crashed", "engine_timeout"} & set(codes)
