@@ -7,7 +7,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ WEIGHTS = {
     "restart PostgreSQL": 3,
 }
 """How often each fault is drawn, out of a hundred."""
+_TELL_SECONDS = 60
 TERMINAL = ("completed", "failed", "cancelled")
 _TASKS = "SELECT id, job_id FROM tasks"
 _JOBS = "SELECT id, status, error_code, error_message FROM jobs"
@@ -115,14 +116,24 @@ class Chaos:
     def reign(self, clients: Clients) -> None:
         """Do one fault after the other until the time is over."""
         end = time.monotonic() + self._plan.seconds
+        tell_at = time.monotonic() + _TELL_SECONDS
         while time.monotonic() < end or not clients.is_done():
             if time.monotonic() > end + self._plan.settle_seconds:
                 return
             self._fleet.revive()
+            if time.monotonic() > tell_at:
+                tell_at += _TELL_SECONDS
+                self._tell(clients)
             if time.monotonic() < end:
                 [fault] = self._draw.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))
                 self._do(fault)
             time.sleep(self._draw.uniform(0, 2 * self._plan.pause))
+
+    def _tell(self, clients: Clients) -> None:
+        accepted = sum(bool(one.jobs) for one in clients.submitted)
+        with suppress(OSError, asyncpg.PostgresError):
+            over = len(ended(self._postgres.url()))
+            print(f"{accepted} jobs, {over} ended, {self._fleet.kills()} kills", flush=True)
 
     def _do(self, fault: str) -> None:
         if fault == "child":
@@ -168,7 +179,9 @@ def run(plan: Plan) -> Account:
             fleet.revive()
             return accepted <= ended(postgres.url())
 
-        until(all_ended, "every job to end", plan.settle_seconds)
+        # What has not ended by then is in the account.
+        with suppress(AssertionError):
+            until(all_ended, "every job to end", plan.settle_seconds)
         account = account_of(clients.submitted, postgres.url(), fleet, obedient)
         account.left = leftovers(parts, fleet, postgres.url())
         return account
@@ -209,8 +222,9 @@ def account_of(submitted: list[Submitted], url: str, fleet: Fleet, obedient: Obe
         for job_id in one.jobs:
             _judge(account, one, jobs.get(job_id), fleet)
     healthy = {job_id for one in submitted if not one.poison for job_id in one.jobs}
-    tries = [obedient.tries(row["id"]) for row in rows(url, _TASKS) if row["job_id"] in healthy]
-    account.doubled_executions = sum(count - 1 for count in tries if count)
+    tries = obedient.tries_by_task()
+    tasks = [row["id"] for row in rows(url, _TASKS) if row["job_id"] in healthy]
+    account.doubled_executions = sum(max(0, tries[task_id] - 1) for task_id in tasks)
     return account
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ class Obedient:
     def tries(self, task_id: str) -> int:
         """Return how often a task was begun."""
         return len(list(self.folder.glob(f"{task_id}.*")))
+
+    def tries_by_task(self) -> Counter[str]:
+        """Return how often each task was begun, by its id."""
+        return Counter(path.name.split(".")[0] for path in self.folder.iterdir())
 
 
 def recording(**wish: Any) -> bytes:
