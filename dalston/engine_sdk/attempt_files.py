@@ -158,7 +158,7 @@ class AttemptFiles:
         if part is not None and self._announce is not None:
             self._announce(index, part)
 
-    def check(self, output: dict[str, Any]) -> None:
+    def check(self, output: bytes) -> None:
         """Refuse an output that contradicts what work has begun on.
 
         Raises:
@@ -166,7 +166,10 @@ class AttemptFiles:
         """
         if not self._parts:
             return
-        named = msgspec.convert(output, _Chunks).chunks
+        try:
+            named = msgspec.json.decode(output, type=_Chunks).chunks
+        except msgspec.DecodeError as error:
+            raise ValueError(str(error)) from None
         places = [(part.file, *part.place) for part in self._parts]
         if [msgspec.structs.astuple(chunk) for chunk in named] != places:
             raise ValueError("its chunks are not those that it has handed over")

@@ -50,9 +50,11 @@ class Channel:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for line in self._reader:
-            self._messages.put(json.loads(line))
-        os._exit(1)
+        try:
+            for line in self._reader:
+                self._messages.put(json.loads(line))
+        finally:
+            os._exit(1)
 
     def receive(self) -> dict[str, Any]:
         """Return the next message, waiting for it."""
@@ -65,9 +67,13 @@ class Channel:
             ValueError: A field is not JSON, for example a number that is not finite.
             TypeError: A field is of a type that JSON doesn't have.
         """
-        line = json.dumps({"kind": kind, **fields}, allow_nan=False).encode() + b"\n"
+        message = {"kind": kind, **fields}
+        # What is text is kept as it is written here, and people may look at it there.
+        text = json.dumps(message, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        line = text.encode()
         with self._lock:
             self._writer.write(line)
+            self._writer.write(b"\n")
             self._writer.flush()
 
 

@@ -17,10 +17,10 @@ from dalston.common.models import new_attempt_token
 from dalston.common.queue import TaskQueue
 from dalston.common.storage import ObjectStore
 from dalston.engine_sdk.attempt_files import AttemptFiles
+from dalston.engine_sdk.child_messages import ChildTask
 from dalston.engine_sdk.folders import FolderPool, TaskFolder
 from dalston.engine_sdk.io import fetch_inputs
 from dalston.engine_sdk.leases import HeldLease, LeaseKeeper
-from dalston.engine_sdk.process import ChildTask
 
 log = structlog.get_logger(__name__)
 

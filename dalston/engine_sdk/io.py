@@ -25,9 +25,9 @@ from dalston.common.storage import (
     output_path,
 )
 from dalston.engine_sdk.access import complete_header
+from dalston.engine_sdk.child_messages import ChildOutput, ChildTask, opened
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES, TaskFolder
 from dalston.engine_sdk.patience import patiently
-from dalston.engine_sdk.process import ChildOutput, ChildTask
 
 ORIGINAL_NAME = "original"
 """Of a recording as it was uploaded, without its extension: no other audio's size is known."""
@@ -69,7 +69,7 @@ async def fetch_inputs(
         folder.remove_audio()
     # Most often there is no more than one thing to wait for.
     found = [await fetching[0]] if len(fetching) == 1 else await _all(fetching)
-    outputs = (msgspec.json.decode(output) for output in found)
+    outputs = map(opened, found)
     previous = {stage: part.facts() for stage, part in entry.chunk_of.items()}
     return ChildTask(
         task_id=entry.task_id,
@@ -96,7 +96,7 @@ def _paths(entry: QueueEntry) -> Iterator[str]:
 def _output(of_stage: str | SmallOutput | list[PartOutput], outputs: Iterator[Any]) -> Any:  # noqa: ANN401 - JSON
     """Return a stage's output, or those of its chunks with their places in the recording."""
     if isinstance(of_stage, SmallOutput):
-        return msgspec.json.decode(of_stage.data)
+        return opened(of_stage.data)
     if isinstance(of_stage, str):
         return next(outputs)
     return [

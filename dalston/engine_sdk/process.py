@@ -13,6 +13,16 @@ import msgspec
 
 from dalston.common.engine_spec import EngineSpec
 from dalston.common.models import Failure, clean_failure
+from dalston.engine_sdk.child_messages import (
+    ChildOutput,
+    ChildTask,
+    Said,
+    SaidFailed,
+    SaidOutput,
+    SaidProgress,
+    SaidSetup,
+    read,
+)
 from dalston.engine_sdk.environments import child_command
 from dalston.engine_sdk.file_line import FileLine
 
@@ -22,29 +32,10 @@ if TYPE_CHECKING:
 _LINE_BYTES = 512 * 1024 * 1024
 """A message of a child may be this long: the transcript of many hours fits."""
 _CLOSE_SECONDS = 2.0
+_encoder = msgspec.json.Encoder()
 
 SetupProgress = Callable[[str, float | None, float | None], None]
 TaskProgress = Callable[[float, float], None]
-
-
-class ChildOutput(msgspec.Struct, frozen=True):
-    """What the child returned for a task; `files` are local paths by name."""
-
-    data: dict[str, Any]
-    files: dict[str, Path]
-
-
-class ChildTask(msgspec.Struct, frozen=True):
-    """What the child is given for a task; paths are local."""
-
-    task_id: str
-    job_id: str
-    audio_path: str
-    previous_outputs: dict[str, Any]
-    config: dict[str, Any]
-    work_folder: str
-    warnings: list[str] = []
-    stage: str = ""
 
 
 class SetupFailedError(Exception):
@@ -151,7 +142,8 @@ class ChildProcess:
             if message["kind"] == kind:
                 return message
             if message["kind"] == "setup_failed":
-                raise SetupFailedError(_failure(message))
+                told = (message[name] for name in ("code", "message", "retryable"))
+                raise SetupFailedError(clean_failure(*told))
             on_progress(message["message"], message["done"], message["total"])
 
     async def _spawn(self) -> _Lines:
@@ -220,37 +212,37 @@ class ChildProcess:
         failure = None
         if line is not None:
             try:
-                failure = self._answer(msgspec.json.decode(line))
-            except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+                failure = self._answer(read(line))
+            except msgspec.DecodeError as error:
                 name = type(error).__name__
                 text = f"The engine {self._spec.id} sent what can't be read ({name})."
                 failure = Failure("invalid_engine_output", text, retryable=True)
         if line is None or failure is not None:
             self._end(failure)
 
-    def _answer(self, message: dict[str, Any]) -> Failure | None:
+    def _answer(self, said: Said) -> Failure | None:
         """Pass on what the child says about its task.
 
         Returns:
             Why the child must not be believed any more, if so.
         """
-        work, kind = self._work, message["kind"]
-        if kind == "setup":
+        work = self._work
+        if isinstance(said, SaidSetup):
             # A task may name another model, which is loaded with the same words as at the start.
             return None
-        if work is None or message["task_id"] != work.task_id:
-            if kind == "progress":
+        if work is None or said.task_id != work.task_id:
+            if isinstance(said, SaidProgress):
                 return None
             # Never take one recording's result for another's, whatever went wrong before.
             text = f"The engine {self._spec.id} answered for another task."
             return Failure("engine_crashed", text, retryable=True)
-        if kind == "output":
-            files = {name: Path(path) for name, path in message["files"].items()}
-            self._finish(ChildOutput(message["data"], files))
-        elif kind == "failed":
-            self._finish(_failure(message))
+        if isinstance(said, SaidOutput):
+            files = {name: Path(path) for name, path in said.files.items()}
+            self._finish(ChildOutput(bytes(said.data), files))
+        elif isinstance(said, SaidFailed):
+            self._finish(clean_failure(said.code, said.message, said.retryable))
         else:
-            work.on_progress(message["done"], message["total"])
+            work.on_progress(said.done, said.total)
         return None
 
     def _files_of(self, task_id: str) -> AttemptFiles | None:
@@ -309,7 +301,7 @@ class ChildProcess:
     def _send(self, message: Mapping[str, Any]) -> None:
         # To a child that has died it is dropped: the end of its lines says so too.
         if self._writing is not None and not self._writing.is_closing():
-            self._writing.write(msgspec.json.encode(message) + b"\n")
+            self._writing.write(_encoder.encode_lines((message,)))
 
     async def _death(self) -> Failure:
         """Say how the child died, in words that help."""
@@ -374,7 +366,3 @@ class _Lines(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """Pass on that nothing more comes."""
         self._receive(None)
-
-
-def _failure(message: Mapping[str, Any]) -> Failure:
-    return clean_failure(message["code"], message["message"], message["retryable"])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,11 +25,11 @@ from dalston.common.pipeline_checks import CHUNKS
 from dalston.common.storage import ObjectStore
 from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.attempt_files import AttemptFiles, FileRefusedError, why
+from dalston.engine_sdk.child_messages import ChildOutput
 from dalston.engine_sdk.claims import Claim, Claimer
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES
 from dalston.engine_sdk.io import check_files, store_failure, store_output
 from dalston.engine_sdk.leases import LeaseKeeper
-from dalston.engine_sdk.process import ChildOutput
 
 log = structlog.get_logger(__name__)
 
@@ -154,17 +153,14 @@ class Reporter:
                 await claim.files.abort()
             await self.report_failure(claim, Failure("invalid_engine_output", text, retryable=True))
             return
-        data = msgspec.json.encode(output.data)
         small = (
             seconds < _CHEAP_SECONDS
             and not output.files
             and (claim.files is None or claim.files.is_idle())
-            and len(data) <= claim.entry.small_bytes
+            and len(output.data) <= claim.entry.small_bytes
         )
         try:
-            if not small and not await self.while_wanted(
-                claim, self._store_output(claim, output.files, data)
-            ):
+            if not small and not await self.while_wanted(claim, self._store_output(claim, output)):
                 return
         except FileRefusedError as error:
             await self.report_failure(claim, why(error))
@@ -181,13 +177,13 @@ class Reporter:
             expands=claim.entry.expands,
             small=small,
         )
-        await self._keeper.say(claim.lease, completed, data.decode() if small else None)
+        await self._keeper.say(claim.lease, completed, output.data.decode() if small else None)
         log.info("task_completed", **claim.about)
 
-    async def _store_output(self, claim: Claim, files: Mapping[str, Path], data: bytes) -> None:
+    async def _store_output(self, claim: Claim, output: ChildOutput) -> None:
         if claim.files is not None:
             await claim.files.complete()
-        await store_output(self._store, claim.attempt, files, data)
+        await store_output(self._store, claim.attempt, output.files, output.data)
 
     async def report_failure(self, claim: Claim, failure: Failure) -> None:
         """Store and say why an attempt failed."""

@@ -13,11 +13,12 @@ from dalston.common.leases import LeaseState
 from dalston.common.models import Failure
 from dalston.engine_sdk.ahead import Ahead
 from dalston.engine_sdk.attempt_files import AttemptFiles
+from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
 from dalston.engine_sdk.claims import Claim, Claimer
 from dalston.engine_sdk.deadline import Pace, deadline_seconds
 from dalston.engine_sdk.leases import LeaseKeeper
 from dalston.engine_sdk.memory import Tenant
-from dalston.engine_sdk.process import ChildOutput, ChildProcess, ChildTask
+from dalston.engine_sdk.process import ChildProcess
 from dalston.engine_sdk.reports import Reporter
 
 log = structlog.get_logger(__name__)

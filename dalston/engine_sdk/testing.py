@@ -171,13 +171,13 @@ def check_output(
     if not isinstance(output, TaskOutput):
         raise _invalid(f"process() must return a TaskOutput, not {type(output).__name__}.")
     try:
-        json.dumps(output.data, allow_nan=False)
+        data = json.dumps(output.data, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         raise _invalid(
             f"data must be JSON: {error}. Turn numpy numbers into float(), paths into str()."
         ) from error
     try:
-        check_stage_output(stage, output.data)
+        check_stage_output(stage, data)
     except ValueError as error:
         raise _invalid(
             f"data is not what the stage {stage} promises: {error}. docs/engines.md lists the "

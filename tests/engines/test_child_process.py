@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from dalston.common.engine_spec import read_engine
 from dalston.common.models import Failure
-from dalston.engine_sdk.process import ChildOutput, ChildProcess, ChildTask
+from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
+from dalston.engine_sdk.process import ChildProcess
 
 YAML = "id: odd\nversion: '1'\nstage: odd\n"
 HEAD = "import threading, time\nfrom dalston.engine_sdk import *\n\nclass Odd(Engine):\n"
@@ -54,7 +56,7 @@ async def test_results_belong_to_their_task(tmp_path: Path) -> None:
         for number in (1, 2):
             result = await run(child, number, tmp_path)
             assert isinstance(result, ChildOutput)
-            assert result.data == {"id": f"task_{number:016d}"}
+            assert json.loads(result.data) == {"id": f"task_{number:016d}"}
 
 
 async def test_an_abandoned_answer_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
@@ -153,4 +155,4 @@ async def test_no_memory_of_an_engine_is_dumped(tmp_path: Path) -> None:
     async with child_of(tmp_path, f"    def process(self, input):\n        {body}\n") as child:
         result = await run(child, 1, tmp_path)
     assert isinstance(result, ChildOutput)
-    assert result.data == {"most": [0, 0]}
+    assert json.loads(result.data) == {"most": [0, 0]}

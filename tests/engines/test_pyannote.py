@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Found:
 def test_an_annotation_becomes_turns_and_speakers(mapping: ModuleType) -> None:
     found = Found((4.00049, 9.5, "SPEAKER_00"), (0.5, 4.2, "SPEAKER_01"), (9.5, 9.5, "SPEAKER_02"))
     output = mapping.turns_of(found, {})
-    check_stage_output("diarize", output)
+    check_stage_output("diarize", json.dumps(output).encode())
     assert output == {
         "turns": [
             {"start": 0.5, "end": 4.2, "speaker": "speaker_1"},

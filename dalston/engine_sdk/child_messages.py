@@ -1,0 +1,89 @@
+"""What a supervisor and an engine's child say to each other about a task.
+
+Outputs of stages pass through the supervisor as the JSON that they are: those of a long recording
+take many times their room as Python's objects, and nobody looks at them on the way.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class ChildTask(msgspec.Struct, frozen=True):
+    """What the child is given for a task; paths are local."""
+
+    task_id: str
+    job_id: str
+    audio_path: str
+    previous_outputs: dict[str, Any]
+    config: dict[str, Any]
+    work_folder: str
+    warnings: list[str] = []
+    stage: str = ""
+
+
+class ChildOutput(msgspec.Struct, frozen=True):
+    """What the child returned for a task: JSON, and local paths by name."""
+
+    data: bytes
+    files: dict[str, Path]
+
+
+class SaidSetup(msgspec.Struct, frozen=True, tag_field="kind", tag="setup"):
+    """How far it is with loading a model, in fields that nobody needs during a task."""
+
+
+class SaidProgress(msgspec.Struct, frozen=True, tag_field="kind", tag="progress"):
+    """How far the task is."""
+
+    task_id: str
+    done: float
+    total: float
+
+
+class SaidOutput(msgspec.Struct, frozen=True, tag_field="kind", tag="output"):
+    """The task's output."""
+
+    task_id: str
+    data: msgspec.Raw
+    files: dict[str, str]
+
+
+class SaidFailed(msgspec.Struct, frozen=True, tag_field="kind", tag="failed"):
+    """Why there is no output: as an engine put it, so of any type."""
+
+    task_id: str
+    code: Any
+    message: Any
+    retryable: Any
+
+
+Said = SaidSetup | SaidProgress | SaidOutput | SaidFailed
+read = msgspec.json.Decoder(Said).decode
+"""Return what a line of the child says about its task.
+
+Raises:
+    msgspec.DecodeError: It is no message that there is.
+"""
+
+
+def opened(output: bytes | str) -> dict[str, Any]:
+    """Return a stage's output, its values still JSON, but for `duration`, which has a meaning here.
+
+    Args:
+        output: A JSON object.
+
+    Raises:
+        msgspec.DecodeError: It isn't one.
+    """
+    data = output.encode() if isinstance(output, str) else output
+    if b"\n" in data:
+        # A message to the child is one line.
+        data = msgspec.json.format(data, indent=-1)
+    found: dict[str, Any] = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    if "duration" in found:
+        found["duration"] = msgspec.json.decode(found["duration"])
+    return found
