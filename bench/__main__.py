@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
 from bench import measures, report
-from bench.deployments import DISTRIBUTED, Parts, new_site, shared_parts
+from bench.deployments import DISTRIBUTED, DISTRIBUTED_FOLDER, Parts, new_site, shared_parts
 from bench.depth import measure_depths
 from bench.document import write_document
 from bench.jobs import Round, measure_ours, measure_peer
@@ -17,6 +17,7 @@ from bench.peers.store_alone import measure_store
 from bench.plan import Plan, read_plan
 from bench.processes import AVAILABLE
 from bench.report import Row, Surroundings
+from bench.speech import Speech, measure_library, measure_runners, write_material
 from bench.speedup import measure_speedups
 from bench.table import surroundings, terminal_table
 from bench.upload import UPLOADFILE, Upload, measure_upload
@@ -47,6 +48,7 @@ class Bench:
             "depth": self._depth,
             "width": self._width,
             "speedup": self._speedup,
+            "speech": self._speech,
             "upload": self._upload,
         }
         return [row for name in self._plan.subjects for row in subjects[name]()]
@@ -87,6 +89,23 @@ class Bench:
         chunks = self._plan.chunks
         for found in self._try(f"speedup: {name}", measure_speedups, name, self._parts, chunks):
             yield from measures.speedup_rows(name, found)
+
+    def _speech(self) -> Iterable[Row]:
+        # Where the store is doesn't matter to what takes minutes.
+        name, plan = DISTRIBUTED_FOLDER, self._plan
+        if name not in plan.deployments:
+            return
+        material = write_material(self._parts.folder, plan.manifest, plan.repeats)
+        alone: list[Speech] = []
+        ours: dict[int, list[Speech]] = {1: [], 2: []}
+        for number in range(1, plan.rounds + 1):
+            what = f"speech, round {number}"
+            alone += self._try(f"{what}: library", measure_library, material)
+            for runners in ours:
+                words = (name, self._parts, material, runners)
+                ours[runners] += self._try(f"{what}: {runners} runners", measure_runners, *words)
+        if alone and all(ours.values()):
+            yield from measures.speech_rows(name, ours, alone)
 
     def _upload(self) -> Iterable[Row]:
         plan, parts = self._plan, self._parts

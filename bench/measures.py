@@ -9,6 +9,7 @@ from bench.depth import Depth
 from bench.jobs import CROWD, Round
 from bench.report import Row
 from bench.roles import ENGINES, GATEWAY, ORCHESTRATOR
+from bench.speech import Speech
 from bench.speedup import Speedup
 from bench.upload import UPLOADFILE, Upload
 from bench.width import Width
@@ -113,6 +114,27 @@ def speedup_rows(deployment: str, found: Sequence[Speedup]) -> list[Row]:
     return [
         Row(deployment, f"efficiency_at_{one.runners}_runners", None, (one.efficiency,))
         for one in found
+    ]
+
+
+def speech_rows(
+    deployment: str, ours: Mapping[int, Sequence[Speech]], alone: Sequence[Speech]
+) -> list[Row]:
+    """Return the rows of a long recording.
+
+    Args:
+        deployment: What was measured.
+        ours: Of each round, by the number of runners: 1 and 2.
+        alone: Of each round of the library.
+    """
+    seconds = {runners: tuple(one.seconds for one in found) for runners, found in ours.items()}
+    rates = {runners: tuple(one.error_rate for one in found) for runners, found in ours.items()}
+    theirs = tuple(one.seconds for one in alone), tuple(one.error_rate for one in alone)
+    return [
+        Row(deployment, "speech_seconds", "library", seconds[1], theirs[0]),
+        Row(deployment, "speech_errors_percent", "library", rates[1], theirs[1]),
+        Row(deployment, "speech_seconds_of_2_runners", "1 runner", seconds[2], seconds[1]),
+        Row(deployment, "speech_errors_percent_of_2_runners", "1 runner", rates[2], rates[1]),
     ]
 
 

@@ -18,6 +18,7 @@ SUBJECTS = {
     "depth": "submitting and completing with 0, 10,000 and 100,000 jobs queued",
     "width": "jobs with 1 and with 64 tasks side by side",
     "speedup": "one recording of many chunks with 1, 8 and 64 runners of an engine that sleeps",
+    "speech": "a long recording with the real engine, beside its library, and with two runners",
     "upload": "a huge upload, beside FastAPI's UploadFile",
 }
 
@@ -34,6 +35,8 @@ class Plan:
         depth: Of a backlog.
         width: Of wide jobs.
         chunks: That each runner gets of a recording whose chunks are done side by side.
+        manifest: Recordings that are joined to the long one; None means the demo's.
+        repeats: How often they come in it.
         upload_bytes: Size of the huge upload.
         folder: Where the servers keep their data; None means the system's temporary folder.
         write_docs: Write the document, too.
@@ -47,6 +50,8 @@ class Plan:
     depth: DepthLoad
     width: WidthLoad
     chunks: int
+    manifest: Path | None
+    repeats: int
     upload_bytes: int
     folder: Path | None
     write_docs: bool
@@ -70,6 +75,8 @@ def read_plan(words: list[str] | None = None) -> Plan:
         depth=DepthLoad(20, 100, 1) if given.quick else DepthLoad(40, 300, rounds),
         width=WidthLoad(3, 200) if given.quick else WidthLoad(6, 600),
         chunks=4 if given.quick else 10,
+        manifest=given.speech,
+        repeats=1 if given.speech else 2 if given.quick else 10,
         upload_bytes=GIBIBYTE // 4 if given.quick else GIBIBYTE,
         folder=given.folder,
         write_docs=given.write_docs,
@@ -100,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rounds", type=int, help="rounds of each (3; quick: 1)")
     parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md, too")
+    parser.add_argument(
+        "--speech",
+        type=Path,
+        metavar="MANIFEST",
+        help="the long recording is made of the English ones of this manifest (docs/quality.md)",
+    )
     parser.add_argument(
         "--folder",
         type=Path,

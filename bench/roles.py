@@ -154,10 +154,14 @@ class Server:
 
         self._until(ready, f"{slots} slots of {engine}")
 
-    def submit(self, recording: bytes) -> str:
-        """Submit a recording and return the job's id."""
+    def submit(self, recording: bytes, **wishes: str) -> str:
+        """Submit a recording with fields of the form, and return the job's id."""
         boundary = "dalston-bench"
-        head = (
+        head = "".join(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in wishes.items()
+        )
+        head += (
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; '
             f'filename="bench.wav"\r\n\r\n'
         )
@@ -168,6 +172,11 @@ class Server:
         )
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - always http
             return str(json.load(answer)["id"])
+
+    def text(self, job: str) -> str:
+        """Return the text of a completed job."""
+        with urllib.request.urlopen(f"{self.url}{ROUTE}/{job}", timeout=60) as answer:  # noqa: S310 - always http
+            return str(json.load(answer)["text"])
 
     def stop_engines(self) -> None:
         """End the engines' processes."""
