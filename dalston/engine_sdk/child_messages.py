@@ -70,7 +70,7 @@ Raises:
 """
 
 
-def opened(output: bytes | str) -> dict[str, Any]:
+def opened(output: bytes | msgspec.Raw) -> dict[str, Any]:
     """Return a stage's output, its values still JSON, but for `duration`, which has a meaning here.
 
     Args:
@@ -79,7 +79,7 @@ def opened(output: bytes | str) -> dict[str, Any]:
     Raises:
         msgspec.DecodeError: It isn't one.
     """
-    data = output.encode() if isinstance(output, str) else output
+    data = bytes(output)
     if b"\n" in data:
         # A message to the child is one line.
         data = msgspec.json.format(data, indent=-1)

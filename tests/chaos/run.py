@@ -142,7 +142,8 @@ class Chaos:
             self._fleet.kill(fault, self._draw)
         elif fault == "freeze":
             with frozen(self._fleet.choose(self._draw)):
-                time.sleep(self._draw.uniform(0.1, self._plan.longest_freeze))
+                # Most are short: nothing else happens meanwhile.
+                time.sleep(0.1 + self._draw.betavariate(1, 4) * self._plan.longest_freeze)
         else:
             self._fleet.done[fault] += 1
             if fault == "wipe Redis":

@@ -19,6 +19,7 @@ import httpx
 from dalston.db.migrate import migrate
 from dalston.db.session import Database
 from tests.support.deployment import Deployment
+from tests.support.spawner import AVAILABLE, MODULE, SPAWNER, Spawned
 from tests.support.waiting import until
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
@@ -39,14 +40,18 @@ class Role:
     ) -> None:
         self.log = log
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=() if fd is None else (fd,),
-            )
+            self._process: subprocess.Popen[bytes] | Spawned
+            if module == MODULE and AVAILABLE:
+                self._process = SPAWNER.spawn(arguments, environment, output.fileno(), fd)
+            else:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", module, *arguments],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=() if fd is None else (fd,),
+                )
 
     @property
     def pid(self) -> int:
