@@ -176,6 +176,19 @@ def test_43_what_drips_ends_with_the_time_for_all_of_it(bring: Bring, web: Web, 
     assert (failed.code, failed.retryable) == ("fetch_timeout", False)
 
 
+@pytest.mark.parametrize("path", ["/drip", "/slow_head"])
+def test_43_what_drips_is_given_up_long_before(bring: Bring, web: Web, path: str) -> None:
+    failed = refusal(bring, f"{web.url}{path}", stall_seconds=0.5)
+
+    assert (failed.code, failed.retryable) == ("fetch_unreachable", True)
+
+
+def test_43_what_comes_steadily_is_waited_for(bring: Bring, web: Web) -> None:
+    output = bring(f"{web.url}/steady", stall_seconds=0.5)
+
+    assert output.data["bytes"] == 50 * 100
+
+
 def test_43_a_length_is_believed_only_where_it_refuses(bring: Bring, web: Web) -> None:
     assert refusal(bring, f"{web.url}/claims_much").code == "fetch_too_large"
     broken = refusal(bring, f"{web.url}/breaks_off")

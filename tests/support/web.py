@@ -95,6 +95,13 @@ class _Handler(BaseHTTPRequestHandler):
         while not self.web.closing.wait(0.02):
             self.wfile.write(b"x")
 
+    def _answer_steady(self, _: dict[str, list[str]]) -> None:
+        """Send for a second, faster than what is called a stall."""
+        self._head(200, length=50 * 100)
+        for _piece in range(50):
+            self.wfile.write(bytes(100))
+            self.web.closing.wait(0.02)
+
     def _answer_claims_much(self, _: dict[str, list[str]]) -> None:
         self._head(200, length=10**15)
 

@@ -35,6 +35,7 @@ class UrlFetch(Engine):
         limits = self._transfer.Limits(
             max_bytes=order["max_bytes"],
             seconds=input.config["fetch_seconds"],
+            stall_seconds=input.config["stall_seconds"],
             allow_private=input.config["fetch_private_addresses"],
         )
         # What is left by an error is not kept.

@@ -6,8 +6,8 @@ No message names the address, which may hold a secret: only the host, of which n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
@@ -27,8 +27,9 @@ from dalston.engine_sdk.addresses import (
 MOST_REDIRECTS = 5
 _CONNECT_SECONDS = 10.0
 """For one address of a host, TLS apart."""
-_STALL_SECONDS = 30.0
-"""A server that sends nothing for so long is taken for gone."""
+_LEAST_BYTES_PER_SECOND = 1000
+"""Slower than any speech that people send. A server that is slower is taken for gone: whoever waits
+for it keeps others' recordings waiting."""
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FOR_NOW = frozenset({408, 425, 429})
@@ -50,11 +51,13 @@ class Limits:
     Attributes:
         max_bytes: Of the recording.
         seconds: In all, from the first question for a host's address to the last byte.
+        stall_seconds: For how long a server may be slower than that before it is given up.
         allow_private: Whether it may go into a private network or to this machine.
     """
 
     max_bytes: int
     seconds: float
+    stall_seconds: float
     allow_private: bool
 
 
@@ -88,8 +91,12 @@ async def _bring_in_time(
     progress: Callable[[float, float], None],
 ) -> dict[str, Any]:
     try:
-        async with asyncio.timeout(limits.seconds), _answer(url, limits) as answer:
-            return await _save(answer, limits, write, progress)
+        async with (
+            asyncio.timeout(limits.seconds),
+            _watched(limits.stall_seconds) as pace,
+            _answer(url, limits, pace) as answer,
+        ):
+            return await _save(answer, limits, pace, write, progress)
     except TimeoutError:
         raise TaskFailed(
             "fetch_timeout",
@@ -103,17 +110,62 @@ async def _bring_in_time(
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
         raise TaskFailed(
             "fetch_unreachable",
-            f"The server that has the recording could not be reached, or broke off "
-            f"({type(error).__name__}). See whether the address works elsewhere and its "
-            f"certificate is valid, then retry the job.",
+            f"The server that has the recording could not be reached, broke off, or sent "
+            f"next to nothing ({type(error).__name__}). See whether the address works elsewhere "
+            f"and its certificate is valid, then retry the job.",
             retryable=True,
         ) from None
 
 
+class _Pace:
+    """How fast a server is."""
+
+    def __init__(self, timeout: asyncio.Timeout, seconds: float) -> None:
+        self._timeout = timeout
+        self._seconds = seconds
+        self._bytes = 0
+
+    def begin(self) -> None:
+        """Watch from now on."""
+        self._bytes = 0
+        self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    def add(self, size: int) -> None:
+        """Count bytes that have come."""
+        self._bytes += size
+        if self._bytes >= self._seconds * _LEAST_BYTES_PER_SECOND:
+            self.begin()
+
+    @contextmanager
+    def excused(self) -> Iterator[None]:
+        """Don't blame the server for what takes time here."""
+        loop = asyncio.get_running_loop()
+        begin, when = loop.time(), self._timeout.when()
+        yield
+        if when is not None:
+            self._timeout.reschedule(when + loop.time() - begin)
+
+
 @asynccontextmanager
-async def _answer(url: str, limits: Limits) -> AsyncIterator[httpcore.Response]:
+async def _watched(seconds: float) -> AsyncIterator[_Pace]:
+    """Give up what sends too little for so long.
+
+    Raises:
+        httpcore.ReadTimeout: It does.
+    """
+    timeout = asyncio.timeout(seconds)
+    try:
+        async with timeout:
+            yield _Pace(timeout, seconds)
+    except TimeoutError:
+        raise httpcore.ReadTimeout from None
+
+
+@asynccontextmanager
+async def _answer(url: str, limits: Limits, pace: _Pace) -> AsyncIterator[httpcore.Response]:
     """Open the address, or what it redirects to: each of them is checked like the first one."""
     for _ in range(MOST_REDIRECTS + 1):
+        pace.begin()
         called = check_url(url, allow_private=limits.allow_private)
         pool = httpcore.AsyncConnectionPool(
             max_connections=1, network_backend=PermittedNetwork(called, limits)
@@ -124,7 +176,7 @@ async def _answer(url: str, limits: Limits) -> AsyncIterator[httpcore.Response]:
                 "GET",
                 called.url,
                 headers=[(b"Host", called.authority.encode()), *_HEADERS],
-                extensions={"timeout": {"connect": _CONNECT_SECONDS, "read": _STALL_SECONDS}},
+                extensions={"timeout": {"connect": _CONNECT_SECONDS}},
             ) as answer,
         ):
             if answer.status not in _REDIRECTS:
@@ -168,6 +220,7 @@ def _require_success(status: int) -> None:
 async def _save(
     answer: httpcore.Response,
     limits: Limits,
+    pace: _Pace,
     write: Callable[[bytes], Any],
     progress: Callable[[float, float], None],
 ) -> dict[str, Any]:
@@ -177,10 +230,12 @@ async def _save(
         raise _too_large(limits)
     size = 0
     async for piece in answer.aiter_stream():
+        pace.add(len(piece))
         size += len(piece)
         if size > limits.max_bytes:
             raise _too_large(limits)
-        write(piece)
+        with pace.excused():
+            write(piece)
         if expected:
             progress(size, max(expected, size))
     kind = _header(answer, b"content-type")
