@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -196,14 +196,20 @@ def breakable(name: str, folder: Path, database_url: str | None = None) -> Itera
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
     """Stop a process as SIGSTOP does, and let it go on at the end."""
-    os.kill(pid, signal.SIGSTOP)
-    # One that ends just now stands still too.
+    # One that has ended, before or meanwhile, stands still too.
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
     until(lambda: _state(pid) in "TZ", f"{pid} to stand still")
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+    return text.rpartition(")")[2].split()[0]
