@@ -17,7 +17,7 @@ from bench.peers.store_alone import measure_store
 from bench.plan import Plan, read_plan
 from bench.processes import AVAILABLE
 from bench.report import Row, Surroundings
-from bench.speech import Speech, measure_library, measure_runners, write_material
+from bench.speech import Material, Speech, measure_library, measure_runners, write_material
 from bench.speedup import measure_speedups
 from bench.table import surroundings, terminal_table
 from bench.upload import UPLOADFILE, Upload, measure_upload
@@ -95,10 +95,14 @@ class Bench:
         name, plan = DISTRIBUTED_FOLDER, self._plan
         if name not in plan.deployments:
             return
-        material = write_material(self._parts.folder, plan.manifest, plan.repeats)
+        words = (self._parts.folder, plan.manifest, plan.repeats)
+        for material in self._try("speech: the recording", write_material, *words):
+            yield from self._speech_of(name, material)
+
+    def _speech_of(self, name: str, material: Material) -> Iterable[Row]:
         alone: list[Speech] = []
         ours: dict[int, list[Speech]] = {1: [], 2: []}
-        for number in range(1, plan.rounds + 1):
+        for number in range(1, self._plan.rounds + 1):
             what = f"speech, round {number}"
             alone += self._try(f"{what}: library", measure_library, material)
             for runners in ours:

@@ -24,10 +24,10 @@ import numpy as np
 from bench.deployments import REPOSITORY, Parts, new_site
 from bench.peers.library import transcribe_alone
 from bench.roles import Server, new_server
-from bench.waiting import watch_job
-from dalston.evaluation.manifest import Clip, read_manifest
+from bench.waiting import MeasureError, watch_job
+from dalston.evaluation.manifest import Clip, ManifestError, read_manifest
 from dalston.evaluation.words import score_words
-from scripts.demo_recording import WORDS, recording
+from scripts.demo_recording import WORDS, RecordingError, recording
 
 LANGUAGE = "en"
 MODEL = "base"
@@ -84,20 +84,28 @@ def write_material(folder: Path, manifest: Path | None, repeats: int) -> Materia
         repeats: How often they come.
 
     Raises:
-        ManifestError: The manifest can't be used.
-        RecordingError: The demo's recording can't be had.
+        MeasureError: The manifest or a recording can't be had, or none is right for this.
     """
-    if manifest is None:
-        clips = [Clip(name="demo", path=recording(), text=WORDS)]
-    else:
-        known = read_manifest(manifest)
-        clips = [clip for clip in known if clip.language == LANGUAGE and clip.verified]
+    try:
+        clips = _clips(manifest)
+        samples = [_decoded(clip.path) for clip in clips]
+    except (ManifestError, RecordingError, OSError, av.FFmpegError) as error:
+        raise MeasureError(str(error)) from error
+    if not clips:
+        raise MeasureError(f"{manifest} names no recording in {LANGUAGE} that somebody has checked")
     pause = np.zeros(int(_PAUSE_SECONDS * _RATE), np.int16)
-    heard = [np.concatenate([_decoded(clip.path), pause]) for clip in clips]
+    heard = [np.concatenate([one, pause]) for one in samples]
     path = folder / "speech.wav"
     path.write_bytes(_as_wav(np.concatenate(heard * repeats)))
     text = " ".join(clip.text for clip in clips)
     return Material(path, _as_wav(heard[0]), " ".join([text] * repeats))
+
+
+def _clips(manifest: Path | None) -> list[Clip]:
+    if manifest is None:
+        return [Clip(name="demo", path=recording(), text=WORDS)]
+    known = read_manifest(manifest)
+    return [clip for clip in known if clip.language == LANGUAGE and clip.verified]
 
 
 def measure_library(material: Material) -> Speech:

@@ -53,6 +53,8 @@ class Channel:
         try:
             for line in self._reader:
                 self._messages.put(json.loads(line))
+        except ValueError:
+            traceback.print_exc()
         finally:
             os._exit(1)
 
@@ -68,13 +70,21 @@ class Channel:
             TypeError: A field is of a type that JSON doesn't have.
         """
         message = {"kind": kind, **fields}
-        # What is text is kept as it is written here, and people may look at it there.
-        text = json.dumps(message, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        line = text.encode()
+        line = _as_json(message)
         with self._lock:
             self._writer.write(line)
             self._writer.write(b"\n")
             self._writer.flush()
+
+
+def _as_json(message: dict[str, Any]) -> bytes:
+    """Return a message as it is stored later, where people may look at it: with plain letters."""
+    text = json.dumps(message, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Two halves of a letter next to each other, as some libraries return it, are that letter.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16").encode()
 
 
 def main(arguments: list[str]) -> None:
@@ -231,7 +241,9 @@ def _progress_sink(channel: Channel, task_id: str) -> Any:  # noqa: ANN401 - a f
 
 
 def _failure(code: str, message: str, retryable: bool) -> dict[str, Any]:  # noqa: FBT001 - as in the message
-    return {"code": code, "message": message, "retryable": retryable}
+    # A name of a file may hold what is no letter, and the reason must arrive all the same.
+    readable = str(message).encode("utf-8", "replace").decode()
+    return {"code": code, "message": readable, "retryable": retryable}
 
 
 if __name__ == "__main__":

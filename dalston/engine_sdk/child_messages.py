@@ -51,6 +51,17 @@ class SaidOutput(msgspec.Struct, frozen=True, tag_field="kind", tag="output"):
     data: msgspec.Raw
     files: dict[str, str]
 
+    def text(self) -> bytes:
+        """Return the data.
+
+        Raises:
+            ValueError: It isn't UTF-8, which nobody has looked at yet.
+        """
+        data = bytes(self.data)
+        if not data.isascii():
+            data.decode()
+        return data
+
 
 class SaidFailed(msgspec.Struct, frozen=True, tag_field="kind", tag="failed"):
     """Why there is no output: as an engine put it, so of any type."""
@@ -67,6 +78,7 @@ read = msgspec.json.Decoder(Said).decode
 
 Raises:
     msgspec.DecodeError: It is no message that there is.
+    ValueError: It isn't UTF-8.
 """
 
 

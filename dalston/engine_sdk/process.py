@@ -213,7 +213,7 @@ class ChildProcess:
         if line is not None:
             try:
                 failure = self._answer(read(line))
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, ValueError) as error:
                 name = type(error).__name__
                 text = f"The engine {self._spec.id} sent what can't be read ({name})."
                 failure = Failure("invalid_engine_output", text, retryable=True)
@@ -238,7 +238,7 @@ class ChildProcess:
             return Failure("engine_crashed", text, retryable=True)
         if isinstance(said, SaidOutput):
             files = {name: Path(path) for name, path in said.files.items()}
-            self._finish(ChildOutput(bytes(said.data), files))
+            self._finish(ChildOutput(said.text(), files))
         elif isinstance(said, SaidFailed):
             self._finish(clean_failure(said.code, said.message, said.retryable))
         else:

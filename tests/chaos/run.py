@@ -39,6 +39,8 @@ WEIGHTS = {
 }
 """How often each fault is drawn, out of a hundred."""
 _TELL_SECONDS = 60
+LONG_FREEZES = 0.1
+"""Share of freezes that last as long as they may."""
 TERMINAL = ("completed", "failed", "cancelled")
 _TASKS = "SELECT id, job_id FROM tasks"
 _JOBS = "SELECT id, status, error_code, error_message FROM jobs"
@@ -142,8 +144,10 @@ class Chaos:
             self._fleet.kill(fault, self._draw)
         elif fault == "freeze":
             with frozen(self._fleet.choose(self._draw)):
-                # Most are short: nothing else happens meanwhile.
-                time.sleep(0.1 + self._draw.betavariate(1, 4) * self._plan.longest_freeze)
+                # Nothing else happens meanwhile, so few are as long as they may be.
+                longest = self._plan.longest_freeze
+                is_long = self._draw.random() < LONG_FREEZES
+                time.sleep(longest if is_long else self._draw.uniform(0.1, longest / 4))
         else:
             self._fleet.done[fault] += 1
             if fault == "wipe Redis":

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from dalston.common.engine_spec import read_engine
 from dalston.common.models import Failure
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
@@ -128,6 +130,30 @@ async def test_a_failure_of_any_length_fits_a_row(tmp_path: Path) -> None:
 async def test_an_answer_that_can_not_be_read_is_a_failure(tmp_path: Path) -> None:
     unreadable = await failure_of(tmp_path, "return TaskOutput({'text': '\\ud800'})")
     assert (unreadable.code, unreadable.retryable) == ("invalid_engine_output", True)
+
+
+@pytest.mark.parametrize("text", [rb'"data":{"a":"\xff"}', rb'"data":{},"\xff":1', rb'"data":{'])
+async def test_what_is_not_even_json_is_a_failure(tmp_path: Path, text: bytes) -> None:
+    said = b'{"kind":"output","task_id":"task_0000000000000001","files":{},' + text + b"}\n"
+    unreadable = await failure_of(
+        tmp_path, f"import os, sys; os.write(int(sys.argv[3]), {said!r}); time.sleep(60)"
+    )
+    assert (unreadable.code, unreadable.retryable) == ("invalid_engine_output", True)
+
+
+async def test_halves_of_a_letter_are_joined(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n        return TaskOutput({'a': '\\ud83d\\ude00 é'})\n"
+    )
+    async with child_of(tmp_path, process) as child:
+        result = await run(child, 1, tmp_path)
+    assert isinstance(result, ChildOutput)
+    assert result.data == '{"a":"😀 é"}'.encode()
+
+
+async def test_a_reason_with_what_is_no_letter_arrives(tmp_path: Path) -> None:
+    failed = await failure_of(tmp_path, "raise TaskFailed('odd_name', 'a\\udcff b')")
+    assert failed == Failure("odd_name", "a? b", retryable=False)
 
 
 async def test_an_engine_gets_no_more_memory_than_its_description_allows(tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ class Spawned:
             told = os.read(self._status, 16)
             os.close(self._status)
             self._status = None
-            self._code = int(told or -signal.SIGKILL)
+            assert told, f"the process that started {self.pid} has ended"
+            self._code = int(told)
         assert self._code is not None
         return self._code
 
@@ -117,7 +118,13 @@ class Spawner:
                 self._socket = self._start()
             passed = [output] if fd is None else [output, fd]
             socket.send_fds(self._socket, [json.dumps(request).encode()], passed)
-            told, [status], _, _ = socket.recv_fds(self._socket, _MESSAGE_BYTES, 1)
+            try:
+                told, [status], _, _ = socket.recv_fds(self._socket, _MESSAGE_BYTES, 1)
+            except Exception:
+                # A late answer must not be taken for that to the next question.
+                self._socket.close()
+                self._socket = None
+                raise
         return Spawned(json.loads(told), status)
 
     def _start(self) -> socket.socket:
@@ -134,10 +141,9 @@ class Spawner:
         return ours
 
     def _close(self) -> None:
-        assert self._socket is not None
-        assert self._process is not None
-        self._socket.close()
-        self._process.wait()
+        if self._socket is not None and self._process is not None:
+            self._socket.close()
+            self._process.wait()
 
 
 SPAWNER = Spawner()

@@ -125,6 +125,10 @@ class _Pace:
         self._seconds = seconds
         self._bytes = 0
 
+    def pause(self) -> None:
+        """Don't watch: nobody has answered yet."""
+        self._timeout.reschedule(None)
+
     def begin(self) -> None:
         """Watch from now on."""
         self._bytes = 0
@@ -153,7 +157,7 @@ async def _watched(seconds: float) -> AsyncIterator[_Pace]:
     Raises:
         httpcore.ReadTimeout: It does.
     """
-    timeout = asyncio.timeout(seconds)
+    timeout = asyncio.timeout(None)
     try:
         async with timeout:
             yield _Pace(timeout, seconds)
@@ -165,10 +169,10 @@ async def _watched(seconds: float) -> AsyncIterator[_Pace]:
 async def _answer(url: str, limits: Limits, pace: _Pace) -> AsyncIterator[httpcore.Response]:
     """Open the address, or what it redirects to: each of them is checked like the first one."""
     for _ in range(MOST_REDIRECTS + 1):
-        pace.begin()
+        pace.pause()
         called = check_url(url, allow_private=limits.allow_private)
         pool = httpcore.AsyncConnectionPool(
-            max_connections=1, network_backend=PermittedNetwork(called, limits)
+            max_connections=1, network_backend=PermittedNetwork(called, limits, pace)
         )
         async with (
             pool,
@@ -261,11 +265,13 @@ class PermittedNetwork(httpcore.AsyncNetworkBackend):
     Args:
         called: What is called; TLS is asked for its host all the same.
         limits: Say what is permitted.
+        pace: Begins when there is a connection.
     """
 
-    def __init__(self, called: CalledUrl, limits: Limits) -> None:
+    def __init__(self, called: CalledUrl, limits: Limits, pace: _Pace) -> None:
         self._called = called
         self._limits = limits
+        self._pace = pace
         self._plain = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -277,6 +283,17 @@ class PermittedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first of the host's addresses that answers."""
+        stream = await self._connect(port, timeout, local_address, socket_options)
+        self._pace.begin()
+        return stream
+
+    async def _connect(
+        self,
+        port: int,
+        timeout: float | None,
+        local_address: str | None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None,
+    ) -> httpcore.AsyncNetworkStream:
         addresses = await resolve(self._called, allow_private=self._limits.allow_private)
         for address in addresses[:-1]:
             try:
