@@ -60,7 +60,11 @@ GOALS = (
     Goal("gateway_memory_mb", None, 75, 55, more_is_better=False),
     Goal("orchestrator_memory_mb", None, 60, 45, more_is_better=False),
     Goal("upload_memory_mb", None, 64, 32, more_is_better=False, deployments=_EVERYWHERE),
-    Goal("speech_seconds", "library", 1.1, 1, more_is_better=False),
+    Goal(
+        *("speech_seconds", "library", 1.1, 1),
+        more_is_better=False,
+        deployments=frozenset({DISTRIBUTED_FOLDER}),
+    ),
     Goal(
         *("upload_mb_per_second", "uploadfile", 1.5, 2.5),
         more_is_better=True,

@@ -23,11 +23,36 @@ DEPLOYMENTS: dict[str, Callable[[Path], AbstractContextManager[Deployment]]] = {
 STUBS = ("stub-transcriber", "stub-merger")
 SPEECH = REPOSITORY.parent / "shared" / "speech"
 """Recordings to measure with; not part of the repository."""
+LONGEST = (
+    "pipeline/test_long_recordings.py",
+    "cli/test_embedded.py",
+    "pipeline",
+    "chaos",
+    "fuzz",
+    "faults",
+    "evaluation",
+    "unit/test_bench_measuring.py",
+    "engines",
+    "cli",
+    "conformance",
+)
+"""Files and folders of tests that take longest, the longest first."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make fuzz` ask for more than `make test` has the time for."""
     parser.addoption("--fuzz-cases", type=int, default=24, help="damaged recordings to try")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: _place(item.path.relative_to(REPOSITORY / "tests")))
+
+
+def _place(path: Path) -> int:
+    return next(
+        (place for place, begin in enumerate(LONGEST) if path.is_relative_to(begin)), len(LONGEST)
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

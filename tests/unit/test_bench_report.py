@@ -12,9 +12,10 @@ from bench.depth import Depth
 from bench.document import KEPT_BEGIN, KEPT_END, write_document
 from bench.goals import GOALS, goal_of
 from bench.jobs import Round
-from bench.measures import depth_rows, job_rows, upload_rows, width_rows
+from bench.measures import depth_rows, job_rows, speech_rows, upload_rows, width_rows
 from bench.plan import read_plan
 from bench.report import Circumstances, Row, Surroundings, write
+from bench.speech import Speech
 from bench.table import terminal_table
 from bench.upload import Upload
 from bench.width import Width
@@ -53,6 +54,8 @@ def all_rows() -> list[Row]:
         rows += depth_rows(deployment, depths)
         rows += width_rows(deployment, [Width(1, (5.0, 7.0, 6.0), 300.0, 1.0)])
         rows += upload_rows(deployment, uploads, [Upload(200.0, 1.0, 2.0)] * 2, [150.0])
+    some, slower = Speech(11.0, 8.0), Speech(20.0, 9.0)
+    rows += speech_rows(DISTRIBUTED_FOLDER, {1: [slower], 2: [some]}, [slower])
     return rows
 
 
@@ -177,7 +180,7 @@ def test_plan_of_a_full_and_of_a_quick_run() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--only", "uploads"], "choose from jobs, depth, width, speedup, upload"),
+        (["--only", "uploads"], "choose from jobs, depth, width, speedup, speech, upload"),
         (["--write-docs", "--quick"], "--write-docs is for a full run"),
     ],
 )
