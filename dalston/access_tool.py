@@ -56,7 +56,7 @@ def keys() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice(list(Scope)),
+    type=click.Choice([scope.value for scope in Scope]),
     help="What it allows; may be repeated. submit and read if left out.",
 )
 @click.option("--expires", help="When it ends: a date such as 2027-06-30, or 90d, or 12h.")
@@ -77,12 +77,13 @@ def create(
     ends = None if expires is None else _moment(expires)
     key = mint_key()
     row = {"name": name, "owner": owner, "scopes": allowed, "expires_at": ends}
-    asyncio.run(_create(_settings(data_dir), key, row, is_new=is_new))
+    settings = _settings(data_dir)
+    asyncio.run(_create(settings, key, row, is_new=is_new))
     click.echo(key)
     until = "for ever" if ends is None else f"until {_shown(ends)}"
     click.echo(
         f"This is the key '{name}' of the owner '{owner}', for {' and '.join(sorted(allowed))}, "
-        f"{until}. It can't be shown again. From now on the server asks for a key.",
+        f"{until}. It can't be shown again. From now on {_server_of(settings)} asks for a key.",
         err=True,
     )
     if is_new:
@@ -91,6 +92,21 @@ def create(
             "owner 'local', and --owner local makes a key that does.",
             err=True,
         )
+
+
+def _server_of(settings: Settings) -> str:
+    """Say which server has the database, for whoever has several, or meant another one."""
+    from dalston.client.embedded import running_server
+
+    if settings.database_url is not None:
+        return "each server on the database of DATABASE_URL"
+    url = running_server(settings.data_dir)
+    if url is not None:
+        return f"the server at {url} (data folder {settings.data_dir})"
+    return (
+        f"the server of the data folder {settings.data_dir} (none runs there now; another folder "
+        f"is named with --data-dir)"
+    )
 
 
 async def _create(settings: Settings, key: str, row: dict[str, Any], *, is_new: bool) -> None:

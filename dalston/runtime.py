@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shlex
 import socket
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -147,11 +148,18 @@ async def require_keys(settings: Settings, database: Database, host: str) -> Non
     if not is_loopback(address):
         raise ConfigurationError(
             f"Without API keys only this machine is served, and others can reach {address}. Make "
-            f"a key with `dalston keys create --name …`, or listen at 127.0.0.1. Where a container "
+            f"a key with `dalston keys create {_which_database(settings)}--name …`, or listen at "
+            f"127.0.0.1. Where a container "
             f"listens that can be reached from this machine alone, set "
             f"DALSTON_PUBLISHED_ADDRESS=127.0.0.1."
         )
     log.info("no_api_keys", message=f"No API keys: whoever reaches {address} may do everything.")
+
+
+def _which_database(settings: Settings) -> str:
+    if settings.database_url is not None:
+        return ""
+    return f"--data-dir {shlex.quote(str(settings.data_dir))} "
 
 
 async def run_gateway(settings: Settings, listener: socket.socket) -> None:

@@ -13,8 +13,16 @@ from dalston.gateway.errors import respond
 from dalston.gateway.services.access import Access
 from dalston.gateway.services.quotas import Quota, RequestCounter, headers_for
 
-PUBLIC = frozenset({"/health", "/health/ready"})
-"""What anybody may ask: whether the server lives and works, and nothing about anyone."""
+PUBLIC = frozenset({"/health", "/health/ready", "/docs", "/redoc", "/openapi.json"})
+"""What anybody may ask: whether the server lives and works, how it is talked to, and nothing about
+anyone. A browser shows the documentation, and can send no key."""
+PUBLIC_FOLDER = "/static-offline-docs/"
+"""What the pages of the documentation are made of."""
+
+
+def is_public(path: str) -> bool:
+    """Tell whether anybody may ask for a path."""
+    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
 
 
 class Authentication:
@@ -33,7 +41,7 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or scope["path"] in PUBLIC:
+        if scope["type"] != "http" or is_public(scope["path"]):
             await self._app(scope, receive, send)
             return
         request = Request(scope)

@@ -52,7 +52,7 @@ class Operation(Route):
             stand in the generated documentation.
         parameters: What may stand behind the `?`; None lets anything stand there.
         scope: What a key must allow; by default `read` for GET and `submit` for the others. None
-            is for what is public (`dalston.gateway.authentication.PUBLIC`).
+            is for what is public (`dalston.gateway.authentication.is_public`).
     """
 
     def __init__(
