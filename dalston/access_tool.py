@@ -203,7 +203,9 @@ def set_some(owner: str, data_dir: Path | None, **given: str | None) -> None:
     click.echo(_sentence(owner, now))
     if not is_known:
         click.echo(
-            f"No key is of an owner '{owner}'; `dalston keys list` shows who there is.", err=True
+            f"But no key is of an owner '{owner}', so nobody is limited by it yet: `dalston keys "
+            f"list` shows who there is.",
+            err=True,
         )
 
 

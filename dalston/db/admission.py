@@ -230,7 +230,7 @@ def limit_reached(usage: Usage, limits: Limits) -> LimitReachedError | None:
     """Return why an owner may not have one more job now, if it may not."""
     if limits.running_jobs is not None and usage.jobs >= limits.running_jobs:
         return TooManyJobsError(
-            f"{limits.running_jobs} of your jobs have not ended, which is as many as may be. "
+            f"You may have {limits.running_jobs} unfinished jobs at a time, and have as many. "
             f"Send this one when one of them has.",
             most=limits.running_jobs,
             retry_after=JOBS_WAIT,

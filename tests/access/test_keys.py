@@ -81,7 +81,7 @@ def test_limits_of_an_owner_without_a_key_are_told_to_be_such(
         assert not command(deployment, "limits", "set", owner, *limit).stderr
     misspelt = command(deployment, "limits", "set", "adda", *limit)
     assert misspelt.returncode == 0
-    assert "No key is of an owner 'adda'" in misspelt.stderr
+    assert "no key is of an owner 'adda'" in misspelt.stderr
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_name_that_nobody_knows() -> None:
     failed = failure(model="whisper-of-my-dreams")
     assert failed.code == "model_not_found"
-    assert "speech-base" in failed.message
+    assert "dalston models list --all" in failed.message
 
 
 def packages(root: Path, **contents: bytes) -> Path:

@@ -86,17 +86,27 @@ class Readiness:
         for stage in stages:
             spec = catalog.engines[stage.engine]
             asked = stage.config.get("model") if spec.accepts("model") else None
-            if model is not None and transcriber is not None and stage.engine == transcriber.engine:
+            named = transcriber is not None and stage.engine == transcriber.engine
+            if model is not None and named:
                 asked = model
-            error = _hindrance(pipeline, spec, found[stage.engine], asked)
+            by = "model" if model is not None and named else "pipeline"
+            error = _hindrance(pipeline, spec, found[stage.engine], asked, by)
             if error is not None:
                 raise error
 
 
 def _hindrance(
-    pipeline: str, spec: EngineSpec, instances: Sequence[EngineInstance], asked: object
+    pipeline: str, spec: EngineSpec, instances: Sequence[EngineInstance], asked: object, by: str
 ) -> RequestError | None:
-    """Return why no instance can do a stage with a model, if all of them say that."""
+    """Return why no instance can do a stage with a model, if all of them say that.
+
+    Args:
+        pipeline: The request's.
+        spec: The stage's engine.
+        instances: Of that engine.
+        asked: The model; None is each instance's own.
+        by: The field of the request that asks for it: `model` or `pipeline`.
+    """
     reasons = [_reason(instance, None if asked is None else str(asked)) for instance in instances]
     if not reasons or not all(reasons):
         return None
@@ -104,10 +114,9 @@ def _hindrance(
     telling = any(instance.models is not None for instance in instances)
     if "model_missing" in reasons and model and telling:
         return ModelMissingError(
-            f"The pipeline '{pipeline}' needs the model '{model}' of the engine {spec.id}, which "
-            f"isn't there. Run on the machine with the engine: dalston models pull {model} "
-            f"--engine {spec.id}",
-            param="pipeline",
+            f"{_wanting(pipeline, model, by)} of the engine {spec.id}, which isn't on the server. "
+            f"Run on the machine with the engine: dalston models pull {model} --engine {spec.id}",
+            param=by,
         )
     if "engine_not_installed" in reasons:
         how = f"Run on its machine: dalston engine install {spec.id}"
@@ -119,6 +128,12 @@ def _hindrance(
         f"The pipeline '{pipeline}' needs the engine {spec.id}, which can't work as it is. {how}",
         param="pipeline",
     )
+
+
+def _wanting(pipeline: str, model: str, by: str) -> str:
+    if by == "model":
+        return f"You asked for the model '{model}'"
+    return f"The pipeline '{pipeline}' needs the model '{model}'"
 
 
 def _reason(instance: EngineInstance, asked: str | None) -> str:

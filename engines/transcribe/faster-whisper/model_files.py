@@ -61,7 +61,11 @@ def find_model(
         return ModelFiles(name, "package", contents=contents)
     repository = hub_repository(name)
     if repository is None:
-        raise _not_found(name, "That is no name of a known model.")
+        raise TaskFailed(
+            "model_not_found",
+            f"'{name}' is no name of a known model. `dalston models list --all` shows those that "
+            f"there are; the path of a folder that holds one will do as well.",
+        )
     folder = cached_folder(repository)
     if folder is not None and not missing_files(folder):
         return ModelFiles(name, "cache", folder)

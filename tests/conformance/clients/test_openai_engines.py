@@ -78,7 +78,8 @@ def test_what_is_no_recording_is_the_requests_fault(client: OpenAI) -> None:
     assert refused.value.code == "unsupported_media"
     with pytest.raises(openai.ConflictError) as missing:
         client.audio.transcriptions.create(file=("a.wav", b"RIFF"), model="large-v3")
-    assert missing.value.code == "model_missing"
+    assert (missing.value.code, missing.value.param) == ("model_missing", "model")
+    assert "You asked for the model 'large-v3'" in missing.value.message
 
 
 def test_the_oldest_client_hears_the_same(
