@@ -6,6 +6,7 @@ Times are seconds in the original recording's time line. What an engine can't kn
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -142,6 +143,7 @@ STAGE_SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "merge": Transcript,
 }
 
+_SEGMENT = msgspec.json.Decoder(Segment)
 _TIME_TOLERANCE = 0.01
 """Seconds by which rounding may move a time past its neighbour."""
 
@@ -158,19 +160,34 @@ def check_stage_output(stage: str, data: bytes) -> None:
     Raises:
         ValueError: The output is not what the stage promises; says where.
     """
-    schema = STAGE_SCHEMAS.get(stage, dict[str, msgspec.Raw])
+    schema = STAGE_SCHEMAS.get(stage)
     try:
-        checked = msgspec.json.decode(data, type=schema)
+        found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        if schema is None:
+            return
+        segments = found.get("segments") if "segments" in schema.__struct_fields__ else None
+        if segments is not None:
+            # One by one: those of many hours take several times their room as objects.
+            found["segments"] = msgspec.Raw(b"[]")
+        checked = msgspec.json.decode(msgspec.json.encode(found), type=schema)
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None
-    if isinstance(checked, Transcript | TranscribeOutput | AlignOutput):
+    if segments is not None:
         duration = checked.duration if isinstance(checked, Transcript) else None
-        _check_times(checked.segments, math.inf if duration is None else duration)
+        _check_segments(segments, math.inf if duration is None else duration)
 
 
-def _check_times(segments: list[Segment], duration: float) -> None:
+def _segments(found: msgspec.Raw) -> Iterator[Segment]:
+    try:
+        for one in msgspec.json.decode(found, type=list[msgspec.Raw]):
+            yield _SEGMENT.decode(one)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"segments: {error}") from None
+
+
+def _check_segments(found: msgspec.Raw, duration: float) -> None:
     previous = 0.0
-    for number, segment in enumerate(segments):
+    for number, segment in enumerate(_segments(found)):
         _check_span(segment.start, segment.end, duration, f"segments[{number}]")
         if segment.start + _TIME_TOLERANCE < previous:
             raise ValueError(f"segments[{number}] starts before the one in front of it")
