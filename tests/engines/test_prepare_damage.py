@@ -167,13 +167,13 @@ def growth(short: Path, long: Path) -> tuple[float, int]:
     return duration, after - before
 
 
-def test_two_hours_take_no_more_memory_than_two_seconds(tmp_path: Path) -> None:
+def test_half_an_hour_takes_no_more_memory_than_two_seconds(tmp_path: Path) -> None:
     kind: dict[str, Any] = {"container": "flac", "codec": "flac", "rate": 16_000, "layout": "mono"}
     short = encode(tmp_path / "short.flac", **kind)
-    silence = np.zeros(7200 * 16_000, np.int16)
+    silence = np.zeros(1800 * 16_000, np.int16)
     long = encode(tmp_path / "long.flac", **kind, samples=silence, piece=160_000)
     duration, megabytes = growth(short, long)
-    assert duration == 7200
+    assert duration == 1800
     assert megabytes < 20
 
 
