@@ -24,6 +24,7 @@ from dalston.client.recordings import Recording
 from dalston.client.session import Session
 from dalston.client.views import JobView, ProgressView
 from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
+from dalston.common.subtitles import Rules
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -61,6 +62,7 @@ def transcribe_files(
     key: str | None = None,
     at_once: int = AT_ONCE,
     resume: bool = False,
+    rules: Rules | None = None,
 ) -> int:
     """Transcribe files and write their transcripts.
 
@@ -76,6 +78,7 @@ def transcribe_files(
         key: API key, if the server asks for one.
         at_once: Jobs that the call has on the server at a time; the other files wait here.
         resume: Leave out recordings whose transcripts are in the folder, newer than they are.
+        rules: How subtitles are to be, unless it is as exports of the server have them.
 
     Returns:
         The exit status: 0 if every file has its transcript, 1 if one has not, 2 if the call can't
@@ -83,11 +86,7 @@ def transcribe_files(
     """
     display = display_for([one.path.name for one in recordings], sys.stderr)
     try:
-        output: Output
-        if output_dir is None:
-            output = StandardOutput(recordings, output_format, sys.stdout.buffer)
-        else:
-            output = FolderOutput(recordings, output_format, output_dir)
+        output = _output_for(recordings, output_format, output_dir, rules or Rules())
         here = [number for number, one in enumerate(recordings) if one.url is None]
         there = {number for number in here if resume and output.has(number)}
         call = _Call(recordings, fields, output, display, at_once, there)
@@ -100,6 +99,19 @@ def transcribe_files(
         return INTERRUPTED
     finally:
         display.close()
+
+
+def _output_for(
+    recordings: Sequence[Recording], output_format: str, folder: Path | None, rules: Rules
+) -> Output:
+    """Return where transcripts go.
+
+    Raises:
+        OutputError: They can't.
+    """
+    if folder is None:
+        return StandardOutput(recordings, output_format, sys.stdout.buffer, rules)
+    return FolderOutput(recordings, output_format, folder, rules)
 
 
 def _carry_out(call: _Call, server: str | None, data_dir: Path, key: str | None) -> int:
