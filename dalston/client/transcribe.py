@@ -21,6 +21,7 @@ from dalston.client.errors import RefusedError, UnreachableError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
 from dalston.client.progress import Display, display_for
 from dalston.client.recordings import Recording
+from dalston.client.refusals import explained
 from dalston.client.session import Session
 from dalston.client.views import JobView, ProgressView
 from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
@@ -214,7 +215,7 @@ class _Call:
             return False
         except (*_EXPECTED, FileFailedError) as error:
             self.failed += 1
-            self.display.failed(number, str(error))
+            self.display.failed(number, _reason(error, file.job_id))
             if before is not None:
                 # Whoever comes next waits for this one alone, and must not overtake those before.
                 await asyncio.wait({before})
@@ -355,6 +356,10 @@ class _File:
         self.broken_since = self.broken_since or now
         if now > self.broken_since + _BROKEN_ENGINE_SECONDS:
             raise FileFailedError(f"The engine {engine_id} can't start: {what}")
+
+
+def _reason(error: Exception, job_id: str | None) -> str:
+    return explained(error, job_id) if isinstance(error, RefusedError) else str(error)
 
 
 def _time_left(progress: ProgressView) -> str:
