@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dalston.client.on_server import Where, ask, each, on_server
+from dalston.common.errors import RECORDING_CODES
 from dalston.common.pipeline_checks import FETCH
 
 if TYPE_CHECKING:
@@ -73,10 +75,16 @@ class Changed(click.ParamType[tuple[str, Any]]):
     "--failed-since",
     type=Moment(),
     metavar="TIME",
-    help="All that have failed since then: 2h, 3d or 2026-01-05T09:30 (UTC).",
+    help="All that have failed since then, unless their recording can't be used: 2h, 3d or "
+    "2026-01-05T09:30 (UTC).",
+)
+@click.option(
+    "--all", "every", is_flag=True, help="Of those, also the ones whose recording can't be used."
 )
 @on_server
-def retry(*, job_ids: Sequence[str], failed_since: datetime | None, where: Where) -> None:
+def retry(
+    *, job_ids: Sequence[str], failed_since: datetime | None, every: bool, where: Where
+) -> None:
     """Have jobs that failed or were cancelled go on from what is done of them."""
     if not job_ids and failed_since is None:
         raise click.UsageError("Name jobs, or say --failed-since.")
@@ -84,21 +92,36 @@ def retry(*, job_ids: Sequence[str], failed_since: datetime | None, where: Where
     async def call(api: Api) -> bool:
         wanted = list(job_ids)
         if failed_since is not None:
-            wanted += await _failed_since(api, failed_since)
+            wanted += await _failed_since(api, failed_since, every=every)
         return await each(wanted, api.retry, "retried")
 
     ask(call, where)
 
 
-async def _failed_since(api: Api, moment: datetime) -> list[str]:
+async def _failed_since(api: Api, moment: datetime, *, every: bool) -> list[str]:
     """Return jobs that have failed since a moment; collected before any is retried."""
     found: list[str] = []
+    skipped: Counter[str] = Counter()
     cursor: str | None = None
     while True:
         page, cursor = await api.list_jobs(_PAGE, "failed", cursor)
-        found += [job.id for job in page if job.completed_at and job.completed_at >= moment]
+        for job in page:
+            if job.completed_at is None or job.completed_at < moment:
+                continue
+            if job.error is not None and job.error.code in RECORDING_CODES and not every:
+                skipped[job.error.code] += 1
+            else:
+                found.append(job.id)
         if cursor is None:
-            return found
+            break
+    if skipped:
+        reasons = ", ".join(f"{count} {code}" for code, count in sorted(skipped.items()))
+        click.echo(
+            f"{skipped.total()} skipped: their recordings can't be used, so they would fail again "
+            f"({reasons}). --all retries them too.",
+            err=True,
+        )
+    return found
 
 
 @click.command("rerun")

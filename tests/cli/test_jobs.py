@@ -154,6 +154,27 @@ def test_a_job_is_done_again_from_a_stage_on_or_whole(shell: Shell) -> None:
     assert shell.jobs("rerun", job_id, "num_speakers")[0] == 2
 
 
+def test_what_lies_in_the_recording_is_not_retried_unless_it_is_asked_for(shell: Shell) -> None:
+    stack, folder = shell.stack, shell.folder
+    failed = {}
+    for code in ("undecodable_audio", "no_audio", "model_not_found"):
+        (folder / "fail-0").write_text(code)
+        failed[code] = stack.submit(b"1")
+        assert stack.ended(failed[code])["error"]["code"] == code
+    (folder / "fail-0").unlink()
+
+    status, out, err = shell.jobs("retry", "--failed-since", "1h")
+    assert (status, out) == (0, f"{failed['model_not_found']} retried\n")
+    assert "2 skipped: their recordings can't be used" in err
+    assert "(1 no_audio, 1 undecodable_audio). --all retries them too." in err
+    stack.ended(failed["model_not_found"])
+    assert shell.jobs("retry", failed["no_audio"])[0] == 0, "who names a job means it"
+    stack.ended(failed["no_audio"])
+    status, out, err = shell.jobs("retry", "--failed-since", "1h", "--all")
+    assert (status, out, err) == (0, f"{failed['undecodable_audio']} retried\n", "")
+    assert stack.ended(failed["undecodable_audio"])["status"] == "completed"
+
+
 def test_a_job_is_watched_and_exported(shell: Shell, tmp_path: Path) -> None:
     stack, folder = shell.stack, shell.folder
     job_id = stack.submit(b"2 apart")
