@@ -81,6 +81,7 @@ class Api:
 
     def __init__(self, url: str, key: str | None = None) -> None:
         self.url = server_url(url)
+        self.has_key = key is not None
         known = {} if key is None else {"Authorization": f"Bearer {key}"}
         # A proxy of the environment is for the world outside, not for this machine.
         self._client = httpx.AsyncClient(
@@ -205,6 +206,21 @@ class Api:
             RefusedError: The server said no, for example that it still runs.
         """
         await self._request("POST", f"{_job(job_id)}/retry")
+
+    async def rerun(self, job_id: str, from_stage: str, options: Mapping[str, Any]) -> None:
+        """Have a stage of a job that has ended, and all after it, done again.
+
+        Args:
+            job_id: The job.
+            from_stage: The first stage that is done again.
+            options: What changes, by name, as JSON; None takes an option away.
+
+        Raises:
+            UnreachableError: The connection could not be made, or broke.
+            RefusedError: The server said no, for example that there is no such stage.
+        """
+        asked = {"from_stage": from_stage, "options": dict(options)}
+        await self._request("POST", f"{_job(job_id)}/rerun", json=asked)
 
     async def delete(self, job_id: str) -> None:
         """Stop a job if it still runs, and remove all that there is of it.

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from dalston.client.options import fields_of, request_options
+from dalston.client.options import fields_of, request_options, rules_of, subtitle_options
 from dalston.client.recordings import Recording, find_recordings, is_address
 from dalston.common.formats import FORMATS
 
@@ -72,6 +72,15 @@ def _recordings(named: Sequence[Path | str]) -> list[Recording]:
     return found
 
 
+def _address(server: str) -> str:
+    from dalston.client.api import server_url  # noqa: PLC0415 - as in `transcribe`
+
+    try:
+        return server_url(server)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--server") from None
+
+
 @click.command(epilog=_EPILOG)
 @click.argument(
     "files",
@@ -107,6 +116,7 @@ def _recordings(named: Sequence[Path | str]) -> list[Recording]:
     show_default=True,
     help="How many files are on the server at a time.",
 )
+@subtitle_options
 @click.option("--server", metavar="URL", help="Use the server at this address.")
 @request_options
 @API_KEY_FILE
@@ -122,6 +132,9 @@ def transcribe(
     output_dir: Path | None,
     resume: bool,
     at_once: int,
+    line_length: int | None,
+    lines: int | None,
+    speakers: bool | None,
     server: str | None,
     api_key_file: Path | None,
     data_dir: Path | None,
@@ -136,7 +149,6 @@ def transcribe(
     """
     # Imported here: other commands need neither these packages nor the time to load them.
     try:
-        from dalston.client.api import server_url  # noqa: PLC0415
         from dalston.client.transcribe import transcribe_files  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(
@@ -147,21 +159,17 @@ def transcribe(
     if resume and output_dir is None:
         raise click.UsageError("--resume looks into a folder: name it with --output-dir.")
     recordings = _recordings(files)
-    if server is not None:
-        try:
-            server = server_url(server)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--server") from None
     settings = read_settings({"data_dir": data_dir})
     status = transcribe_files(
         recordings,
         output_format=output_format,
-        server=server,
+        server=None if server is None else _address(server),
         key=read_key(api_key_file, settings.api_key),
         data_dir=settings.data_dir,
         fields=fields_of(options),
         output_dir=output_dir,
         at_once=at_once,
         resume=resume,
+        rules=rules_of(line_length, lines, speakers=speakers),
     )
     sys.exit(status)

@@ -6,9 +6,23 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
+import msgspec
+
+from dalston.common.subtitles import Rules
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_SUBTITLES = (
+    click.option(
+        "--line-length", type=click.IntRange(10, 500), help="Characters of a subtitle's line."
+    ),
+    click.option("--lines", type=click.IntRange(1, 10), help="Lines of a subtitle."),
+    click.option(
+        "--speakers/--no-speakers",
+        default=None,
+        help="Subtitles say who speaks, where that changes.",
+    ),
+)
 _OPTIONS = (
     click.option("--pipeline", help="Pipeline; the server's default if left out."),
     click.option("--model", help="Model; the pipeline's if left out. GET /v1/models lists them."),
@@ -57,6 +71,19 @@ def request_options(command: _Command) -> _Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def subtitle_options(command: _Command) -> _Command:
+    """Give a command the options that say how subtitles are to be."""
+    for option in reversed(_SUBTITLES):
+        command = option(command)
+    return command
+
+
+def rules_of(line_length: int | None, lines: int | None, *, speakers: bool | None) -> Rules:
+    """Return how subtitles are to be; None means that an option was not given."""
+    given = {"line_length": line_length, "lines": lines, "speakers": speakers}
+    return msgspec.convert({k: v for k, v in given.items() if v is not None}, Rules)
 
 
 def fields_of(options: Mapping[str, Any]) -> dict[str, str]:

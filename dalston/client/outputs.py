@@ -12,9 +12,8 @@ from typing import IO, Any
 import msgspec
 
 from dalston.client.recordings import Recording
-from dalston.common.formats import FORMATS
-
-_SUBTITLES = frozenset({"srt", "vtt"})
+from dalston.common.formats import SUBTITLES, written
+from dalston.common.subtitles import Rules
 
 
 class OutputError(Exception):
@@ -27,8 +26,9 @@ class Output(ABC):
     ordered = False
     """Whether transcripts must come in the order of the files."""
 
-    def __init__(self, output_format: str) -> None:
+    def __init__(self, output_format: str, rules: Rules) -> None:
         self._format = output_format
+        self._rules = rules
 
     def has(self, file: int) -> bool:
         """Tell whether a transcript is there from before, and is newer than its recording."""
@@ -44,6 +44,9 @@ class Output(ABC):
             ValueError: It is no transcript.
         """
 
+    def _written(self, transcript: Mapping[str, Any]) -> str:
+        return written(transcript, self._format, self._rules)
+
 
 class StandardOutput(Output):
     """Standard output, in UTF-8 whatever the terminal's settings.
@@ -55,10 +58,14 @@ class StandardOutput(Output):
     ordered = True
 
     def __init__(
-        self, recordings: Sequence[Recording], output_format: str, stream: IO[bytes]
+        self,
+        recordings: Sequence[Recording],
+        output_format: str,
+        stream: IO[bytes],
+        rules: Rules,
     ) -> None:
-        super().__init__(output_format)
-        if len(recordings) > 1 and output_format in _SUBTITLES:
+        super().__init__(output_format, rules)
+        if len(recordings) > 1 and output_format in SUBTITLES:
             raise OutputError(
                 f"Subtitles of several files can't share one output. Name a folder for them: "
                 f"--format {output_format} --output-dir DIR"
@@ -69,7 +76,7 @@ class StandardOutput(Output):
     def put(self, file: int, transcript: Mapping[str, Any]) -> None:
         """Write to standard output."""
         if len(self._files) == 1:
-            data = FORMATS[self._format](transcript).encode()
+            data = self._written(transcript).encode()
         else:
             data = self._one_of_many(os.fsdecode(self._files[file]), transcript)
         self._stream.write(data)
@@ -79,14 +86,16 @@ class StandardOutput(Output):
         name = name.encode("utf-8", "replace").decode()
         if self._format == "json":
             return msgspec.json.encode({"file": name, **transcript}) + b"\n"
-        return f"==> {name} <==\n{FORMATS[self._format](transcript)}\n".encode()
+        return f"==> {name} <==\n{self._written(transcript)}\n".encode()
 
 
 class FolderOutput(Output):
     """A file for each recording, below one folder. A file that is there already is replaced."""
 
-    def __init__(self, recordings: Sequence[Recording], output_format: str, folder: Path) -> None:
-        super().__init__(output_format)
+    def __init__(
+        self, recordings: Sequence[Recording], output_format: str, folder: Path, rules: Rules
+    ) -> None:
+        super().__init__(output_format, rules)
         self._recordings = [recording.path for recording in recordings]
         self._targets = [folder / name for name in output_names(recordings, output_format)]
         for parent in {folder, *(target.parent for target in self._targets)}:
@@ -112,7 +121,7 @@ class FolderOutput(Output):
         target = self._targets[file]
         partial = target.parent / f".dalston-{os.getpid()}-{file}.part"
         try:
-            partial.write_bytes(FORMATS[self._format](transcript).encode())
+            partial.write_bytes(self._written(transcript).encode())
             partial.replace(target)
         except BaseException:
             partial.unlink(missing_ok=True)

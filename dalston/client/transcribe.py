@@ -21,9 +21,11 @@ from dalston.client.errors import RefusedError, UnreachableError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
 from dalston.client.progress import Display, display_for
 from dalston.client.recordings import Recording
+from dalston.client.refusals import explained
 from dalston.client.session import Session
 from dalston.client.views import JobView, ProgressView
 from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
+from dalston.common.subtitles import Rules
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -61,6 +63,7 @@ def transcribe_files(
     key: str | None = None,
     at_once: int = AT_ONCE,
     resume: bool = False,
+    rules: Rules | None = None,
 ) -> int:
     """Transcribe files and write their transcripts.
 
@@ -76,6 +79,7 @@ def transcribe_files(
         key: API key, if the server asks for one.
         at_once: Jobs that the call has on the server at a time; the other files wait here.
         resume: Leave out recordings whose transcripts are in the folder, newer than they are.
+        rules: How subtitles are to be, unless it is as exports of the server have them.
 
     Returns:
         The exit status: 0 if every file has its transcript, 1 if one has not, 2 if the call can't
@@ -83,11 +87,7 @@ def transcribe_files(
     """
     display = display_for([one.path.name for one in recordings], sys.stderr)
     try:
-        output: Output
-        if output_dir is None:
-            output = StandardOutput(recordings, output_format, sys.stdout.buffer)
-        else:
-            output = FolderOutput(recordings, output_format, output_dir)
+        output = _output_for(recordings, output_format, output_dir, rules or Rules())
         here = [number for number, one in enumerate(recordings) if one.url is None]
         there = {number for number in here if resume and output.has(number)}
         call = _Call(recordings, fields, output, display, at_once, there)
@@ -100,6 +100,19 @@ def transcribe_files(
         return INTERRUPTED
     finally:
         display.close()
+
+
+def _output_for(
+    recordings: Sequence[Recording], output_format: str, folder: Path | None, rules: Rules
+) -> Output:
+    """Return where transcripts go.
+
+    Raises:
+        OutputError: They can't.
+    """
+    if folder is None:
+        return StandardOutput(recordings, output_format, sys.stdout.buffer, rules)
+    return FolderOutput(recordings, output_format, folder, rules)
 
 
 def _carry_out(call: _Call, server: str | None, data_dir: Path, key: str | None) -> int:
@@ -202,7 +215,7 @@ class _Call:
             return False
         except (*_EXPECTED, FileFailedError) as error:
             self.failed += 1
-            self.display.failed(number, str(error))
+            self.display.failed(number, _reason(error, file.job_id))
             if before is not None:
                 # Whoever comes next waits for this one alone, and must not overtake those before.
                 await asyncio.wait({before})
@@ -343,6 +356,10 @@ class _File:
         self.broken_since = self.broken_since or now
         if now > self.broken_since + _BROKEN_ENGINE_SECONDS:
             raise FileFailedError(f"The engine {engine_id} can't start: {what}")
+
+
+def _reason(error: Exception, job_id: str | None) -> str:
+    return explained(error, job_id) if isinstance(error, RefusedError) else str(error)
 
 
 def _time_left(progress: ProgressView) -> str:

@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+RECORDING_CODES = frozenset(
+    {"unsupported_media", "unsupported_container", "unsupported_codec", "undecodable_audio"}
+    | {"no_audio", "no_audio_stream", "corrupt_audio", "encrypted_media"}
+    | {"unsupported_sample_rate", "unsupported_channels"}
+)
+"""Reasons of failed jobs that lie in the recording: whatever is mended here, it fails again.
+
+What a setting, another model, another pipeline or the server at an address could mend is none.
+"""
+
 
 class DalstonError(Exception):
     """Something went wrong that we have a name for.

@@ -101,6 +101,19 @@ FORMATS: dict[str, Callable[[AnyTranscript], str]] = {
 """The formats by name; the name is the file's extension too."""
 SUBTITLES: dict[str, Callable[[AnyTranscript, Rules | None], str]] = {"srt": to_srt, "vtt": to_vtt}
 """Those of them that rules are for."""
+
+
+def written(transcript: AnyTranscript, name: str, rules: Rules | None = None) -> str:
+    """Return a transcript in a format of that name; rules count for subtitles alone.
+
+    Raises:
+        ValueError: It is no transcript.
+    """
+    if name in SUBTITLES:
+        return SUBTITLES[name](transcript, rules)
+    return FORMATS[name](transcript)
+
+
 MEDIA_TYPES = {
     "txt": "text/plain",
     "json": "application/json",

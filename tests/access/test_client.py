@@ -48,6 +48,17 @@ def test_a_key_from_a_file_or_from_the_environment(
     assert "invalid_api_key" in without.stderr
     assert "DALSTON_API_KEY, --api-key-file" in without.stderr
 
+    other = make_key(deployment, "bob")
+    listed = subprocess.run(
+        [sys.executable, "-m", "dalston", "jobs", "list", "--server", stack.url],
+        env=deployment.environment(DALSTON_API_KEY=other),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert listed.stderr == "no jobs of this key's owner\n"
+
 
 @pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
 def test_a_key_is_never_part_of_an_address(

@@ -83,3 +83,15 @@ def test_real_speech_becomes_its_words(shell: Shell) -> None:
     assert word_error_rate(WORDS, done.out) <= 0.10
     assert done.out == to_txt({"text": done.out.strip(), "segments": []})
     assert "44.4 s of audio done in" in done.err
+
+
+def test_real_speech_becomes_subtitles_that_fit_the_screen(shell: Shell, tmp_path: Path) -> None:
+    real = {"DALSTON_PIPELINE": "default", "DALSTON_TRANSCRIBE_ENGINE": "faster-whisper"}
+    spoken = recording()
+    done = shell.run(spoken, "--language", "en", "-f", "srt", "-o", tmp_path, **real)
+    assert done.status == 0, done.err
+    text = tmp_path.joinpath(f"{spoken.stem}.srt").read_text(encoding="utf-8")
+    cues = [cue.splitlines()[2:] for cue in text.split("\n\n")]
+    assert max(len(line) for cue in cues for line in cue) <= 42
+    assert {len(cue) for cue in cues} == {1, 2}
+    assert word_error_rate(WORDS, " ".join(line for cue in cues for line in cue)) <= 0.10

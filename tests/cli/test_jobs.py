@@ -87,7 +87,8 @@ def test_jobs_are_listed_shown_stopped_resumed_and_removed(shell: Shell) -> None
     status, out, err = shell.jobs("cancel", running_job, completed)
     assert status == 1
     assert out == f"{running_job} cancelled\n"
-    assert "job_finished" in err
+    assert f"`dalston jobs rm {completed}` removes it" in err
+    assert "[job_finished]" in err
     (folder / "hold-2").unlink()
 
     assert shell.jobs("retry", "--failed-since", "2020-01-01")[:2] == (
@@ -103,7 +104,75 @@ def test_jobs_are_listed_shown_stopped_resumed_and_removed(shell: Shell) -> None
     assert shell.jobs("rm", *failed)[0] == 0
     status, _, err = shell.jobs("show", failed[0])
     assert status == 1
-    assert "job_not_found" in err
+    assert "`dalston jobs list` lists what is there. [job_not_found]" in err
+
+
+def test_what_can_not_be_done_is_said_in_commands(shell: Shell) -> None:
+    stack, folder = shell.stack, shell.folder
+    assert shell.jobs("list") == (0, "", "no jobs\n")
+    assert shell.jobs("list", "--status", "cancelled") == (0, "", "no cancelled jobs\n")
+    completed = stack.submit(b"1")
+    stack.ended(completed)
+    (folder / "hold-1").touch()
+    held = stack.submit(b"2")
+    none = new_job_id()
+    refused: dict[tuple[str, ...], str] = {
+        ("cancel", completed): f"`dalston jobs rm {completed}` removes it",
+        ("retry", completed): f"`dalston jobs rerun {completed}` makes another result",
+        ("retry", held): f"`dalston jobs watch {held}`",
+        ("rerun", held, "--from-stage", "merge"): f"`dalston jobs cancel {held}`",
+        ("export", held): f"`dalston jobs show {held}` says how far it is",
+        ("show", completed, "--version", "7"): f"`dalston jobs show {completed}`",
+        **{(word, none): "`dalston jobs list`" for word in ("show", "watch", "rm", "export")},
+    }
+    for call, said in refused.items():
+        status, out, err = shell.jobs(*call)
+        assert (status, out) == (1, "")
+        assert said in err, call
+        assert not {"GET", "POST", "DELETE", "/v1/"} & set(err.replace("/v1/", " /v1/ ").split())
+    (folder / "hold-1").unlink()
+    stack.ended(held)
+
+
+def test_a_job_is_done_again_from_a_stage_on_or_whole(shell: Shell) -> None:
+    stack = shell.stack
+    job_id = stack.submit(b"1")
+    stack.ended(job_id)
+
+    status, out, _ = shell.jobs("rerun", job_id, "prompt=12", "--from-stage", "transcribe")
+    assert (status, out) == (0, f"{job_id} is done again from transcribe on\n")
+    assert stack.ended(job_id)["text"] == "12 0."
+    assert stack.read(job_id)["rerun"]["options"] == {"prompt": "12"}
+    status, out, _ = shell.jobs("rerun", job_id, "prompt=null")
+    assert (status, out) == (0, f"{job_id} is done again from prepare on\n")
+    assert stack.ended(job_id)["text"] == "Part 0."
+    assert stack.read(job_id)["version"] == 3
+
+    status, _, err = shell.jobs("rerun", job_id, "--from-stage", "polish")
+    assert status == 1
+    assert "[unknown_stage]" in err
+    assert shell.jobs("rerun", job_id, "num_speakers")[0] == 2
+
+
+def test_what_lies_in_the_recording_is_not_retried_unless_it_is_asked_for(shell: Shell) -> None:
+    stack, folder = shell.stack, shell.folder
+    failed = {}
+    for code in ("undecodable_audio", "no_audio", "model_not_found"):
+        (folder / "fail-0").write_text(code)
+        failed[code] = stack.submit(b"1")
+        assert stack.ended(failed[code])["error"]["code"] == code
+    (folder / "fail-0").unlink()
+
+    status, out, err = shell.jobs("retry", "--failed-since", "1h")
+    assert (status, out) == (0, f"{failed['model_not_found']} retried\n")
+    assert "2 skipped: their recordings can't be used" in err
+    assert "(1 no_audio, 1 undecodable_audio). --all retries them too." in err
+    stack.ended(failed["model_not_found"])
+    assert shell.jobs("retry", failed["no_audio"])[0] == 0, "who names a job means it"
+    stack.ended(failed["no_audio"])
+    status, out, err = shell.jobs("retry", "--failed-since", "1h", "--all")
+    assert (status, out, err) == (0, f"{failed['undecodable_audio']} retried\n", "")
+    assert stack.ended(failed["undecodable_audio"])["status"] == "completed"
 
 
 def test_a_job_is_watched_and_exported(shell: Shell, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,24 @@ def test_a_folder_gets_one_file_for_each_recording(
     written = {path.name: path.read_text() for path in (tmp_path / "out" / "new").iterdir()}
     srt = FORMATS["srt"](TRANSCRIPT)
     assert written == {"talk.wav.srt": srt, "talk.wav.2.srt": srt, "Grüße.srt": srt}
+
+
+@pytest.mark.parametrize("output_format", ["srt", "vtt"])
+def test_subtitles_are_those_of_an_export_of_the_same_job(
+    served: Served, recordings: Recordings, tmp_path: Path, output_format: str
+) -> None:
+    options = ("--format", output_format, "--line-length", "12", "--lines", "1", "--speakers")
+    recording, out = recordings("batch/divided.wav"), tmp_path / "out"
+    done = served.shell.run(recording.parent, "--output-dir", out, *options)
+    assert done.status == 0, done.err
+    written = (out / f"divided.{output_format}").read_text(encoding="utf-8")
+    exporting = replace(served.shell, command="jobs")
+    exported = exporting.run("export", str(served.listed()[0]["id"]), *options)
+    assert (exported.status, exported.out) == (0, written), exported.err
+    shown = {line for line in written.splitlines() if "a" in line}
+    assert shown == {"This is a", "transcript."}
+    single = served.shell.run(recording, *options)
+    assert (single.status, single.out) == (0, written), single.err
 
 
 def test_a_folder_is_transcribed_whole_and_only_what_is_missing_the_next_time(

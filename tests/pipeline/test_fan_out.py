@@ -145,7 +145,7 @@ def test_progress_and_the_text_so_far_are_shown_while_it_runs(
         assert done["partial_text"] == "Part 0. Part 1."
         assert done["progress"]["audio_seconds"] == 4.0
         assert 0.5 < done["progress"]["fraction"] < 0.75
-        assert done["progress"]["eta_seconds"] > 0
+        assert done["progress"]["eta_seconds"] is None, "two chunks say too little"
         (tmp_path / "hold-2").unlink()
         job = stack.ended(job_id)
         assert "partial_text" not in job

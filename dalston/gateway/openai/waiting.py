@@ -8,7 +8,12 @@ from contextlib import aclosing
 
 import structlog
 
-from dalston.common.errors import DalstonError, JobNotFoundError, UnavailableError
+from dalston.common.errors import (
+    RECORDING_CODES,
+    DalstonError,
+    JobNotFoundError,
+    UnavailableError,
+)
 from dalston.common.models import TERMINAL_JOB, Job, JobStatus
 from dalston.common.transcript import Transcript
 from dalston.gateway.openai.wishes import DIARIZED, Wish
@@ -30,11 +35,8 @@ _BYTES_PER_SECOND = 16_000.0
 _LONGEST_SLEEP = 3600.0
 _CLIENT_PATIENCE = 0.9
 """Share of the time that a client waits after which it is told, so that it doesn't send again."""
-_RECORDING_CODES = frozenset(
-    {"unsupported_media", "unsupported_container", "unsupported_codec", "undecodable_audio"}
-    | {"no_audio", "no_audio_stream", "corrupt_audio", "encrypted_media", "audio_too_long"}
-    | {"unsupported_sample_rate", "unsupported_channels", "unsupported_language"}
-    | {"unsupported_task", "invalid_speaker_count"}
+_CLIENTS_CODES = RECORDING_CODES | frozenset(
+    {"audio_too_long", "unsupported_language", "unsupported_task", "invalid_speaker_count"}
     | {"invalid_url", "forbidden_address", "unresolved_host", "fetch_unreachable"}
     | {"fetch_failed", "fetch_too_large", "fetch_timeout"}
 )
@@ -178,7 +180,7 @@ class Transcription:
                 job.error.message,
                 job.id,
                 code=job.error.code,
-                by_recording=job.error.code in _RECORDING_CODES,
+                by_recording=job.error.code in _CLIENTS_CODES,
             )
         return view
 

@@ -13,8 +13,14 @@ _BEFORE_CHUNKS = 0.05
 """Share of a job that is done once its recording has been cut into chunks."""
 _BEHIND_CHUNKS = 0.02
 """Share of a job that is left when all chunks are done."""
-_EARLIEST_ESTIMATE = 0.1
-"""Below this share the time that is left can't be told from the time that has passed."""
+_FEWEST_CHUNKS = 3
+"""Finished chunks below which the speed of one says too little about the others."""
+_SAME_PACE = 2.0
+"""How much faster one half of what is done may have been than the other."""
+_LEAST_SHARE = 0.25
+"""Share of a task for all of the recording from which its end can be told."""
+_JOINING = "merge"
+"""The stage that takes next to no time when all chunks are done."""
 _ENDED = frozenset({TaskStatus.COMPLETED, TaskStatus.SKIPPED, TaskStatus.FAILED})
 
 
@@ -26,8 +32,8 @@ class Progress:
         fraction: Of all its work, 0 to 1.
         audio_seconds_done: Seconds of the recording whose chunks are finished.
         audio_seconds: Length of the recording in seconds, once it is known.
-        eta_seconds: Seconds that it will take from now on at the present pace, once that can
-            be said.
+        eta_seconds: Seconds that it will take from now on, once that can be said to about a
+            factor of two.
     """
 
     fraction: float
@@ -70,9 +76,13 @@ def progress_of(
         fraction = cut * (_BEFORE_CHUNKS + (share * done / known if known else 0.0))
         finished = _finished_seconds(of_chunks) / channels
         length = known / channels if cut == 1.0 else None
-        return Progress(fraction, finished, length, _estimate(job, fraction, now))
+        # What a job that goes on has kept says nothing about its pace.
+        sure = length is not None and not job.resumed
+        left = _time_left(own_tasks, of_chunks, running, now) if sure else None
+        return Progress(fraction, finished, length, left)
     fraction = _plain_share(own_tasks, running)
-    return Progress(fraction, 0.0, None, _estimate(job, fraction, now))
+    # Tasks for all of the recording count alike here, whatever they take: no time follows from it.
+    return Progress(fraction, 0.0, None, None)
 
 
 def length_of(own_tasks: Sequence[Task]) -> float | None:
@@ -157,9 +167,59 @@ def _plain_share(own_tasks: Sequence[Task], running: Mapping[str, float]) -> flo
     return _BEFORE_CHUNKS * share if len(own_tasks) == 1 else share
 
 
-def _estimate(job: Job, fraction: float, now: datetime) -> float | None:
-    # What a job that goes on has kept says nothing about its pace.
-    if job.started_at is None or job.resumed or fraction < _EARLIEST_ESTIMATE:
+def _time_left(
+    own_tasks: Sequence[Task],
+    of_chunks: Sequence[Task],
+    running: Mapping[str, float],
+    now: datetime,
+) -> float | None:
+    """Return the seconds that a job whose recording is cut will take, once that can be said."""
+    of_all = [
+        task
+        for task in own_tasks
+        if task.part is None and task.status not in _ENDED and task.stage != _JOINING
+    ]
+    lefts = [_chunks_left(of_chunks, running, now)]
+    lefts += [_task_left(task, running, now) for task in of_all]
+    known = [left for left in lefts if left is not None]
+    return max(known) if len(known) == len(lefts) else None
+
+
+def _chunks_left(
+    tasks: Sequence[Task], running: Mapping[str, float], now: datetime
+) -> float | None:
+    """Return the seconds until all chunks are done, if those that are done were equally fast.
+
+    The time from a job's start, or of its first chunk, has much in it that doesn't come again:
+    a model is loaded, the recording is decoded, other jobs were first. As long as that counts, the
+    later half of what is done was faster than the earlier one.
+    """
+    began = min((task.started_at for task in tasks if task.started_at), default=None)
+    ended = sorted(
+        (task.completed_at, _seconds(task.part)) for task in tasks if task.completed_at is not None
+    )
+    stages = len({task.stage for task in tasks})
+    if began is None or len(ended) < _FEWEST_CHUNKS * stages:
         return None
-    passed = (now - job.started_at).total_seconds()
-    return max(0.0, passed * (1.0 - fraction) / fraction)
+    done = sum(_done_share(task, running) * _seconds(task.part) for task in tasks)
+    left = sum(_seconds(task.part) for task in tasks) - done
+    earlier, middle = 0.0, began
+    for moment, seconds in ended:
+        earlier, middle = earlier + seconds, moment
+        if earlier >= done / 2:
+            break
+    before, since = (middle - began).total_seconds(), (now - middle).total_seconds()
+    if before <= 0 or since <= 0 or done <= earlier:
+        return None
+    ratio = (earlier / before) / ((done - earlier) / since)
+    if not 1 / _SAME_PACE <= ratio <= _SAME_PACE:
+        return None
+    return left * (before + since) / done
+
+
+def _task_left(task: Task, running: Mapping[str, float], now: datetime) -> float | None:
+    """Return the seconds until a task for all of the recording is done, if it tells enough."""
+    share = _done_share(task, running)
+    if task.started_at is None or share < _LEAST_SHARE:
+        return None
+    return max(0.0, (now - task.started_at).total_seconds()) * (1.0 - share) / share

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dalston.common.errors import InvalidParameterError
-from dalston.common.formats import FORMATS, MEDIA_TYPES, SUBTITLES, to_json
+from dalston.common.formats import FORMATS, MEDIA_TYPES, SUBTITLES, to_json, written
 from dalston.common.models import Job
 from dalston.common.subtitles import Rules
 from dalston.gateway.api.operations import Operation, Parameters
@@ -78,12 +78,10 @@ async def export_transcription(request: Request, parameters: ExportParameters) -
 
 def _written(job: Job, fields: Mapping[str, Any], name: str, rules: Rules | None) -> str:
     transcript = transcript_of(job.id, fields)
-    if name in SUBTITLES:
-        return SUBTITLES[name](transcript, rules)
     if name == "json":
         # With every field that it came with.
         return to_json(msgspec.json.decode(msgspec.json.encode(fields)))
-    return FORMATS[name](transcript)
+    return written(transcript, name, rules)
 
 
 def _rules(parameters: ExportParameters) -> Rules | None:

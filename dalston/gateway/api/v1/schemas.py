@@ -145,7 +145,7 @@ class ProgressShape(BaseModel):
     audio_seconds_done: float = Field(description="Seconds of the recording that are finished.")
     audio_seconds: float | None = Field(description="Its length, once it is known.")
     eta_seconds: float | None = Field(
-        description="Seconds that it will take from now on at the present pace; null at first."
+        description="Seconds that it will take from now on; null until some chunks show a pace."
     )
 
 

@@ -8,7 +8,10 @@ from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 
 
 class PartTranscriber(Engine):
-    """Marks each run; a file `hold-N` in the test's folder holds chunk N, `fail-N` fails it."""
+    """Marks each run; a file `hold-N` in the test's folder holds chunk N, `fail-N` fails it.
+
+    The text in `fail-N`, if there is any, is the code.
+    """
 
     def process(self, input: TaskInput) -> TaskOutput:
         """Return the chunk's number as its text; as its language Swahili, where it is asked for."""
@@ -21,8 +24,8 @@ class PartTranscriber(Engine):
         while (marks / f"hold-{number}").exists():
             input.progress(1, 2)
             time.sleep(0.02)
-        if (marks / f"fail-{number}").exists():
-            raise TaskFailed("not_heard", "This chunk can't be heard.")
+        if (failing := marks / f"fail-{number}").exists():
+            raise TaskFailed(failing.read_text() or "not_heard", "This chunk can't be heard.")
         if (marks / f"again-{number}").exists():
             raise TaskFailed("not_heard", "Not this time.", retryable=True)
         told = input.previous_outputs.get("language", {})
