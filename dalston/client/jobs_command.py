@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dalston.client.command import API_KEY_FILE, read_key
+from dalston.client.command import API_KEY_FILE, not_installed, read_key
 from dalston.client.options import fields_of
 from dalston.common.formats import FORMATS
 
@@ -272,9 +272,7 @@ def _run(call: _Call, where: Where) -> None:
         from dalston.client.embedded import running_server  # noqa: PLC0415
         from dalston.client.errors import RefusedError, UnreachableError  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"This command needs the package {error.name}: pip install 'dalston[cli]'"
-        ) from None
+        raise not_installed(error, "cli") from None
     from dalston.config import read_settings  # noqa: PLC0415
 
     settings = read_settings({"data_dir": where.data_dir})
