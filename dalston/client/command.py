@@ -43,6 +43,14 @@ def read_key(path: Path | None, otherwise: str | None) -> str | None:
     return key.strip()
 
 
+def not_installed(error: ModuleNotFoundError, extras: str) -> click.ClickException:
+    """Return the error of a command whose packages aren't there; says how they come."""
+    return click.ClickException(
+        f"This command needs the package {error.name}: pip install 'dalston[{extras}]', in a "
+        f"checkout .venv/bin/pip install -e '.[{extras}]'"
+    )
+
+
 def _read_place(text: str) -> Path | str:
     """Return the address, or the path of what is there, that an argument names.
 
@@ -151,9 +159,7 @@ def transcribe(
     try:
         from dalston.client.transcribe import transcribe_files  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"This command needs the package {error.name}: pip install 'dalston[cli]'"
-        ) from None
+        raise not_installed(error, "cli") from None
     from dalston.config import read_settings  # noqa: PLC0415
 
     if resume and output_dir is None:

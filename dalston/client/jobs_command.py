@@ -150,7 +150,9 @@ def engines(*, every: bool, where: Where) -> None:
         for engine_id, engine in sorted(found.items()):
             share = "" if engine.progress is None else f"{100 * engine.progress:.0f} %"
             said = " ".join(part for part in (share, engine.message) if part)
-            line = f"{engine_id:<24}  {engine.state:<9}  {engine.slots:>3} at once  {said}"
+            lacking = engine.state == "failed" and engine.code == "engine_not_installed"
+            state = "not installed" if lacking else engine.state
+            line = f"{engine_id:<24}  {state:<13}  {engine.slots:>3} at once  {said}"
             click.echo(line.rstrip())
         if not found:
             click.echo("No engine is there. Start one with `dalston engine run ENGINE`.", err=True)

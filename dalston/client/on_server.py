@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dalston.client.command import API_KEY_FILE, read_key
+from dalston.client.command import API_KEY_FILE, not_installed, read_key
 
 if TYPE_CHECKING:
     from dalston.client.api import Api
@@ -80,9 +80,7 @@ def ask(call: Call, where: Where, job_id: str | None = None) -> None:
         from dalston.client.errors import RefusedError, UnreachableError  # noqa: PLC0415
         from dalston.client.refusals import explained  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"This command needs the package {error.name}: pip install 'dalston[cli]'"
-        ) from None
+        raise not_installed(error, "cli") from None
     from dalston.config import read_settings  # noqa: PLC0415
 
     settings = read_settings({"data_dir": where.data_dir})

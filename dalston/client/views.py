@@ -52,11 +52,17 @@ class JobView(msgspec.Struct, frozen=True):
 
 
 class EngineView(msgspec.Struct, frozen=True):
-    """An engine as the server shows it; `progress` is a share between 0 and 1."""
+    """An engine as the server shows it.
+
+    Attributes:
+        code: Why it has failed, such as `engine_not_installed`; empty if it has not.
+        progress: A share between 0 and 1, while it loads.
+    """
 
     state: str
     slots: int = 0
     message: str = ""
+    code: str = ""
     progress: float | None = None
 
 

@@ -5,6 +5,8 @@ The list is that of the Whisper models' tokenizer, the widest of the engines tha
 
 from __future__ import annotations
 
+import re
+
 _TABLE = (
     "af afrikaans|am amharic|ar arabic|as assamese|az azerbaijani|ba bashkir|be belarusian|"
     "bg bulgarian|bn bengali|bo tibetan|br breton|bs bosnian|ca catalan|cs czech|cy welsh|"
@@ -28,11 +30,25 @@ LANGUAGES: dict[str, str] = dict(entry.split(" ", 1) for entry in _TABLE.split("
 _CODES = {name: code for code, name in LANGUAGES.items()}
 
 
+_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})+")
+"""A language with a region, a script and the like behind it, as BCP 47 (RFC 5646) has it."""
+
+
 def language_code(text: str) -> str | None:
-    """Return the code that a code or an English name stands for, or None if it is unknown.
+    """Return the code that a code, a tag or an English name stands for, or None if it is unknown.
+
+    What a tag says besides the language is left out: no engine here tells one region from another.
 
     Args:
-        text: `de`, `DE` or `German`.
+        text: `de`, `DE`, `de-CH`, `de_CH` or `German`.
     """
     key = text.strip().lower()
-    return key if key in LANGUAGES else _CODES.get(key)
+    if key in LANGUAGES or key in _CODES:
+        return _CODES.get(key, key)
+    tag = key.replace("_", "-")
+    if not _TAG.fullmatch(tag):
+        return None
+    first, second = tag.split("-")[:2]
+    # A language may be named within its family: zh-yue is Cantonese, as yue is.
+    code = second if len(second) == len("yue") and second in LANGUAGES else first
+    return code if code in LANGUAGES else None

@@ -340,9 +340,11 @@ class EngineRunner:
 
     async def _failed(self, failure: Failure) -> None:
         code, reason = failure.code, failure.message
-        # One that is only there for who asks for it may lack its packages for ever.
-        tell = log.info if self._settings.lazy and code == "engine_not_installed" else log.error
-        tell("engine_setup_failed", engine_id=self.spec.id, code=code, reason=reason)
+        if self._settings.lazy and code == "engine_not_installed":
+            # One that is only there for who asks for it may lack its packages for ever.
+            log.info("engine_not_installed", engine_id=self.spec.id, reason=reason)
+        else:
+            log.error("engine_setup_failed", engine_id=self.spec.id, code=code, reason=reason)
         self._become("failed", reason, code=code)
         await self.keeper.announce()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dalston.client.command import API_KEY_FILE, read_key
+from dalston.client.command import API_KEY_FILE, not_installed, read_key
 from dalston.common.languages import language_code
 
 _EPILOG = """Exit status: 0 if every clip has its transcript, 1 if one has not (it counts as all
@@ -72,9 +72,7 @@ def evaluate(manifest: Path, **options: Any) -> None:  # noqa: ANN401 - click's 
         from dalston.evaluation.run import Request  # noqa: PLC0415
         from dalston.evaluation.run import evaluate as measure  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"This command needs the package {error.name}: pip install 'dalston[cli,eval]'"
-        ) from None
+        raise not_installed(error, "cli,eval") from None
     from dalston.config import read_settings  # noqa: PLC0415
 
     server: str | None = options.pop("server")

@@ -234,7 +234,9 @@ def test_26_an_unknown_pipeline_is_refused_with_those_that_are_known(
 
 
 @pytest.mark.parametrize("file_first", [True, False])
-@pytest.mark.parametrize("value", [b"xx", b"klingon", b"en,de", b"en-GB", b"0", 900_000 * b"x"])
+@pytest.mark.parametrize(
+    "value", [b"xx", b"klingon", b"en,de", b"en-", b"xx-GB", b"0", 900_000 * b"x"]
+)
 def test_26_an_unknown_language_is_refused_with_those_that_are_known(
     strict: Stack, value: bytes, file_first: bool
 ) -> None:
@@ -243,7 +245,37 @@ def test_26_an_unknown_language_is_refused_with_those_that_are_known(
     with nothing_left_by(strict):
         answer = ask(strict.url, forms.submission(forms.form(*parts)))
         error = assert_refused(answer, 400, "unsupported_language", param="language")
-        assert "de, el, en" in error["message"]
+        assert "de, en, es" in error["message"]
+
+
+@pytest.mark.parametrize("value", [b"en-GB", b"pt_BR", b"zh-Hant-TW", b"german"])
+def test_26_a_language_with_a_region_is_that_language(strict: Stack, value: bytes) -> None:
+    parts = [forms.text("pipeline", b"default"), forms.text("language", value), forms.file()]
+    assert ask(strict.url, forms.submission(forms.form(*parts))).status == 202
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code", "meant"),
+    [
+        ("langage", b"en", "unknown_field", "Did you mean 'language'?"),
+        ("diarise", b"true", "unknown_field", "Did you mean 'diarize'?"),
+        ("Language", b"en", "unknown_field", "Did you mean 'language'?"),
+        ("language", b"germn", "unsupported_language", "Did you mean 'german'?"),
+        ("language", b"eng", "unsupported_language", "Did you mean 'en'?"),
+        ("pipeline", b"defalt", "unknown_pipeline", "Did you mean 'default'?"),
+        ("model", b"large-v9", "model_not_found", "Did you mean 'large-v3',"),
+    ],
+)
+def test_an_error_about_a_name_says_which_one_is_near(
+    strict: Stack, name: str, value: bytes, code: str, meant: str
+) -> None:
+    parts = [forms.text("pipeline", b"default")] if name == "language" else []
+    parts += [forms.text(name, value), forms.file()]
+    with nothing_left_by(strict):
+        answer = ask(strict.url, forms.submission(forms.form(*parts)))
+        error = assert_refused(answer, 404 if name == "model" else 400, code, param=name)
+        assert meant in error["message"]
+        assert len(error["message"]) < 400
 
 
 @pytest.mark.parametrize("name", ["retention_days", "deadline_seconds", "num_speakers"])

@@ -157,4 +157,5 @@ def test_without_its_packages_the_command_says_what_to_install(manifest: Path) -
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert result.returncode == 1
-    assert "needs the package simpleder: pip install 'dalston[cli,eval]'" in result.stderr
+    assert "needs the package simpleder: pip install 'dalston[cli,eval]', " in result.stderr
+    assert "in a checkout .venv/bin/pip install -e '.[cli,eval]'" in result.stderr

@@ -291,4 +291,5 @@ def test_without_its_packages_the_command_says_what_to_install(silence: Path) ->
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert result.returncode == 1
-    assert "needs the package httpx: pip install 'dalston[cli]'" in result.stderr
+    assert "needs the package httpx: pip install 'dalston[cli]', " in result.stderr
+    assert "in a checkout .venv/bin/pip install -e '.[cli]'" in result.stderr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -193,5 +196,18 @@ def test_an_engine_without_its_packages_disturbs_nobody(
         assert error["code"] == "engine_not_usable"
         assert "dalston engine install bare" in error["message"]
         assert stack.ended(stack.submit(silence))["text"] == "tiny"
+        lacking = engines.logged("engine_not_installed")
+        assert [line["engine_id"] for line in lacking].count("bare") == 1
+        assert {line["level"] for line in lacking} == {"info"}
         failed = [line["engine_id"] for line in engines.logged("engine_setup_failed")]
-        assert failed.count("bare") == 1
+        assert "bare" not in failed
+        assert bare()["state"] == "failed"
+        assert bare()["code"] == "engine_not_installed"
+        listed = subprocess.run(
+            [sys.executable, "-m", "dalston", "engines", "--server", stack.url],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        assert re.search(r"^bare +not installed +0 at once ", listed, re.MULTILINE)

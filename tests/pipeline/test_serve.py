@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,15 +17,19 @@ from typing import Any
 import httpx
 import pytest
 
+from dalston.listening import url_for_others
 from tests.support.gate import Gate, is_alive
 from tests.support.stack import TERMINAL, TRANSCRIPTIONS
 from tests.support.waiting import until
+
+SERVE = (sys.executable, "-m", "dalston", "serve")
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - with an API key
 
 
 class Serve:
     """One `dalston serve` on a data folder."""
 
-    def __init__(self, data_dir: Path, gate: Gate) -> None:
+    def __init__(self, data_dir: Path, gate: Gate, *arguments: str) -> None:
         self.data_dir = data_dir
         self.log = data_dir.with_suffix(".log")
         self.out = data_dir.with_suffix(".out")
@@ -31,7 +37,7 @@ class Serve:
         settings = gate.settings() | {"DALSTON_TRANSCRIBE_ENGINE": "stub-transcriber"}
         with self.log.open("ab") as log, self.out.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dalston", "serve", "--port", "0", "--data-dir", data_dir],
+                [*SERVE, "--port", "0", "--data-dir", data_dir, *arguments],
                 env=kept | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -119,6 +125,21 @@ def serve(data_dir: Path, gate: Gate) -> Iterator[Serve]:
     yield server
     server.process.kill()
     server.process.wait()
+
+
+def test_tells_the_address_for_other_machines(data_dir: Path, gate: Gate) -> None:
+    made = [sys.executable, "-m", "dalston", "keys", "create", "--name", "me", "--data-dir"]
+    subprocess.run([*made, data_dir], check=True, capture_output=True, timeout=60)
+    serve = Serve(data_dir, gate, "--host", EVERYWHERE).wait_until_ready()
+    with socket.create_server((EVERYWHERE, 0)) as listener:
+        others = url_for_others(listener)
+    port = serve.url.rpartition(":")[2]
+    said = until(serve.out.read_text, "the server to say that it is ready")
+    serve.stop(signal.SIGTERM)
+
+    assert serve.url == f"http://127.0.0.1:{port}"
+    expected = [] if others is None else [f"{others.rpartition(':')[0]}:{port}"]
+    assert re.findall(r"From other machines: (\S+)", said) == expected
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
 
 from dalston import config
 from dalston.common.models import (
@@ -168,6 +170,37 @@ def test_defaults_are_listed_as_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
         shown = str(value).lower() if isinstance(value, bool) else shown
         expected = {None: "not set", "": "empty"}.get(value, f"`{shown}`")
         assert listed[variable(field)] == expected, field
+
+
+@pytest.mark.parametrize("page", ["operations.md", "configuration.md"])
+@pytest.mark.parametrize("system", [MacOS, Unix])
+def test_the_data_folder_is_named_as_each_system_has_it(
+    page: str, system: type[MacOS | Unix], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    folder = system("dalston", appauthor=False).user_data_dir
+
+    assert f"`{folder.replace(str(Path.home()), '~')}`" in (DOCS / page).read_text("utf-8")
+
+
+def commands(page: Path) -> list[str]:
+    """Return the lines of a page's examples in which the shell is to find `dalston`."""
+    fence = re.compile(r"^```(?:sh|console)\n(.*?)```", re.MULTILINE | re.DOTALL)
+    examples = fence.findall(page.read_text("utf-8"))
+    called = re.compile(r"^(?:\$ )?(?:\w+=\S* )*dalston .+", re.MULTILINE)
+    return [line for example in examples for line in called.findall(example)]
+
+
+def test_each_page_that_calls_dalston_says_how_a_checkout_has_it() -> None:
+    calling = [page for page in PAGES if commands(page)]
+
+    assert {"README.md", "operations.md", "shell.md"} <= {page.name for page in calling}
+    silent = [
+        page.relative_to(ROOT)
+        for page in calling
+        if 'export PATH="$PWD/.venv/bin:$PATH"' not in page.read_text(encoding="utf-8")
+    ]
+    assert silent == []
 
 
 def test_the_walk_takes_the_steps_of_its_test() -> None:

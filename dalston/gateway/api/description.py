@@ -41,7 +41,7 @@ _OPTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
     ),
     "language": (
         {"type": "string", "examples": ["en"]},
-        "ISO 639 code or English name; detected if left out.",
+        "ISO 639 code, also with a region (en-US), or English name; detected if left out.",
     ),
     "language_detection": (
         {"enum": ["recording", "chunk"]},

@@ -93,6 +93,8 @@ def _engine(instances: list[EngineInstance]) -> dict[str, Any]:
     }
     if shown.message:
         body["message"] = shown.message
+    if shown.code:
+        body["code"] = shown.code
     if shown.progress is not None and shown.progress[1] > 0:
         body["progress"] = round(shown.progress[0] / shown.progress[1], 4)
     return body

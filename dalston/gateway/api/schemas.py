@@ -42,6 +42,7 @@ class EngineState(BaseModel):
     slots: int = Field(description="Tasks that can be worked on at the same time.")
     instances: int
     message: str | None = None
+    code: str | None = Field(default=None, description="Why it failed, for programs.")
     progress: float | None = Field(default=None, description="0 to 1, while it loads.")
 
 

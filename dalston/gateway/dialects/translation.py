@@ -25,6 +25,7 @@ from dalston.gateway.services.options import short
 from dalston.gateway.services.outcomes import JobStillRunningError
 from dalston.gateway.services.quotas import quotas_of
 from dalston.gateway.services.submitted import Asked, Manner
+from dalston.gateway.services.suggestions import did_you_mean
 from dalston.gateway.uploads import Submission, TextField, decode_text
 
 Given = Mapping[str, Sequence[str]]
@@ -99,7 +100,9 @@ class VendorFields:
         """
         if sent.name not in self._known:
             raise unsupported(
-                short(sent.name), f"isn't known here. Known are {', '.join(self._known)}"
+                short(sent.name),
+                f"isn't known here.{did_you_mean(sent.name, self._known)} Known are "
+                f"{', '.join(self._known)}",
             )
         if decode_text(sent.value.encode(errors="surrogatepass"), sent.name):
             self.given.setdefault(sent.name, []).append(sent.value)

@@ -19,6 +19,7 @@ from dalston.common.errors import ContradictoryOptionsError, ModelNotFoundError
 from dalston.common.queue import TaskQueue
 from dalston.gateway.services.options import short
 from dalston.gateway.services.readiness import is_path
+from dalston.gateway.services.suggestions import did_you_mean
 
 DIARIZING = "gpt-4o-transcribe-diarize"
 ALIASES = (
@@ -89,10 +90,7 @@ class ModelNames:
         known = self._listed if name in self._listed else await self.all()
         found = known.get(name)
         if found is None:
-            raise ModelNotFoundError(
-                f"There is no model '{short(name)}'. Known models: {', '.join(known)}.",
-                param="model",
-            )
+            raise _not_found(name, known)
         if pipeline is None or found.pipeline == pipeline:
             return found
         if name in ALIASES:
@@ -198,6 +196,21 @@ class ModelNames:
             if not lists or len(telling) < len(lists):
                 reported[engine_id] = None
         return reported
+
+
+def _not_found(name: str, known: Mapping[str, Named]) -> ModelNotFoundError:
+    """Return the error for a name that nothing has; what can be used comes before the rest."""
+    here = [
+        named.name
+        for named in known.values()
+        if named.name not in ALIASES and (named.model is None or named.present)
+    ]
+    return ModelNotFoundError(
+        f"There is no model '{short(name)}'.{did_you_mean(name, known, 3)} Here are "
+        f"{', '.join(here)}, and OpenAI's names such as {ALIASES[0]}. GET /v1/models lists more; "
+        f"one that isn't here is brought with: dalston models pull NAME",
+        param="model",
+    )
 
 
 def _with_presence(named: Named, reported: Mapping[str, set[str] | None]) -> Named:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dalston.common.engine_spec import Catalog, EngineSpec, Pipeline
 from dalston.common.errors import ContradictoryOptionsError, UnsupportedValueError
+from dalston.common.languages import language_code
 from dalston.gateway.openai.names import DIARIZING
 from dalston.gateway.openai.wishes import DIARIZED, Wish
 from dalston.gateway.services.options import DETECT_LANGUAGE, DIARIZE, LANGUAGE, truth
@@ -57,7 +58,8 @@ def _add_language(wish: Wish, fields: dict[str, str], ability: Ability) -> None:
             "languages", "choose among several languages. It finds out any, or takes one for given"
         )
     given = fields.get(LANGUAGE, DETECT_LANGUAGE)
-    if given not in (DETECT_LANGUAGE, wish.languages[0]):
+    same = language_code(given) or given, language_code(wish.languages[0]) or wish.languages[0]
+    if given != DETECT_LANGUAGE and same[0] != same[1]:
         raise ContradictoryOptionsError(
             "language and languages name different ones. Leave one of them out.", param="languages"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,8 @@ from dalston.common.errors import (
     UnsupportedOptionError,
     UnsupportedTaskError,
 )
-from dalston.common.languages import language_code
+from dalston.common.languages import LANGUAGES, language_code
+from dalston.gateway.services.suggestions import did_you_mean
 
 PIPELINE, LANGUAGE, DIARIZE = "pipeline", "language", "diarize"
 _SPEAKER_COUNTS = ("num_speakers", "min_speakers", "max_speakers")
@@ -45,6 +46,9 @@ FIELDS = (PIPELINE, LANGUAGE, DIARIZE, *_OF_ENGINES)
 DETECT_LANGUAGE = "auto"
 _LONGEST_ECHO = 60
 """Characters of a wrong value that an error repeats."""
+_SHORT_LIST = 12
+"""Languages that an error lists; of more it names some."""
+_WIDELY_SPOKEN = ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "pt", "ru", "zh")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 
@@ -161,8 +165,9 @@ class Options:
         if code is None or code not in known:
             by = f" with the model {model}" if model is not None else ""
             raise UnsupportedLanguageError(
-                f"The language '{short(text)}' isn't known to the pipeline '{pipeline.name}'{by}. "
-                f"Leave it out to have it detected, or use one of: {', '.join(known) or 'none'}.",
+                f"The language '{short(text)}' isn't known to the pipeline '{pipeline.name}'{by}."
+                f"{_meant_language(text, known)} Leave it out to have it detected, or use "
+                f"{_some_of(known)}.",
                 param=LANGUAGE,
             )
         return code
@@ -250,6 +255,20 @@ class Options:
 def short(text: str) -> str:
     """Return the start of a text that somebody sent, for a message."""
     return text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}…"
+
+
+def _meant_language(text: str, known: Sequence[str]) -> str:
+    """Return what may have been meant, where it is a word that no language has."""
+    if language_code(text) is not None:
+        return ""
+    return did_you_mean(text, [*known, *(LANGUAGES[code] for code in known)])
+
+
+def _some_of(known: Sequence[str]) -> str:
+    if len(known) <= _SHORT_LIST:
+        return f"one of: {', '.join(known) or 'none'}"
+    some = [code for code in _WIDELY_SPOKEN if code in known]
+    return f"one of {len(known)} codes, among them {', '.join(some)}; docs/api.md lists all"
 
 
 def _check_speakers(asked: Mapping[str, Any]) -> None:

@@ -33,11 +33,13 @@ from dalston.gateway.openai.wishes import (
 from dalston.gateway.services.options import FIELDS, PIPELINE, Options, short
 from dalston.gateway.services.readiness import Readiness
 from dalston.gateway.services.sources import SOURCE_URL, Source, both_ways, read_source
+from dalston.gateway.services.suggestions import did_you_mean
 from dalston.gateway.services.wishes import WISHES, read_wishes
 from dalston.gateway.uploads import TextField
 
 _OF_JOBS = (SOURCE_URL, *FIELDS, *WISHES)
 """All fields of a job's own manner but the file."""
+_MOST_USED = ("file", "language", "model", "diarize", "pipeline", "response_format")
 
 
 @dataclass(frozen=True)
@@ -256,16 +258,20 @@ class SubmittedFields:
         known = self.choices.catalog.pipelines
         if name not in known:
             raise UnknownPipelineError(
-                f"There is no pipeline '{short(name)}'. Known pipelines: "
-                f"{', '.join(sorted(known))}.",
+                f"There is no pipeline '{short(name)}'.{did_you_mean(name, known)} Known "
+                f"pipelines: {', '.join(sorted(known))}.",
                 param=PIPELINE,
             )
         return name
 
 
 def _unknown(name: str, *, translate: bool) -> UnknownFieldError:
-    known = ", ".join(("file", *_OF_JOBS, *known_fields(translate=translate)))
-    return UnknownFieldError(f"The field '{name}' isn't known. Known fields: {known}.", param=name)
+    known = ("file", *_OF_JOBS, *known_fields(translate=translate))
+    return UnknownFieldError(
+        f"The field '{name}' isn't known.{did_you_mean(name, known)} The most used ones are "
+        f"{', '.join(_MOST_USED)}; docs/api.md and the server's page /docs list all.",
+        param=name,
+    )
 
 
 def _only_answered(name: str) -> UnknownFieldError:

@@ -102,7 +102,8 @@ def _not_installed(name: str | None) -> TaskFailed:
     return TaskFailed(
         "engine_not_installed",
         f"The engine pocketsphinx needs {name}, which is not installed. Install it on Python 3.11, "
-        f"3.12 or 3.13: pip install 'dalston[align]'",
+        f"3.12 or 3.13: pip install 'dalston[align]', "
+        f"in a checkout .venv/bin/pip install -e '.[align]'",
     )
 
 

@@ -26,7 +26,8 @@ class Ge2eSpeakers(Engine):
             raise TaskFailed(
                 "engine_not_installed",
                 f"The engine ge2e-speakers needs {error.name}, which is not installed. Install "
-                f"it: pip install 'dalston[speech,diarize]'",
+                f"it: pip install 'dalston[speech,diarize]', "
+                f"in a checkout .venv/bin/pip install -e '.[speech,diarize]'",
             ) from error
         self._diarization = diarization
         self._models = diarization.load_models(Path(__file__).parent)

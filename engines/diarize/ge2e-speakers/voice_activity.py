@@ -121,5 +121,6 @@ def _model_file() -> Path:
     raise TaskFailed(
         "engine_not_installed",
         "The engine ge2e-speakers needs the voice detector (Silero VAD v6) that the package "
-        "faster-whisper 1.2 carries. Install it: pip install 'dalston[speech,diarize]'",
+        "faster-whisper 1.2 carries. Install it: pip install 'dalston[speech,diarize]', in a "
+        "checkout .venv/bin/pip install -e '.[speech,diarize]'",
     )

@@ -21,7 +21,8 @@ class UrlFetch(Engine):
             raise TaskFailed(
                 "engine_not_installed",
                 f"The engine url-fetch needs {error.name}, which is not installed. Install it: "
-                f"pip install 'dalston[fetch]'",
+                f"pip install 'dalston[fetch]', "
+                f"in a checkout .venv/bin/pip install -e '.[fetch]'",
             ) from error
         self._transfer = transfer
 

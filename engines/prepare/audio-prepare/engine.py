@@ -23,7 +23,8 @@ class AudioPrepare(Engine):
             raise TaskFailed(
                 "engine_not_installed",
                 f"The engine audio-prepare needs {error.name}, which is not installed. Install "
-                f"it: pip install 'dalston[speech]'",
+                f"it: pip install 'dalston[speech]', "
+                f"in a checkout .venv/bin/pip install -e '.[speech]'",
             ) from error
         self._conversion = conversion
 

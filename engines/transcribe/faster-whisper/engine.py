@@ -25,7 +25,8 @@ class FasterWhisper(Engine):
             raise TaskFailed(
                 "engine_not_installed",
                 f"The engine faster-whisper needs {error.name}, which is not installed. Install "
-                f"it: pip install 'dalston[speech]'",
+                f"it: pip install 'dalston[speech]', "
+                f"in a checkout .venv/bin/pip install -e '.[speech]'",
             ) from error
         self._transcription = transcription
         self._model = self._load(self.config)

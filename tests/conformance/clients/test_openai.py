@@ -138,7 +138,7 @@ def test_an_unknown_model_is_404_with_the_known_ones(stub_server: Stack, client:
         assert (error.code, error.param) == ("model_not_found", "model")
         assert error.type == "invalid_request_error"
         assert "whisper-1" in str(error)
-        assert "tiny.en" in str(error)
+        assert "GET /v1/models" in str(error)
     assert count(stub_server) == before
 
 
@@ -207,6 +207,7 @@ def test_what_means_nothing_is_refused(
         {"chunking_strategy": {"type": "server_vad"}},
         {"language": "en", "temperature": 0},
         {"languages": ["de"]},
+        {"language": "de-CH", "languages": ["de"]},
         {"response_format": "verbose_json", "timestamp_granularities": ["segment"]},
     ],
 )

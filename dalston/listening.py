@@ -1,0 +1,76 @@
+"""The socket that a server listens at, and the addresses at which it is reached."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from dalston.common.errors import ConfigurationError
+
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+_ELSEWHERE = {socket.AF_INET: "203.0.113.1", socket.AF_INET6: "2001:db8::1"}
+"""Addresses of nobody, for documents (RFC 5737, RFC 3849)."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one.
+
+    Raises:
+        ConfigurationError: The address is taken, or isn't one of this machine.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Can't listen at {host}:{port} ({error.strerror}). Name another port with --port."
+        ) from None
+    return listener
+
+
+def url_here(host: str, port: int) -> str:
+    """Return the address at which this machine reaches what listens at a host."""
+    return _url("127.0.0.1" if host in _EVERYWHERE else host, port)
+
+
+def url_for_others(listener: socket.socket) -> str | None:
+    """Return the address at which other machines reach one that listens everywhere.
+
+    None if it listens at one address alone, or this machine seems to be in no network. Nothing is
+    sent for that.
+    """
+    host, port = listener.getsockname()[:2]
+    if host not in _EVERYWHERE:
+        return None
+    for family in _families(listener):
+        own = _own_address(family)
+        if own is not None:
+            return _url(own, port)
+    return None
+
+
+def _families(listener: socket.socket) -> tuple[socket.AddressFamily, ...]:
+    if listener.family == socket.AF_INET:
+        return (socket.AF_INET,)
+    if listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+        return (socket.AF_INET6,)
+    return (socket.AF_INET, socket.AF_INET6)
+
+
+def _own_address(family: socket.AddressFamily) -> str | None:
+    """Return this machine's address in the network that its default route leads to."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            # For UDP this only chooses the route.
+            probe.connect((_ELSEWHERE[family], 9))
+            own = str(probe.getsockname()[0])
+    except OSError:
+        return None
+    return None if ipaddress.ip_address(own).is_loopback else own
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
