@@ -96,13 +96,13 @@ def create(
 
 def _server_of(settings: Settings) -> str:
     """Say which server has the database, for whoever has several, or meant another one."""
-    from dalston.client.embedded import running_server
+    from dalston.listening import server_on
 
     if settings.database_url is not None:
         return "each server on the database of DATABASE_URL"
-    url = running_server(settings.data_dir)
-    if url is not None:
-        return f"the server at {url} (data folder {settings.data_dir})"
+    found = server_on(settings.data_dir)
+    if found is not None:
+        return f"the server at {found[0]} (data folder {settings.data_dir})"
     return (
         f"the server of the data folder {settings.data_dir} (none runs there now; another folder "
         f"is named with --data-dir)"

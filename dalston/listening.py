@@ -1,9 +1,12 @@
-"""The socket that a server listens at, and the addresses at which it is reached."""
+"""Where a server listens: its socket, the addresses at which it is reached, and who runs where."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
 import socket
+from pathlib import Path
 
 from dalston.common.errors import ConfigurationError
 
@@ -29,6 +32,17 @@ def bind(host: str, port: int) -> socket.socket:
             f"Can't listen at {host}:{port} ({error.strerror}). Name another port with --port."
         ) from None
     return listener
+
+
+def server_on(data_dir: Path) -> tuple[str, int] | None:
+    """Return URL and process id of the server that says it runs on a data folder, if it does."""
+    try:
+        written = json.loads((data_dir / "server.json").read_text(encoding="utf-8"))
+        url, process_id = str(written["url"]), int(written["pid"])
+        os.kill(process_id, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return url, process_id
 
 
 def url_here(host: str, port: int) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from dalston.client.api import Api
+from dalston.listening import server_on
 
 _POLL_SECONDS = 0.1
 _START_SECONDS = 120.0
@@ -149,7 +149,7 @@ class LocalServer:
         return True
 
     def _address(self) -> tuple[str, int] | None:
-        return _address_of(self._data_dir)
+        return server_on(self._data_dir)
 
     def _owned_pid(self) -> int | None:
         with contextlib.suppress(OSError, ValueError):
@@ -211,25 +211,6 @@ class LocalServer:
                 return not _try_lock(file, fcntl.LOCK_SH)
         except OSError:
             return False
-
-
-def running_server(data_dir: Path) -> str | None:
-    """Return the URL of the server that runs on a data folder, if one does."""
-    address = _address_of(data_dir)
-    return None if address is None else address[0]
-
-
-def _address_of(data_dir: Path) -> tuple[str, int] | None:
-    """Return URL and process id of the server that says it runs on a folder, if it does."""
-    try:
-        written = json.loads((data_dir / "server.json").read_text(encoding="utf-8"))
-        url, pid = str(written["url"]), int(written["pid"])
-        os.kill(pid, 0)
-    except PermissionError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return url, pid
 
 
 def _try_lock(file: IO[str], kind: int = fcntl.LOCK_EX) -> bool:

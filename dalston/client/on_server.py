@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dalston.client.command import API_KEY_FILE, not_installed, read_key
+from dalston.listening import server_on
 
 if TYPE_CHECKING:
     from dalston.client.api import Api
@@ -76,7 +77,7 @@ def ask(call: Call, where: Where, job_id: str | None = None) -> None:
     """
     # Imported here: other commands need neither these packages nor the time to load them.
     try:
-        from dalston.client.embedded import running_server  # noqa: PLC0415
+        from dalston.client.api import Api  # noqa: PLC0415
         from dalston.client.errors import RefusedError, UnreachableError  # noqa: PLC0415
         from dalston.client.refusals import explained  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -85,14 +86,15 @@ def ask(call: Call, where: Where, job_id: str | None = None) -> None:
 
     settings = read_settings({"data_dir": where.data_dir})
     key = read_key(where.api_key_file, settings.api_key)
-    url = where.server or running_server(settings.data_dir)
+    found = None if where.server else server_on(settings.data_dir)
+    url = where.server if found is None else found[0]
     if url is None:
         raise click.ClickException(
             "No server runs on the data folder. Start one with `dalston serve`, or name one with "
             "--server."
         )
     try:
-        good = asyncio.run(_ask(url, key, call))
+        good = asyncio.run(_ask(Api(url, key), call))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--server") from None
     except RefusedError as error:
@@ -102,10 +104,7 @@ def ask(call: Call, where: Where, job_id: str | None = None) -> None:
     sys.exit(0 if good else 1)
 
 
-async def _ask(url: str, key: str | None, call: Call) -> bool:
-    from dalston.client.api import Api  # noqa: PLC0415 - as in `ask`
-
-    api = Api(url, key)
+async def _ask(api: Api, call: Call) -> bool:
     try:
         return await call(api)
     finally:
