@@ -197,11 +197,13 @@ def test_a_job_is_watched_and_exported(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_engines_are_listed(shell: Shell) -> None:
-    status, out, _ = shell.run("engines", "--server", shell.stack.url)
-    assert status == 0
-    assert [line.split()[:2] for line in out.splitlines()] == [
-        [engine, "ready"] for engine in sorted(ENGINES)
-    ]
+    def states() -> list[list[str]]:
+        status, out, _ = shell.run("engines", "--server", shell.stack.url)
+        assert status == 0
+        return [line.split()[:2] for line in out.splitlines()]
+
+    ready = [[engine, "ready"] for engine in sorted(ENGINES)]
+    until(lambda: states() == ready, "all engines to be listed as ready")
     assert "absent" in shell.run("engines", "--all", "--server", shell.stack.url)[1]
 
 
