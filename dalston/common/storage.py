@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # background thread still wants to set a result. A moment's wait at exit lets it finish.
 atexit.register(time.sleep, 0.02)
 
-FOLDER_PART_BYTES = 1024 * 1024
+FOLDER_PART_BYTES = 256 * 1024
 """Bytes of one part of a large object that is written to a folder."""
 BUCKET_PART_BYTES = 5 * 1024 * 1024
 """The same in a bucket: the least that S3 allows. The 10,000 parts that it allows are 50 GiB."""

@@ -40,7 +40,7 @@ FILE_FIELD = "file"
 _OF_A_LIST = "[]"
 """Ends the name of a field that may be there more than once."""
 _MAX_HEADER_BYTES = 16 * 1024
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 256 * 1024
 """A file's bytes are passed on in pieces of about this size."""
 
 _NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

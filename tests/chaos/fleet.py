@@ -16,6 +16,7 @@ from tests.support.obedient import ENGINES, Obedient
 from tests.support.stack import Role, Stack
 
 ENGINE = ("engine", "run", *ENGINES)
+_CHILD = b"dalston.engine_sdk.child"
 MOST_HITS = 2
 """The third loss of a healthy task is final: nobody is killed who works on one that has had two."""
 
@@ -116,7 +117,17 @@ class Fleet:
     def survivors(self) -> list[int]:
         """Return the process ids of engines' children that are still there."""
         marks = self._obedient.folder.iterdir()
-        return [pid for pid in {int(path.name.split(".")[1]) for path in marks} if is_alive(pid)]
+        known = {int(path.name.split(".")[1]) for path in marks}
+        # In a long run numbers are given away again, to programs that are not ours.
+        return [pid for pid in known if is_alive(pid) and _CHILD in command_of(pid)]
+
+
+def command_of(pid: int) -> bytes:
+    """Return a process's command line, nothing if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def children(pid: int) -> list[int]:
