@@ -1,0 +1,47 @@
+"""Finds speech of which nothing was written, so that it can be heard again by itself.
+
+A Whisper model now and then leaves a sentence out that stands at the end of what it hears at once,
+and goes on behind it as if nobody had spoken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from recording import SAMPLE_RATE, Spans
+
+_LEAST_SECONDS = 2.0
+"""Of speech between two segments: less is what their times are wrong by."""
+_FOREVER = 2**62
+
+
+def unheard(spans: Spans, segments: Sequence[dict[str, Any]], offset: float) -> Iterator[Spans]:
+    """Yield each stretch in which somebody speaks and no segment lies.
+
+    Nothing, if there are no segments: what has no words will have none the second time.
+
+    Args:
+        spans: Where somebody speaks, in samples.
+        segments: What was heard, in order, in seconds of the recording.
+        offset: The second of the recording at which the samples begin.
+    """
+    for begin, end in _between(segments, offset):
+        missed = [
+            {"start": max(span["start"], begin), "end": min(span["end"], end)}
+            for span in spans
+            if span["end"] > begin and span["start"] < end
+        ]
+        if sum(span["end"] - span["start"] for span in missed) >= _LEAST_SECONDS * SAMPLE_RATE:
+            yield missed
+
+
+def _between(segments: Sequence[dict[str, Any]], offset: float) -> Iterator[tuple[int, int]]:
+    position = 0
+    for segment in segments:
+        begin, end = (round((segment[at] - offset) * SAMPLE_RATE) for at in ("start", "end"))
+        if begin > position:
+            yield position, begin
+        position = max(position, end)
+    if segments:
+        yield position, _FOREVER
