@@ -1,0 +1,54 @@
+"""SQLite knows which index is of no use, once there are many rows."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bench.backlog import STUB, Audio, insert_jobs
+from bench.database import SqliteTables
+from dalston.db import entries, rank, reading
+from dalston.db.journal import note
+from dalston.db.migrate import migrate
+from dalston.db.session import Database
+from dalston.db.sqlite import DIALECT
+from dalston.db.statements import Statement
+
+HOT = {
+    "statuses of some jobs": reading._STATUSES,
+    "dependents of a task": entries._DEPENDENTS,
+    "last rank of a job": rank._LAST_OF_JOB,
+}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "dalston.db"
+    asyncio.run(_fill(path))
+    return path
+
+
+async def _fill(path: Path) -> None:
+    database = Database(f"sqlite:///{path}")
+    await migrate(database)
+    with closing(SqliteTables(path)) as tables:
+        insert_jobs(tables, STUB, 2000, Audio("jobs/x/audio/original.wav", 1))
+    async with database.write() as connection:
+        await note(connection, "job_000000000000", None, "nothing")
+    await database.close()
+
+
+@pytest.mark.parametrize("statement", HOT.values(), ids=HOT.keys())
+def test_a_few_rows_are_found_by_what_they_are_called(path: Path, statement: Statement) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        compiled = statement.on(DIALECT)
+        nothing = [None] * compiled.sql.count("?")
+        found = connection.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", nothing).fetchall()
+    plan = [row[3] for row in found]
+    # These hold for nearly all rows.
+    bad = ("ix_jobs_deleted", "ix_tasks_status_completed", "ix_tasks_engine_status_rank")
+    assert not [step for step in plan if any(name in step for name in bad)], plan
