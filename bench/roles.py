@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from bench.deployments import EMBEDDED, REPOSITORY, Site
+from bench.deployments import EMBEDDED, REPOSITORY, Parts, Site, new_site
 from bench.processes import processor_seconds, resident_megabytes
 from bench.waiting import MeasureError, seen
 
@@ -276,6 +277,43 @@ def new_server(site: Site) -> Iterator[Server]:
     """
     with contextlib.closing(Server(site)) as server:
         yield server
+
+
+@contextmanager
+def new_pipeline_server(
+    deployment: str,
+    parts: Parts,
+    pipeline: str,
+    slots: Mapping[str, int],
+    **settings: str,
+) -> Iterator[Server]:
+    """Start a server on one of the benchmark's own pipelines, a process for each engine.
+
+    Args:
+        deployment: Where.
+        parts: What it stands on.
+        pipeline: Its name.
+        slots: How many tasks each engine does at a time, by its id.
+        settings: More variables of its environment.
+
+    Raises:
+        MeasureError: A process did not start.
+    """
+    own = {
+        "DALSTON_ENGINES": str(REPOSITORY / "bench" / "engines"),
+        "DALSTON_PIPELINES": str(REPOSITORY / "bench" / "pipelines"),
+        "DALSTON_PIPELINE": pipeline,
+    }
+    with new_site(deployment, parts) as plain:
+        site = dataclasses.replace(plain, environment={**plain.environment, **own, **settings})
+        with new_server(site) as server:
+            server.start_orchestrator()
+            server.start_gateway()
+            for engine, count in slots.items():
+                server.start_engine(engine, DALSTON_ENGINE_SLOTS=str(count))
+            for engine, count in slots.items():
+                server.wait_for_slots(engine, count)
+            yield server
 
 
 def start_everything(server: Server) -> None:

@@ -8,12 +8,9 @@ ours.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import time
 import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,9 @@ from typing import Any
 import av
 import numpy as np
 
-from bench.deployments import REPOSITORY, Parts, new_site
+from bench.deployments import Parts
 from bench.peers.library import transcribe_alone
-from bench.roles import Server, new_server
+from bench.roles import Server, new_pipeline_server
 from bench.waiting import MeasureError, watch_job
 from dalston.evaluation.manifest import Clip, ManifestError, read_manifest
 from dalston.evaluation.words import score_words
@@ -130,7 +127,8 @@ def measure_runners(deployment: str, parts: Parts, material: Material, runners: 
     Raises:
         MeasureError: A process did not start or the job did not complete.
     """
-    with _server(deployment, parts, runners) as server:
+    slots = dict.fromkeys(_ENGINES, 1) | {_TRANSCRIBER: runners}
+    with new_pipeline_server(deployment, parts, "speech", slots, DALSTON_MODEL=MODEL) as server:
         for job in [_submit(server, material.clip) for _ in range(_WARM_UP_CLIPS)]:
             watch_job(server.tables, job)
         content = material.path.read_bytes()
@@ -142,26 +140,6 @@ def measure_runners(deployment: str, parts: Parts, material: Material, runners: 
 
 def _submit(server: Server, content: bytes) -> str:
     return server.submit(content, language=LANGUAGE)
-
-
-@contextmanager
-def _server(deployment: str, parts: Parts, runners: int) -> Iterator[Server]:
-    settings = {
-        "DALSTON_ENGINES": str(REPOSITORY / "bench" / "engines"),
-        "DALSTON_PIPELINES": str(REPOSITORY / "bench" / "pipelines"),
-        "DALSTON_PIPELINE": "speech",
-        "DALSTON_MODEL": MODEL,
-    }
-    with new_site(deployment, parts) as plain:
-        site = dataclasses.replace(plain, environment={**plain.environment, **settings})
-        with new_server(site) as server:
-            server.start_orchestrator()
-            server.start_gateway()
-            for engine in _ENGINES:
-                slots = runners if engine == _TRANSCRIBER else 1
-                server.start_engine(engine, DALSTON_ENGINE_SLOTS=str(slots))
-            server.wait_for_slots(_TRANSCRIBER, runners)
-            yield server
 
 
 def _decoded(path: Path) -> Any:  # noqa: ANN401 - int16, one dimension

@@ -7,11 +7,10 @@ until the job is completed: what is lost to handing out, reporting and waiting.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
-from bench.deployments import REPOSITORY, Parts, new_site
-from bench.roles import new_server
+from bench.deployments import Parts
+from bench.roles import new_pipeline_server
 from bench.waiting import seen, watch_job
 
 RUNNERS = (1, 8, 64)
@@ -54,21 +53,9 @@ def measure_speedups(deployment: str, parts: Parts, rounds: int) -> list[Speedup
 
 
 def _measure(deployment: str, parts: Parts, runners: int, rounds: int) -> Speedup:
-    with new_site(deployment, parts) as plain:
-        settings = {
-            "DALSTON_ENGINES": str(REPOSITORY / "bench" / "engines"),
-            "DALSTON_PIPELINES": str(REPOSITORY / "bench" / "pipelines"),
-            "DALSTON_PIPELINE": "sleeping",
-        }
-        site = dataclasses.replace(plain, environment={**plain.environment, **settings})
-        with new_server(site) as server:
-            server.start_orchestrator()
-            server.start_gateway()
-            for engine in _ENGINES:
-                slots = runners if engine == _TRANSCRIBER else 1
-                server.start_engine(engine, DALSTON_ENGINE_SLOTS=str(slots))
-            server.wait_for_slots(_TRANSCRIBER, runners)
-            job = server.submit(str(runners * rounds).encode())
-            begin = seen(lambda: server.tables.value(_ARE_PLANNED, job), "chunks", pause=0.005)
-            seconds = watch_job(server.tables, job) - begin
+    slots = dict.fromkeys(_ENGINES, 1) | {_TRANSCRIBER: runners}
+    with new_pipeline_server(deployment, parts, "sleeping", slots) as server:
+        job = server.submit(str(runners * rounds).encode())
+        begin = seen(lambda: server.tables.value(_ARE_PLANNED, job), "chunks", pause=0.005)
+        seconds = watch_job(server.tables, job) - begin
     return Speedup(runners, seconds, rounds * CHUNK_SECONDS / seconds)
