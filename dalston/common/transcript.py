@@ -6,7 +6,6 @@ Times are seconds in the original recording's time line. What an engine can't kn
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -143,7 +142,11 @@ STAGE_SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "merge": Transcript,
 }
 
+LONG_BYTES = 256 * 1024
+"""An output of more than this has its segments last, and may be passed on as it is read; it is
+about twenty minutes of speech."""
 _SEGMENT = msgspec.json.Decoder(Segment)
+_LISTED = msgspec.json.Decoder(list[msgspec.Raw])
 _TIME_TOLERANCE = 0.01
 """Seconds by which rounding may move a time past its neighbour."""
 
@@ -165,7 +168,7 @@ def check_stage_output(stage: str, data: bytes) -> None:
         found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         if schema is None:
             return
-        segments = found.get("segments") if "segments" in schema.__struct_fields__ else None
+        segments = found.get("segments") if has_segments(stage) else None
         if segments is not None:
             # One by one: those of many hours take several times their room as objects.
             found["segments"] = msgspec.Raw(b"[]")
@@ -173,32 +176,66 @@ def check_stage_output(stage: str, data: bytes) -> None:
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None
     if segments is not None:
-        duration = checked.duration if isinstance(checked, Transcript) else None
-        _check_segments(segments, math.inf if duration is None else duration)
+        check = SegmentCheck(checked.duration if isinstance(checked, Transcript) else None)
+        for segment in _each(segments):
+            check.add(segment)
 
 
-def _segments(found: msgspec.Raw) -> Iterator[Segment]:
+def _each(segments: msgspec.Raw) -> list[msgspec.Raw]:
     try:
-        for one in msgspec.json.decode(found, type=list[msgspec.Raw]):
-            yield _SEGMENT.decode(one)
+        return _LISTED.decode(segments)
     except msgspec.DecodeError as error:
         raise ValueError(f"segments: {error}") from None
 
 
-def _check_segments(found: msgspec.Raw, duration: float) -> None:
-    previous = 0.0
-    for number, segment in enumerate(_segments(found)):
-        _check_span(segment.start, segment.end, duration, f"segments[{number}]")
-        if segment.start + _TIME_TOLERANCE < previous:
-            raise ValueError(f"segments[{number}] starts before the one in front of it")
-        previous = segment.start
+def segments_last(data: bytes) -> bytes:
+    """Return an output, a JSON object, with its segments behind everything else."""
+    fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    if "segments" not in fields:
+        return data
+    segments = fields.pop("segments")
+    return msgspec.json.encode(fields | {"segments": segments})
+
+
+def has_segments(stage: str) -> bool:
+    """Tell whether a stage promises segments."""
+    schema = STAGE_SCHEMAS.get(stage)
+    return schema is not None and "segments" in schema.__struct_fields__
+
+
+class SegmentCheck:
+    """Checks segments as they come, one after the other.
+
+    Args:
+        duration: Seconds of the recording, if that is known.
+    """
+
+    def __init__(self, duration: float | None) -> None:
+        self._duration = math.inf if duration is None else duration
+        self._count = 0
+        self._previous = 0.0
+
+    def add(self, found: bytes | msgspec.Raw) -> None:
+        """Check the next segment, given as JSON.
+
+        Raises:
+            ValueError: It is no segment, or not one that may come here; says where.
+        """
+        where = f"segments[{self._count}]"
+        try:
+            segment = _SEGMENT.decode(found)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{where}: {error}") from None
+        self._check_span(segment.start, segment.end, where)
+        if segment.start + _TIME_TOLERANCE < self._previous:
+            raise ValueError(f"{where} starts before the one in front of it")
         for position, word in enumerate(segment.words or ()):
-            where = f"segments[{number}].words[{position}]"
-            _check_span(word.start, word.end, duration, where)
+            self._check_span(word.start, word.end, f"{where}.words[{position}]")
+        self._previous = segment.start
+        self._count += 1
 
-
-def _check_span(start: float, end: float, duration: float, where: str) -> None:
-    if end + _TIME_TOLERANCE < start:
-        raise ValueError(f"{where} ends before it starts")
-    if end > duration + _TIME_TOLERANCE:
-        raise ValueError(f"{where} ends after the recording does")
+    def _check_span(self, start: float, end: float, where: str) -> None:
+        if end + _TIME_TOLERANCE < start:
+            raise ValueError(f"{where} ends before it starts")
+        if end > self._duration + _TIME_TOLERANCE:
+            raise ValueError(f"{where} ends after the recording does")

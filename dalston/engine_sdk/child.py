@@ -3,7 +3,8 @@
 It talks with its supervisor in lines of JSON over two pipes, and brings and keeps files over a
 socket (`remote.py`). From the supervisor: one
 `configure`, then `task` after `task`, at last `close`. To the supervisor: `setup` (progress),
-`ready` or `setup_failed`, and for each task `progress`, then `output` or `failed`. Or else from the
+`ready` or `setup_failed`, and for each task `progress`, then `output` or `failed`; a long output
+goes on with `segment` after `segment` and `end`, or `failed`. Or else from the
 supervisor one `ask`, and to it `setup` (progress), then `answer` or `setup_failed`.
 
 Only the standard library and the SDK's types are imported here, so that an idle engine is
@@ -22,16 +23,20 @@ import sys
 import threading
 import time
 import traceback
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 from dalston.engine_sdk.base import Engine
+from dalston.engine_sdk.chunk_outputs import ChunkOutputs
 from dalston.engine_sdk.loading import load_engine_class
 from dalston.engine_sdk.remote import Line, RemoteAccess
 from dalston.engine_sdk.types import TaskFailed, TaskInput, TaskOutput
 
 _PROGRESS_SECONDS = 0.2
 """Progress is passed on at most this often."""
+_SEGMENTS_AT_ONCE = 500
+"""Of an output that gives its segments one by one: with fewer it is one message."""
 _PR_SET_PDEATHSIG = 1
 _MEGABYTE = 1024 * 1024
 
@@ -190,7 +195,8 @@ def _do_task(engine: Engine, message: dict[str, Any], channel: Channel, line: Li
         job_id=message["job_id"],
         stage=message["stage"],
         audio_path=audio,
-        previous_outputs=message["previous_outputs"],
+        previous_outputs=message["previous_outputs"]
+        | {stage: ChunkOutputs(Path(path)) for stage, path in message["chunk_outputs"].items()},
         config=message["config"],
         work_folder=Path(message["work_folder"]),
         warnings=message["warnings"],
@@ -202,7 +208,10 @@ def _do_task(engine: Engine, message: dict[str, Any], channel: Channel, line: Li
         channel.send("failed", task_id=task.task_id, **_failure(code, text, retryable))
 
     try:
-        output = engine.process(task)
+        _send_output(task.task_id, engine.process(task), channel)
+    except _UnusableError as error:
+        text = f"The engine's output can't be used: {error}"
+        fail("invalid_engine_output", text, retryable=True)
     except TaskFailed as error:
         fail(error.code, error.message, retryable=error.retryable)
     except MemoryError:
@@ -212,19 +221,43 @@ def _do_task(engine: Engine, message: dict[str, Any], channel: Channel, line: Li
         traceback.print_exc()
         text = f"The engine stopped with an error ({type(error).__name__}); its log says where."
         fail("engine_error", text, retryable=True)
-    else:
-        try:
-            _send_output(task.task_id, output, channel)
-        except (TypeError, ValueError) as error:
-            text = f"The engine's output can't be used: {error}"
-            fail("invalid_engine_output", text, retryable=True)
+
+
+class _UnusableError(Exception):
+    """What the engine has returned is no output; says why."""
 
 
 def _send_output(task_id: str, output: object, channel: Channel) -> None:
+    """Send an output; of one with many segments these come behind it, one by one.
+
+    Raises:
+        _UnusableError: It isn't what an engine may return.
+    """
+
+    def send(kind: str, **fields: object) -> None:
+        try:
+            channel.send(kind, task_id=task_id, **fields)
+        except (TypeError, ValueError) as error:
+            raise _UnusableError(error) from error
+
     if not isinstance(output, TaskOutput):
-        raise TypeError(f"process returned {type(output).__name__}, not TaskOutput")
-    files = {name: str(Path(path).resolve()) for name, path in output.files.items()}
-    channel.send("output", task_id=task_id, data=output.data, files=files)
+        raise _UnusableError(f"process returned {type(output).__name__}, not TaskOutput")
+    try:
+        files = {name: str(Path(path).resolve()) for name, path in output.files.items()}
+    except TypeError as error:
+        raise _UnusableError(error) from error
+    if output.segments is None:
+        send("output", data=output.data, files=files)
+        return
+    segments = iter(output.segments)
+    first = list(islice(segments, _SEGMENTS_AT_ONCE))
+    if len(first) < _SEGMENTS_AT_ONCE:
+        send("output", data={**output.data, "segments": first}, files=files)
+        return
+    send("output", data=output.data, files=files, goes_on=True)
+    for segment in chain(first, segments):
+        send("segment", data=segment)
+    send("end")
 
 
 def _progress_sink(channel: Channel, task_id: str) -> Any:  # noqa: ANN401 - a function

@@ -13,7 +13,13 @@ import msgspec
 
 
 class ChildTask(msgspec.Struct, frozen=True):
-    """What the child is given for a task; paths are local."""
+    """What the child is given for a task; paths are local.
+
+    Attributes:
+        chunk_outputs: By stage, a file with what the stage found in each chunk, one JSON object
+            in each line.
+        long_output: Where a long output is written as it comes.
+    """
 
     task_id: str
     job_id: str
@@ -21,15 +27,28 @@ class ChildTask(msgspec.Struct, frozen=True):
     previous_outputs: dict[str, Any]
     config: dict[str, Any]
     work_folder: str
+    long_output: str
+    chunk_outputs: dict[str, str] = {}
     warnings: list[str] = []
     stage: str = ""
 
 
 class ChildOutput(msgspec.Struct, frozen=True):
-    """What the child returned for a task: JSON, and local paths by name."""
+    """What the child returned for a task.
+
+    Attributes:
+        data: JSON; without its segments, if they are many.
+        files: Local paths by name.
+        whole: A file with all of the JSON, if it is not in `data`.
+    """
 
     data: bytes
     files: dict[str, Path]
+    whole: Path | None = None
+
+    def local_files(self) -> tuple[Path, ...]:
+        """Return all files that the output is kept in until it is stored."""
+        return (*self.files.values(), *(() if self.whole is None else (self.whole,)))
 
 
 class SaidSetup(msgspec.Struct, frozen=True, tag_field="kind", tag="setup"):
@@ -45,11 +64,16 @@ class SaidProgress(msgspec.Struct, frozen=True, tag_field="kind", tag="progress"
 
 
 class SaidOutput(msgspec.Struct, frozen=True, tag_field="kind", tag="output"):
-    """The task's output."""
+    """The task's output; if it goes on, all of it but its segments, which come behind."""
 
     task_id: str
     data: msgspec.Raw
     files: dict[str, str]
+    goes_on: bool = False
+
+    def paths(self) -> dict[str, Path]:
+        """Return where the files lie."""
+        return {name: Path(path) for name, path in self.files.items()}
 
     def text(self) -> bytes:
         """Return the data.
@@ -63,6 +87,19 @@ class SaidOutput(msgspec.Struct, frozen=True, tag_field="kind", tag="output"):
         return data
 
 
+class SaidSegment(msgspec.Struct, frozen=True, tag_field="kind", tag="segment"):
+    """The next segment of an output that goes on."""
+
+    task_id: str
+    data: msgspec.Raw
+
+
+class SaidEnd(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
+    """That was all of an output that went on."""
+
+    task_id: str
+
+
 class SaidFailed(msgspec.Struct, frozen=True, tag_field="kind", tag="failed"):
     """Why there is no output: as an engine put it, so of any type."""
 
@@ -72,7 +109,7 @@ class SaidFailed(msgspec.Struct, frozen=True, tag_field="kind", tag="failed"):
     retryable: Any
 
 
-Said = SaidSetup | SaidProgress | SaidOutput | SaidFailed
+Said = SaidSetup | SaidProgress | SaidOutput | SaidSegment | SaidEnd | SaidFailed
 read = msgspec.json.Decoder(Said).decode
 """Return what a line of the child says about its task.
 

@@ -19,6 +19,7 @@ from typing import IO
 _PRIVATE = 0o700
 _WORK = "work"
 _LOCK = ".lock"
+_OUTPUTS = ".outputs.jsonl"
 SMALL_AUDIO_BYTES = 1024 * 1024
 """Audio up to this stays until it is written over; what is larger goes at once."""
 _STALE_SECONDS = 2.0
@@ -39,6 +40,18 @@ class TaskFolder:
         self.work = f"{path}/{_WORK}"
         self.free_since = 0.0
         self._audio: str | None = None
+        self._outputs: list[Path] = []
+
+    def place_outputs(self, stage: str) -> Path:
+        """Return where the outputs of a stage's chunks go."""
+        place = Path(f"{self.path}/{stage}{_OUTPUTS}")
+        self._outputs.append(place)
+        return place
+
+    def remove_outputs(self) -> None:
+        """Remove the outputs of chunks."""
+        while self._outputs:
+            self._outputs.pop().unlink(missing_ok=True)
 
     def place_audio(self, name: str) -> Path:
         """Return where the audio of that name goes; what lies there must be written over."""
@@ -116,6 +129,7 @@ class FolderPool:
         """
         try:
             folder.remove_audio(larger_than=SMALL_AUDIO_BYTES)
+            folder.remove_outputs()
             for path in files:
                 path.unlink(missing_ok=True)
             left = os.listdir(folder.work)  # noqa: PTH208 - for speed: this runs for each task

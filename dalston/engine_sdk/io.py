@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Container, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Container, Coroutine, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from dalston.common.storage import (
     failure_path,
     output_path,
 )
+from dalston.common.transcript import LONG_BYTES, segments_last
 from dalston.engine_sdk.access import complete_header
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask, opened
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES, TaskFolder
@@ -33,6 +34,9 @@ ORIGINAL_NAME = "original"
 """Of a recording as it was uploaded, without its extension: no other audio's size is known."""
 PROMISED = {"audio": AUDIO_NAME, RECORDING: RECORDING_NAME}
 """The file that an engine must keep which says in its `engine.yaml` that it produces that."""
+_OUTPUTS_AT_ONCE = 16
+"""Of a stage's chunks; more of them are never in memory."""
+_encoder = msgspec.json.Encoder()
 SHORT_AUDIO_BYTES = 16 * 1024 * 1024
 """A recording up to this is brought to an engine that could read it on demand: that is quicker."""
 
@@ -61,54 +65,59 @@ async def fetch_inputs(
         OSError: There is no room for them.
     """
     audio = Path(folder.path, PurePosixPath(entry.audio).name)
-    fetching = [patiently(partial(store.get, path)) for path in _paths(entry)]
+    paths = [of for of in entry.inputs.values() if isinstance(of, str)]
+    fetching = [patiently(partial(store.get, path)) for path in paths]
     if with_audio is True or (with_audio and _is_short(entry, audio)):
         fetching.append(_fetch_audio(store, entry, folder.place_audio(audio.name)))
     else:
         # That of the task before may still lie here.
         folder.remove_audio()
-    # Most often there is no more than one thing to wait for.
-    found = [await fetching[0]] if len(fetching) == 1 else await _all(fetching)
-    outputs = map(opened, found)
-    previous = {stage: part.facts() for stage, part in entry.chunk_of.items()}
+    parts = {stage: of for stage, of in entry.inputs.items() if isinstance(of, list)}
+    files = {stage: folder.place_outputs(stage) for stage in parts}
+    fetching += [_fetch_outputs(store, parts[stage], files[stage]) for stage in parts]
+    found = await _all(fetching)
     return ChildTask(
         task_id=entry.task_id,
         job_id=entry.job_id,
         stage=entry.stage,
         audio_path=str(audio),
-        previous_outputs=previous
-        | {stage: _output(of, outputs) for stage, of in entry.inputs.items()},
+        previous_outputs=_previous(entry, map(opened, found)),
         config=config,
         work_folder=folder.work,
+        long_output=f"{folder.path}/{OUTPUT_NAME}",
+        chunk_outputs={stage: str(path) for stage, path in files.items()},
         warnings=entry.warnings,
     )
 
 
-def _paths(entry: QueueEntry) -> Iterator[str]:
-    """Return the object paths of all inputs, in the order in which `_output` takes them."""
-    for of_stage in entry.inputs.values():
-        if isinstance(of_stage, str):
-            yield of_stage
-        elif isinstance(of_stage, list):
-            yield from (part.path for part in of_stage)
+def _previous(entry: QueueEntry, fetched: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    """Return what a task is given directly: facts of its chunk, and outputs of whole stages."""
+    previous = {stage: part.facts() for stage, part in entry.chunk_of.items()}
+    return previous | {
+        stage: opened(of.data) if isinstance(of, SmallOutput) else next(fetched)
+        for stage, of in entry.inputs.items()
+        if not isinstance(of, list)
+    }
 
 
-def _output(of_stage: str | SmallOutput | list[PartOutput], outputs: Iterator[Any]) -> Any:  # noqa: ANN401 - JSON
-    """Return a stage's output, or those of its chunks with their places in the recording."""
-    if isinstance(of_stage, SmallOutput):
-        return opened(of_stage.data)
-    if isinstance(of_stage, str):
-        return next(outputs)
-    return [
-        {
-            **next(outputs),
-            "offset": part.offset,
-            "core_start": part.core_start,
-            "core_end": part.core_end,
-            **({} if part.channel is None else {"channel": part.channel}),
-        }
-        for part in of_stage
-    ]
+async def _fetch_outputs(store: ObjectStore, parts: Sequence[PartOutput], target: Path) -> bytes:
+    """Write the outputs of a stage's chunks to a file, a line for each, with their places."""
+    with target.open("wb") as file:
+        for first in range(0, len(parts), _OUTPUTS_AT_ONCE):
+            some = parts[first : first + _OUTPUTS_AT_ONCE]
+            found = await _all([patiently(partial(store.get, part.path)) for part in some])
+            file.write(_encoder.encode_lines(map(_placed, found, some)))
+    return b""
+
+
+def _placed(output: bytes, part: PartOutput) -> dict[str, Any]:
+    return {
+        **opened(output),
+        "offset": part.offset,
+        "core_start": part.core_start,
+        "core_end": part.core_end,
+        **({} if part.channel is None else {"channel": part.channel}),
+    }
 
 
 def _is_short(entry: QueueEntry, audio: Path) -> bool:
@@ -136,8 +145,8 @@ def _write_over(target: Path, data: bytes) -> None:
 
 async def _all(coroutines: Sequence[Coroutine[Any, Any, bytes]]) -> list[bytes]:
     """Wait for all; when one fails, or nobody waits any more, none is left behind."""
-    if not coroutines:
-        return []
+    if len(coroutines) < 2:  # noqa: PLR2004 - most often there is no more to wait for
+        return [await coroutine for coroutine in coroutines]
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         return await asyncio.gather(*tasks)
@@ -148,25 +157,23 @@ async def _all(coroutines: Sequence[Coroutine[Any, Any, bytes]]) -> list[bytes]:
         raise
 
 
-async def store_output(
-    store: ObjectStore, attempt: Attempt, files: Mapping[str, Path], data: bytes
-) -> None:
+async def store_output(store: ObjectStore, attempt: Attempt, output: ChildOutput) -> None:
     """Store an attempt's files, and then its output: once that is there, all of it is.
 
     Args:
         store: Where.
         attempt: Whose they are.
-        files: By the names under which they are kept.
-        data: The output, as JSON.
+        output: What the child returned.
 
     Raises:
         StoreUnavailableError: The store did not answer for a minute.
     """
     prefix = attempt_folder(attempt.job_id, attempt.task_id, attempt.folder)
-    for name, path in files.items():
+    for name, path in output.files.items():
         await patiently(partial(store.put, f"{prefix}/{name}", path))
     target = output_path(attempt.job_id, attempt.task_id, attempt.folder)
-    await patiently(lambda: store.put(target, data))
+    data = output.data if len(output.data) <= LONG_BYTES else segments_last(output.data)
+    await patiently(lambda: store.put(target, output.whole or data))
 
 
 async def store_failure(store: ObjectStore, attempt: Attempt, failure: Failure) -> None:

@@ -17,20 +17,24 @@ from dalston.engine_sdk.child_messages import (
     ChildOutput,
     ChildTask,
     Said,
+    SaidEnd,
     SaidFailed,
     SaidOutput,
     SaidProgress,
+    SaidSegment,
     SaidSetup,
     read,
 )
 from dalston.engine_sdk.environments import child_command
+from dalston.engine_sdk.failures import no_room, refused
 from dalston.engine_sdk.file_line import FileLine
+from dalston.engine_sdk.long_output import LongOutput
 
 if TYPE_CHECKING:
     from dalston.engine_sdk.attempt_files import AttemptFiles
 
 _LINE_BYTES = 512 * 1024 * 1024
-"""A message of a child may be this long: the transcript of many hours fits."""
+"""A message of a child may be this long: what was heard in many hours fits."""
 _CLOSE_SECONDS = 2.0
 _encoder = msgspec.json.Encoder()
 
@@ -73,6 +77,7 @@ class ChildProcess:
         self._reading: asyncio.ReadTransport | None = None
         self._writing: asyncio.WriteTransport | None = None
         self._work: _Work | None = None
+        self._long: LongOutput | None = None
         self._files = FileLine(self._files_of)
         self._ending: asyncio.Task[None] | None = None
 
@@ -198,7 +203,7 @@ class ChildProcess:
             that task and of no other: whoever gives up waiting must kill the child.
         """
         result: asyncio.Future[ChildOutput | Failure] = asyncio.get_running_loop().create_future()
-        self._work = _Work(task.task_id, on_progress, result, files)
+        self._work = _Work(task, on_progress, result, files)
         if self.is_alive():
             self._send({"kind": "task", **msgspec.structs.asdict(task)})
         else:
@@ -230,27 +235,46 @@ class ChildProcess:
         if isinstance(said, SaidSetup):
             # A task may name another model, which is loaded with the same words as at the start.
             return None
-        if work is None or said.task_id != work.task_id:
+        if work is None or said.task_id != work.task.task_id:
             if isinstance(said, SaidProgress):
                 return None
             # Never take one recording's result for another's, whatever went wrong before.
             text = f"The engine {self._spec.id} answered for another task."
             return Failure("engine_crashed", text, retryable=True)
-        if isinstance(said, SaidOutput):
-            files = {name: Path(path) for name, path in said.files.items()}
-            self._finish(ChildOutput(said.text(), files))
-        elif isinstance(said, SaidFailed):
-            self._finish(clean_failure(said.code, said.message, said.retryable))
-        else:
-            work.on_progress(said.done, said.total)
+        match said:
+            case SaidOutput(goes_on=True):
+                self._long = LongOutput(work.task, said)
+            case SaidOutput():
+                self._finish(ChildOutput(said.text(), said.paths()))
+            case SaidSegment() if self._long is not None:
+                self._long.add(said.data)
+            case SaidEnd() if self._long is not None:
+                self._finish(self._ended(self._long))
+            case SaidFailed():
+                self._finish(clean_failure(said.code, said.message, said.retryable))
+            case SaidProgress():
+                work.on_progress(said.done, said.total)
+            case _:
+                raise ValueError("segments of no output")
         return None
+
+    def _ended(self, output: LongOutput) -> ChildOutput | Failure:
+        try:
+            return output.end()
+        except ValueError as error:
+            return refused(self._spec.id, error)
+        except OSError as error:
+            return no_room(error)
 
     def _files_of(self, task_id: str) -> AttemptFiles | None:
         work = self._work
-        return None if work is None or work.task_id != task_id else work.files
+        return None if work is None or work.task.task_id != task_id else work.files
 
     def _finish(self, result: ChildOutput | Failure) -> None:
         work, self._work = self._work, None
+        if self._long is not None:
+            self._long.close()
+            self._long = None
         if work is not None and not work.result.done():
             work.result.set_result(result)
 
@@ -324,7 +348,7 @@ class ChildProcess:
 class _Work(NamedTuple):
     """The task that a child has been given."""
 
-    task_id: str
+    task: ChildTask
     on_progress: TaskProgress
     result: asyncio.Future[ChildOutput | Failure]
     files: AttemptFiles | None

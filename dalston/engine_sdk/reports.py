@@ -27,6 +27,7 @@ from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.attempt_files import AttemptFiles, FileRefusedError, why
 from dalston.engine_sdk.child_messages import ChildOutput
 from dalston.engine_sdk.claims import Claim, Claimer
+from dalston.engine_sdk.failures import refused
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES
 from dalston.engine_sdk.io import check_files, store_failure, store_output
 from dalston.engine_sdk.leases import LeaseKeeper
@@ -99,7 +100,7 @@ class Reporter:
         """
         if claim.folder is not None:
             claim.folder.remove_audio(larger_than=SMALL_AUDIO_BYTES)
-        files = result.files.values() if isinstance(result, ChildOutput) else ()
+        files = result.local_files() if isinstance(result, ChildOutput) else ()
         size = sum(path.stat().st_size for path in files if path.is_file())
         while self._carrying and not self._has_room(size):
             await self._wait_for_one(meanwhile)
@@ -126,7 +127,7 @@ class Reporter:
             await asyncio.wait(self._carrying)
 
     async def _carry(self, claim: Claim, result: ChildOutput | Failure, seconds: float) -> None:
-        files = tuple(result.files.values()) if isinstance(result, ChildOutput) else ()
+        files = result.local_files() if isinstance(result, ChildOutput) else ()
         try:
             if isinstance(result, ChildOutput):
                 await self._report_output(claim, result, seconds)
@@ -148,14 +149,13 @@ class Reporter:
             if claim.files is not None:
                 claim.files.check(output.data)
         except ValueError as error:
-            text = f"The engine {self._spec.id} returned what its stage must not: {error}."
             if claim.files is not None:
                 await claim.files.abort()
-            await self.report_failure(claim, Failure("invalid_engine_output", text, retryable=True))
+            await self.report_failure(claim, refused(self._spec.id, error))
             return
         small = (
             seconds < _CHEAP_SECONDS
-            and not output.files
+            and not output.local_files()
             and (claim.files is None or claim.files.is_idle())
             and len(output.data) <= claim.entry.small_bytes
         )
@@ -183,7 +183,7 @@ class Reporter:
     async def _store_output(self, claim: Claim, output: ChildOutput) -> None:
         if claim.files is not None:
             await claim.files.complete()
-        await store_output(self._store, claim.attempt, output.files, output.data)
+        await store_output(self._store, claim.attempt, output)
 
     async def report_failure(self, claim: Claim, failure: Failure) -> None:
         """Store and say why an attempt failed."""

@@ -16,6 +16,7 @@ from dalston.engine_sdk.attempt_files import AttemptFiles
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
 from dalston.engine_sdk.claims import Claim, Claimer
 from dalston.engine_sdk.deadline import Pace, deadline_seconds
+from dalston.engine_sdk.failures import no_room
 from dalston.engine_sdk.leases import LeaseKeeper
 from dalston.engine_sdk.memory import Tenant
 from dalston.engine_sdk.process import ChildProcess
@@ -231,5 +232,4 @@ class Slot:
 def _input_failure(error: DalstonError | OSError) -> Failure:
     if isinstance(error, DalstonError):
         return Failure(error.code, error.message, retryable=error.retryable)
-    text = f"There is no room for the engine's temporary files ({error.strerror}). Free some."
-    return Failure("no_temporary_space", text, retryable=True)
+    return no_room(error)

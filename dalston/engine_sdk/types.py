@@ -5,7 +5,7 @@ Only the standard library is imported here: these types are loaded in every engi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,10 +31,11 @@ class TaskInput:
             unless the engine's `engine.yaml` says `needs: {audio: false}`, or `on_demand`.
         previous_outputs: The data of each stage that this one comes after, by stage name. A
             stage that works on chunks, seen from one that works on the whole recording, is a
-            list in order of time; each element also has `offset`, `core_start` and `core_end`,
-            in seconds of the recording, and `channel` if the channels are apart. For a task on a
-            chunk, the stage that cut the recording says what the chunk is: `duration`, `file`,
-            `start`, `end`, `core_start`, `core_end`, and `channel` if the channels are apart.
+            list in order of time, each element of which is read when it is looked at; each also
+            has `offset`, `core_start` and `core_end`, in seconds of the recording, and
+            `channel` if the channels are apart. For a task on a chunk, the stage that cut the
+            recording says what the chunk is: `duration`, `file`, `start`, `end`, `core_start`,
+            `core_end`, and `channel` if the channels are apart.
         config: The engine's configuration for this task, defaults filled in.
         work_folder: An empty folder for files; it is emptied when the task has ended.
         warnings: What went wrong in optional stages before this one. Whoever makes the
@@ -116,10 +117,14 @@ class TaskOutput:
         files: Files to keep beside it, by the name under which they are kept. A later stage
             gets the one called `audio.wav` as its `audio_path`, if this engine's `engine.yaml`
             says that it produces `audio`.
+        segments: For a result that may be too long to be held at once: what would be
+            `data["segments"]`, one after the other. They are taken once, when `process` has
+            returned; with many of them the rest of the data is checked first.
     """
 
     data: dict[str, Any]
     files: dict[str, Path] = field(default_factory=dict)
+    segments: Iterable[dict[str, Any]] | None = None
 
 
 class TaskFailed(Exception):  # noqa: N818 - the name that engine authors raise is a contract

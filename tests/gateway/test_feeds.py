@@ -16,7 +16,8 @@ from dalston.common.models import JobStatus
 from dalston.db import jobs as transitions
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.feeds import Feed, Feeds, Place
-from dalston.gateway.services.jobs import JobService, JobView
+from dalston.gateway.services.job_view import JobView
+from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.watching import Watched
 from tests.support.board import new_job
 from tests.support.gateway import WatchedDatabase, stored_job

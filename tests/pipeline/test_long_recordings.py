@@ -17,9 +17,7 @@ from tests.support.stack import TRANSCRIPTIONS, Stack, running
 ENGINES = ("audio-prepare", "wordy-transcriber", "transcript-merger")
 DISK_MB = 32
 """A recording of an hour takes 115, and its chunks as much again."""
-MEMORY_MB = 32
-TRANSCRIPT_MB = 64
-"""The transcript itself grows with the recording, and so does the engine that makes it."""
+MEMORY_MB = 24
 
 
 def settings(gate: Path, disk: Path) -> dict[str, str]:
@@ -63,11 +61,10 @@ def test_an_hour_takes_no_more_memory_and_disk_than_ten_minutes(
         after = memory_peaks(roles)
 
     assert job["duration"] == 3600
+    assert len(job["segments"]) > 600
     assert len([task for task in job["tasks"] if task["stage"] == "transcribe"]) > 60
     assert folder.looks > 20
     assert 0 < folder.highest < DISK_MB * 1024 * 1024
     assert set(before) == {*roles, *ENGINES}
     grown = {name: round(after[name] - before[name], 1) for name in before}
-    merger = grown.pop("transcript-merger")
     assert max(grown.values()) < MEMORY_MB, grown
-    assert merger < TRANSCRIPT_MB

@@ -19,7 +19,7 @@ from dalston.gateway.openai.streams import rest_of
 from dalston.gateway.openai.waiting import Transcription
 from dalston.gateway.openai.wishes import Wish
 from dalston.gateway.services.finished import transcript_of
-from dalston.gateway.services.jobs import JobView
+from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.outcomes import JobFailedError
 from dalston.gateway.services.partial import PartialTexts
 from dalston.gateway.services.progress import first_heard

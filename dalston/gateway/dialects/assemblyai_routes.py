@@ -45,7 +45,8 @@ from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.held import HeldRecordings
 from dalston.gateway.services.idempotency import Name
-from dalston.gateway.services.jobs import JobService, JobView
+from dalston.gateway.services.job_view import JobView
+from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.outcomes import NotCompletedError
 
 _ONE = f"{TRANSCRIPTS}/{{transcript_id}}"

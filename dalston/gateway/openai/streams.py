@@ -22,7 +22,8 @@ from dalston.gateway.openai.bodies import diarized_segments
 from dalston.gateway.openai.waiting import Transcription
 from dalston.gateway.openai.wishes import DIARIZED, Wish
 from dalston.gateway.responses import STREAM_KEEP_ALIVE_SECONDS
-from dalston.gateway.services.jobs import JobService, JobView
+from dalston.gateway.services.job_view import JobView
+from dalston.gateway.services.jobs import JobService
 
 _COMMENT = b": the job runs\n\n"
 _END = b"data: [DONE]\n\n"

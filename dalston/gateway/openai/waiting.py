@@ -19,7 +19,8 @@ from dalston.common.transcript import Transcript
 from dalston.gateway.openai.wishes import DIARIZED, Wish
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.finished import transcript_of
-from dalston.gateway.services.jobs import JobService, JobView
+from dalston.gateway.services.job_view import JobView
+from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.outcomes import (
     JobCancelledError,
     JobFailedError,

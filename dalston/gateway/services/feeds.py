@@ -22,7 +22,8 @@ from dalston.common.models import TERMINAL_JOB, Job, JobStatus
 from dalston.common.storage import ObjectStore
 from dalston.common.transcript import Segment
 from dalston.gateway.services.finished import transcript_of
-from dalston.gateway.services.jobs import JobService, JobView
+from dalston.gateway.services.job_view import JobView
+from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.outcomes import JobFailedError
 from dalston.gateway.services.progress import first_heard, progress_fields
 

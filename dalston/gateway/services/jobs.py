@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import msgspec
 import structlog
 from redis.exceptions import RedisError
 
@@ -27,7 +26,6 @@ from dalston.db import reading, removal, work
 from dalston.db.admission import Applicant, Repeats, counts_jobs, limit_reached
 from dalston.db.idempotency import known_keys
 from dalston.db.locking import lock
-from dalston.db.reading import HistoryRow
 from dalston.db.transcripts import small_transcripts
 from dalston.db.usage import usage_of
 from dalston.gateway.openai.names import ModelNames
@@ -36,12 +34,12 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.services.acceptance import Acceptance, Accepted, JobIds
 from dalston.gateway.services.batches import Batches
 from dalston.gateway.services.idempotency import Content, Name
+from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.lookup import found_job, not_found, require_id
 from dalston.gateway.services.media import stored_extension
 from dalston.gateway.services.options import Options
 from dalston.gateway.services.partial import PartialTexts
 from dalston.gateway.services.progress import (
-    Progress,
     finished_outputs,
     first_heard,
     progress_of,
@@ -49,8 +47,9 @@ from dalston.gateway.services.progress import (
 from dalston.gateway.services.readiness import Readiness
 from dalston.gateway.services.sources import Source, both_ways, store_order
 from dalston.gateway.services.stopping import stop_tasks
+from dalston.gateway.services.stored_transcripts import stored
 from dalston.gateway.services.submitted import Asked, Choices, Fields, Manner, SubmittedFields
-from dalston.gateway.services.waiting import Waiting, WaitingFor
+from dalston.gateway.services.waiting import Waiting
 from dalston.gateway.services.watching import JobWatch
 from dalston.gateway.uploads import FILE_FIELD, FileStart, Submission, TextField
 
@@ -58,32 +57,6 @@ log = structlog.get_logger(__name__)
 
 _MOST_READ = 256
 """Jobs that one question to the database asks for."""
-FIELDS_OF_TRANSCRIPT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-"""A transcript may be long, and all that is done with it is to pass it on."""
-
-
-@dataclass(frozen=True)
-class JobView:
-    """A job with all that is shown of it.
-
-    Attributes:
-        progress: Done parts of each running task, 0 to 1, by task id.
-        whole: How far the job is, while it runs and is looked at alone.
-        partial_text: Of its finished chunks, likewise.
-        waiting_for: Engines that aren't there, likewise.
-        transcript: The final task's output, field by field as it is stored, once the job is
-            completed.
-        history: Only if it was asked for.
-    """
-
-    job: Job
-    tasks: Sequence[Task]
-    progress: dict[str, float]
-    transcript: dict[str, msgspec.Raw] | None = None
-    history: Sequence[HistoryRow] | None = None
-    whole: Progress | None = None
-    partial_text: str | None = None
-    waiting_for: Sequence[WaitingFor] = ()
 
 
 class _Rows(NamedTuple):
@@ -269,8 +242,16 @@ class JobService:
         path = await store_order(self._parts.store, job_id, source, most)
         return _Upload(path, source.filename, UNKNOWN_BYTES)
 
-    async def read(self, owner: str, job_id: str, *, with_history: bool = False) -> JobView:
+    async def read(
+        self, owner: str, job_id: str, *, with_history: bool = False, in_pieces: bool = False
+    ) -> JobView:
         """Return a job of an owner with its tasks, and its transcript if it is completed.
+
+        Args:
+            owner: Whose it is.
+            job_id: Its id.
+            with_history: Whether its history is wanted.
+            in_pieces: Whether a long transcript may come in pieces.
 
         Raises:
             JobNotFoundError: There is none of that id.
@@ -281,12 +262,18 @@ class JobService:
         if with_history:
             async with self._parts.database.read() as connection:
                 history = await reading.history_of(connection, job_id)
-        transcript = None
+        fields, pieces = None, None
         if job.status is JobStatus.COMPLETED:
-            transcript = await self._transcript(job, small_transcript)
+            try:
+                fields, pieces = await stored(
+                    self._parts.store, job.transcript_path, small_transcript, in_pieces=in_pieces
+                )
+            except ObjectMissingError:
+                # Deleted between the two reads.
+                raise not_found(job.id) from None
         progress = await self._progress(own_tasks)
         if job.status is not JobStatus.RUNNING:
-            return JobView(job, own_tasks, progress, transcript, history)
+            return JobView(job, own_tasks, progress, fields, history, pieces=pieces)
         whole = progress_of(job, own_tasks, progress, datetime.now(UTC))
         text = await self._texts.text_of(finished_outputs(own_tasks))
         waiting = await self._waiting.of(own_tasks)
@@ -295,17 +282,6 @@ class JobService:
     async def first_texts(self, view: JobView) -> list[str]:
         """Return the texts of a job's chunks that won't change any more, from the start."""
         return await self._texts.first_texts_of([path for path, _ in first_heard(view.tasks)])
-
-    async def _transcript(self, job: Job, small: str | None) -> dict[str, msgspec.Raw] | None:
-        if small is not None:
-            return FIELDS_OF_TRANSCRIPT.decode(small)
-        if job.transcript_path is None:
-            return None
-        try:
-            return FIELDS_OF_TRANSCRIPT.decode(await self._parts.store.get(job.transcript_path))
-        except ObjectMissingError:
-            # Deleted between the two reads.
-            raise not_found(job.id) from None
 
     async def _read_rows(self, wanted: Sequence[tuple[str, str]]) -> list[_Rows | Exception]:
         """Read many jobs with their tasks, because many clients ask at the same time."""

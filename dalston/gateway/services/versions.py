@@ -11,8 +11,10 @@ from dalston.common.errors import ObjectMissingError, VersionNotFoundError
 from dalston.common.models import Job, JobStatus
 from dalston.db.versions import Version, versions_of
 from dalston.gateway.parts import Parts
-from dalston.gateway.services.jobs import FIELDS_OF_TRANSCRIPT, JobService, JobView
+from dalston.gateway.services.job_view import JobView
+from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.lookup import found_job
+from dalston.gateway.services.stored_transcripts import stored
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,16 @@ class Versions:
         versions: list[Job | Version] = [*earlier, job]
         return [_summary(one) for one in versions]
 
-    async def read(self, owner: str, job_id: str, number: int) -> JobView:
+    async def read(
+        self, owner: str, job_id: str, number: int, *, in_pieces: bool = False
+    ) -> JobView:
         """Return a job of an owner as it was in one of its versions, with that transcript.
+
+        Args:
+            owner: Whose it is.
+            job_id: Its id.
+            number: The version's.
+            in_pieces: Whether a long transcript may come in pieces.
 
         Raises:
             JobNotFoundError: There is none of that id.
@@ -52,7 +62,7 @@ class Versions:
         """
         job, earlier = await self._read(owner, job_id)
         if number == job.version:
-            return await self._jobs.read(owner, job_id)
+            return await self._jobs.read(owner, job_id, in_pieces=in_pieces)
         found = next((version for version in earlier if version.version == number), None)
         if found is None:
             raise VersionNotFoundError(
@@ -60,21 +70,18 @@ class Versions:
                 f"lists them.",
                 param="version",
             )
-        transcript = None
+        fields, pieces = None, None
         if found.status is JobStatus.COMPLETED:
-            transcript = FIELDS_OF_TRANSCRIPT.decode(await self._transcript(found))
-        return JobView(_as_it_was(job, found), found.tasks, {}, transcript)
-
-    async def _transcript(self, version: Version) -> str | bytes:
-        if version.transcript is not None:
-            return version.transcript
-        with contextlib.suppress(ObjectMissingError):
-            if version.transcript_path is not None:
-                return await self._parts.store.get(version.transcript_path)
-        raise VersionNotFoundError(
-            f"The transcript of version {version.version} isn't in the store any more.",
-            param="version",
-        )
+            with contextlib.suppress(ObjectMissingError):
+                fields, pieces = await stored(
+                    self._parts.store, found.transcript_path, found.transcript, in_pieces=in_pieces
+                )
+            if fields is None:
+                raise VersionNotFoundError(
+                    f"The transcript of version {number} isn't in the store any more.",
+                    param="version",
+                )
+        return JobView(_as_it_was(job, found), found.tasks, {}, fields, pieces=pieces)
 
     async def _read(self, owner: str, job_id: str) -> tuple[Job, list[Version]]:
         async with self._parts.database.read() as connection:

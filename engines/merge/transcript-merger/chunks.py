@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from joining import join
@@ -21,36 +22,55 @@ class Part:
         offset: Seconds from the recording's start to that of the chunk.
         core_start: Where the time begins that belongs to this chunk alone.
         core_end: Where that ends.
-        output: The stage's output; its times begin at `offset`.
+        facts: The stage's output but for its text and segments; its times begin at `offset`.
+        speech_seconds: The length of all segments.
+        read: Reads the whole output: what was said in many hours is not held at once.
         channel: The channel that it is of, counted from 1; None means all of them, mixed.
     """
 
     offset: float
     core_start: float
     core_end: float
-    output: dict[str, Any]
+    facts: dict[str, Any]
+    speech_seconds: float
+    read: Callable[[], dict[str, Any]]
     channel: int | None = None
+
+    def segments(self) -> Segments:
+        """Read the segments, whose times begin at `offset`."""
+        found: Segments = self.read().get("segments", [])
+        return found
 
     def holds(self, span: dict[str, Any]) -> bool:
         """Tell whether the middle of a span of the recording belongs to this chunk."""
         return self.core_start <= middle(span) < self.core_end
 
 
-def parts_of(output: dict[str, Any] | list[dict[str, Any]]) -> list[Part]:
-    """Read what is known of a stage: a dictionary, or a list of them for its chunks."""
+def parts_of(output: dict[str, Any] | Sequence[dict[str, Any]]) -> list[Part]:
+    """Read what is known of a stage: a dictionary, or several of them for its chunks."""
     if isinstance(output, dict):
-        return [Part(0.0, -math.inf, math.inf, output)]
+        return [_part(output, lambda: output, (0.0, -math.inf, math.inf))]
     parts = [
-        Part(
-            float(one["offset"]),
-            float(one["core_start"]),
-            float(one["core_end"]),
+        _part(
             one,
+            partial(output.__getitem__, number),
+            (float(one["offset"]), float(one["core_start"]), float(one["core_end"])),
             one.get("channel"),
         )
-        for one in output
+        for number, one in enumerate(output)
     ]
     return sorted(parts, key=lambda part: part.core_start)
+
+
+def _part(
+    output: dict[str, Any],
+    read: Callable[[], dict[str, Any]],
+    times: tuple[float, float, float],
+    channel: int | None = None,
+) -> Part:
+    facts = {name: value for name, value in output.items() if name not in {"text", "segments"}}
+    seconds = sum(span["end"] - span["start"] for span in output.get("segments", []))
+    return Part(*times, facts, seconds, read, channel)
 
 
 def by_channel(parts: list[Part]) -> dict[int | None, list[Part]]:
@@ -72,41 +92,81 @@ def realigned(parts: list[Part], aligned: list[Part]) -> list[Part]:
     return [found.get((part.channel, part.offset), part) for part in parts]
 
 
-def joined_segments(parts: list[Part], separator: str) -> Segments:
-    """Return all segments, timed from the recording's start, each word once.
+def joined_segments(parts: list[Part], separator: str) -> Iterator[tuple[float, Segments]]:
+    """Yield the segments of one part after the other, each word once.
 
     Args:
         parts: In order of time, all of them of one channel, or of the mix.
         separator: What stands between words.
+
+    Yields:
+        Where the part's sound begins, before which nothing of it or of later ones lies, and its
+        segments, both in seconds from the recording's start.
     """
-    moved = [[_moved(segment, part.offset) for segment in _segments(part)] for part in parts]
-    spoken = [[word for segment in found for word in words_of(segment)] for found in moved]
-    ranges = _ranges(parts, spoken)
-    result: Segments = []
-    for part, found, (first, last) in zip(parts, moved, ranges, strict=True):
+    last: dict[str, Any] | None = None
+    for heard in _each_once(parts):
         # Two chunks may time the words at their cut differently; their order is known.
-        earliest = _last_start(result) if part.offset < part.core_start else 0.0
+        earliest = _last_start(last) if heard.part.offset < heard.part.core_start else 0.0
+        kept = [_not_before(segment, earliest) for segment in heard.kept(separator)]
+        last = kept[-1] if kept else last
+        yield heard.part.offset, kept
+
+
+class _Heard:
+    """What was heard in one part, and which of its words stay: from `first` to before `end`."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.segments = [_moved(segment, part.offset) for segment in part.segments()]
+        self.words = [word for segment in self.segments for word in words_of(segment)]
+        self.first = self._first_word(lambda word: middle(word) >= part.core_start)
+        self.end = self._first_word(lambda word: middle(word) >= part.core_end)
+
+    def _first_word(self, is_one: Callable[[dict[str, Any]], bool]) -> int:
+        found = (number for number, word in enumerate(self.words) if is_one(word))
+        return next(found, len(self.words))
+
+    def kept(self, separator: str) -> Iterator[dict[str, Any]]:
+        """Yield the segments with the words that stay."""
         seen = 0
-        for segment in found:
+        for segment in self.segments:
             count = len(words_of(segment))
             if count:
-                kept = cut_segment(segment, first - seen, last - seen, separator)
+                kept = cut_segment(segment, self.first - seen, self.end - seen, separator)
                 seen += count
             else:
-                kept = segment if part.holds(segment) else None
+                kept = segment if self.part.holds(segment) else None
             if kept is not None:
-                result.append(_not_before(kept, earliest))
-    return result
+                yield kept
+
+
+def _each_once(parts: list[Part]) -> Iterator[_Heard]:
+    """Yield what was heard in each part, once it is known what the next one goes on with."""
+    before: _Heard | None = None
+    for part in parts:
+        after = _Heard(part)
+        if before is not None:
+            _join(before, after)
+            yield before
+        before = after
+    if before is not None:
+        # Nothing is lost at the end of the recording, where rounding may move a time.
+        before.end = len(before.words)
+        yield before
+
+
+def _join(before: _Heard, after: _Heard) -> None:
+    """Let one part go on where the other ends, if they overlap and have a word in common."""
+    cut, begins = after.part.core_start, after.part.offset
+    if before.part.core_end == cut and begins < cut:
+        found = join(before.words, after.words, at=cut, begins=begins)
+        if found is not None:
+            before.end, after.first = found
 
 
 def middle(span: dict[str, Any]) -> float:
     """Return the middle of a span, in seconds."""
     return (float(span["start"]) + float(span["end"])) / 2
-
-
-def _segments(part: Part) -> Segments:
-    found: Segments = part.output.get("segments", [])
-    return found
 
 
 def _moved(span: dict[str, Any], offset: float) -> dict[str, Any]:
@@ -125,37 +185,8 @@ def _not_before(span: dict[str, Any], earliest: float) -> dict[str, Any]:
     return moved
 
 
-def _last_start(segments: Segments) -> float:
-    """Return when the last word so far begins."""
-    if not segments:
+def _last_start(segment: dict[str, Any] | None) -> float:
+    """Return when a segment's last word begins."""
+    if segment is None:
         return 0.0
-    spans = words_of(segments[-1]) or segments
-    return float(spans[-1]["start"])
-
-
-def _ranges(parts: list[Part], spoken: list[Segments]) -> Iterator[tuple[int, int]]:
-    """Yield for each part the first word that stays and the one behind the last."""
-    begins = [_first_in_core(part, words) for part, words in zip(parts, spoken, strict=True)]
-    ends = [_first_behind_core(part, words) for part, words in zip(parts, spoken, strict=True)]
-    if parts:
-        # Nothing is lost at the ends of the recording, where rounding may move a time.
-        ends[-1] = len(spoken[-1])
-    for number in range(1, len(parts)):
-        before, after = parts[number - 1], parts[number]
-        if before.core_end == after.core_start and after.offset < after.core_start:
-            found = join(
-                spoken[number - 1], spoken[number], at=after.core_start, begins=after.offset
-            )
-            if found is not None:
-                ends[number - 1], begins[number] = found
-    return zip(begins, ends, strict=True)
-
-
-def _first_in_core(part: Part, words: Segments) -> int:
-    outside = (middle(word) < part.core_start for word in words)
-    return next((number for number, out in enumerate(outside) if not out), len(words))
-
-
-def _first_behind_core(part: Part, words: Segments) -> int:
-    behind = (middle(word) >= part.core_end for word in words)
-    return next((number for number, out in enumerate(behind) if out), len(words))
+    return float((words_of(segment) or [segment])[-1]["start"])

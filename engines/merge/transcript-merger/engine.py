@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import partial
+from heapq import merge
 from typing import Any
 
 from chunks import Part, by_channel, joined_segments, parts_of, realigned
 from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 from metadata import describe, gather_warnings, spoken_language
-from placing import place_segments
+from placing import Segments, in_order, place_segments
 from speakers import Turns, label, occurring, of_channel, of_channels
 from wording import separator_of
 
@@ -36,39 +39,68 @@ class TranscriptMerger(Engine):
         separator = separator_of(spoken.language)
         aligned = realigned(found, outputs["align"]) if "align" in outputs else found
         channels = by_channel(aligned)
-        segments = [
-            segment
-            for channel, parts in channels.items()
-            for segment in of_channel(joined_segments(parts, separator), channel)
-        ]
+        diarized = None if any(channels) or "diarize" not in outputs else _only(outputs["diarize"])
+        turns = None if diarized is None else Turns(diarized["turns"])
+        segments = partial(_segments, channels, separator, turns, duration)
+        # Made twice, once to be read and once to be written: those of many hours are too long to
+        # be held.
+        texts: list[str] = []
+        names: set[str] = set()
+        for segment in segments():
+            texts.append(segment["text"])
+            names |= {segment["speaker"]} if "speaker" in segment else set()
         speakers = _known_speakers(found)
         if any(channels):
-            speakers = occurring(segments, of_channels(channels))
-        elif "diarize" in outputs:
-            diarized = _only(outputs["diarize"])
-            segments = label(segments, Turns(diarized["turns"]), separator)
-            speakers = occurring(segments, diarized["speakers"])
-        placed = place_segments(segments, math.inf if duration is None else duration)
+            speakers = occurring(names, of_channels(channels))
+        elif diarized is not None:
+            speakers = occurring(names, diarized["speakers"])
         warnings = gather_warnings(outputs, [*spoken.warnings, *input.warnings])
         data: dict[str, Any] = {
-            "text": separator.join(segment["text"] for segment in placed),
+            "text": separator.join(texts),
             "language": spoken.language,
             "language_confidence": spoken.confidence,
             "duration": duration,
-            "segments": placed,
             "speakers": speakers,
             "metadata": describe(outputs, prepared, self.id, self.version, warnings),
         }
-        return TaskOutput({name: value for name, value in data.items() if value is not None})
+        known = {name: value for name, value in data.items() if value is not None}
+        return TaskOutput(known, segments=segments())
+
+
+def _segments(
+    channels: dict[int | None, list[Part]],
+    separator: str,
+    turns: Turns | None,
+    duration: float | None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the transcript's segments.
+
+    Args:
+        channels: What was heard in each.
+        separator: What stands between words.
+        turns: Who speaks when, if that was asked.
+        duration: Seconds of the recording, if that is known.
+    """
+
+    def spoken(channel: int | None, parts: list[Part]) -> Iterator[tuple[float, Segments]]:
+        for begins, found in joined_segments(parts, separator):
+            if turns is not None:
+                yield begins, label(found, turns, separator)
+            else:
+                yield begins, of_channel(found, channel)
+
+    each = [in_order(spoken(channel, parts)) for channel, parts in channels.items()]
+    ordered = merge(*each, key=lambda segment: float(segment["start"]))
+    return place_segments(ordered, math.inf if duration is None else duration)
 
 
 def _only(parts: list[Part]) -> dict[str, Any]:
     """Return the output of a stage that works on the whole recording."""
-    return parts[0].output if len(parts) == 1 else {}
+    return parts[0].facts if len(parts) == 1 else {}
 
 
 def _known_speakers(parts: list[Part]) -> list[dict[str, Any]]:
-    found = {speaker["id"]: speaker for p in parts for speaker in p.output.get("speakers", [])}
+    found = {speaker["id"]: speaker for p in parts for speaker in p.facts.get("speakers", [])}
     return list(found.values())
 
 

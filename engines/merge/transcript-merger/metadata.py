@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,19 +40,17 @@ def spoken_language(parts: list[Part]) -> SpokenLanguage:
     Args:
         parts: Of the stage `transcribe`.
     """
-    told = [part for part in parts if part.output.get("language") is not None]
+    told = [part for part in parts if part.facts.get("language") is not None]
     if not told:
         return SpokenLanguage(None)
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for part in told:
-        spans = part.output.get("segments", [])
-        seconds[part.output["language"]] += sum(span["end"] - span["start"] for span in spans)
+        seconds[part.facts["language"]] += part.speech_seconds
     language = max(seconds, key=lambda code: seconds[code])
     confidences = [
-        part.output["language_confidence"]
+        part.facts["language_confidence"]
         for part in told
-        if part.output["language"] == language
-        and part.output.get("language_confidence") is not None
+        if part.facts["language"] == language and part.facts.get("language_confidence") is not None
     ]
     confidence = round(sum(confidences) / len(confidences), 4) if confidences else None
     return SpokenLanguage(language, confidence, _several(seconds, language))
@@ -69,7 +67,7 @@ def gather_warnings(outputs: Outputs, further: Iterable[str | dict[str, Any]]) -
         moved
         for name in _in_order(outputs)
         for part in outputs[name]
-        for warning in part.output.get("warnings", [])
+        for warning in part.facts.get("warnings", [])
         if (moved := _moved(warning, part)) is not None
     ]
     for warning in further:
@@ -117,13 +115,14 @@ def _in_order(outputs: Outputs) -> list[str]:
 
 
 def _engine(parts: list[Part]) -> dict[str, Any] | None:
-    return next((part.output["engine"] for part in parts if "engine" in part.output), None)
+    return next((part.facts["engine"] for part in parts if "engine" in part.facts), None)
 
 
-def _several(seconds: Counter[str], language: str) -> Warnings:
+def _several(seconds: dict[str, float], language: str) -> Warnings:
     if len(seconds) == 1:
         return []
-    listed = ", ".join(f"{code} ({seconds[code]:.0f} s)" for code, _ in seconds.most_common())
+    ranked = sorted(seconds, key=lambda code: seconds[code], reverse=True)
+    listed = ", ".join(f"{code} ({seconds[code]:.0f} s)" for code in ranked)
     return [
         {
             "code": "several_languages",

@@ -1,34 +1,56 @@
-"""Numbers the transcript's segments and makes their times fit."""
+"""Orders and numbers the transcript's segments and makes their times fit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
+
+Segments = list[dict[str, Any]]
 
 _WORD_FACTS = ("text", "confidence", "speaker")
 _SEGMENT_FACTS = ("confidence", "speaker", "no_speech_probability", "compression_ratio")
 
 
-def place_segments(segments: list[dict[str, Any]], duration: float) -> list[dict[str, Any]]:
-    """Number segments in order of time, none outside of the recording, none before another.
+def in_order(groups: Iterable[tuple[float, Segments]]) -> Iterator[dict[str, Any]]:
+    """Yield segments in order of time.
 
     Args:
-        segments: Timed in seconds of the recording; those without text are left out.
+        groups: Segments, and the second before which none of them or of later groups begins.
+    """
+    waiting: list[tuple[float, int, dict[str, Any]]] = []
+    numbers = count()
+    for begins, segments in groups:
+        while waiting and waiting[0][0] < begins:
+            yield heappop(waiting)[-1]
+        for segment in segments:
+            heappush(waiting, (float(segment["start"]), next(numbers), segment))
+    while waiting:
+        yield heappop(waiting)[-1]
+
+
+def place_segments(segments: Iterable[dict[str, Any]], duration: float) -> Iterator[dict[str, Any]]:
+    """Number segments, none outside of the recording, none before another.
+
+    Args:
+        segments: In order, timed in seconds of the recording; those without text are left out.
         duration: Seconds of the recording.
     """
-    placed: list[dict[str, Any]] = []
+    number = 0
     earliest = 0.0
-    for segment in sorted(segments, key=lambda segment: float(segment["start"])):
+    for segment in segments:
         text = str(segment["text"]).strip()
         if not text:
             continue
         start, end = _place(segment, earliest, duration)
         earliest = start
         facts = {name: segment[name] for name in _SEGMENT_FACTS if segment.get(name) is not None}
-        result = {"id": len(placed), "start": start, "end": end, **facts, "text": text}
+        result = {"id": number, "start": start, "end": end, **facts, "text": text}
         if segment.get("words") is not None:
             result["words"] = _place_words(segment["words"], start, end)
-        placed.append(result)
-    return placed
+        number += 1
+        yield result
 
 
 def _place_words(words: list[dict[str, Any]], start: float, end: float) -> list[dict[str, Any]]:

@@ -112,9 +112,13 @@ def of_channels(channels: Iterable[int | None]) -> list[dict[str, Any]]:
     ]
 
 
-def occurring(segments: list[dict[str, Any]], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the speakers that have at least one segment, as they are known."""
-    names = {segment["speaker"] for segment in segments if segment.get("speaker")}
+def occurring(names: set[str], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return speakers as they are known.
+
+    Args:
+        names: Of those who have at least one segment.
+        known: Those who may have some.
+    """
     described = [speaker for speaker in known if speaker["id"] in names]
     missing = names - {speaker["id"] for speaker in described}
     return [*described, *({"id": name, "label": name} for name in sorted(missing))]

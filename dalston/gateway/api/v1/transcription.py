@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from dalston.common.models import JobStatus
 from dalston.gateway.api.operations import Operation, Parameters
@@ -20,6 +22,7 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.receiving import upload_limit
 from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.idempotency import read_name
+from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.leaving import CANCEL_ON_DISCONNECT, Leaving
 from dalston.gateway.services.quotas import quotas_of
@@ -146,11 +149,25 @@ async def list_transcriptions(request: Request, parameters: ListParameters) -> R
 async def read_transcription(request: Request, parameters: ReadParameters) -> Response:
     """Return a job: where it is, and once completed its transcript."""
     owner, job_id = caller_of(request).owner, request.path_params["job_id"]
+    in_pieces = not request.state.is_head
     if parameters.version:
         versions: Versions = request.app.state.versions
-        return JsonResponse(shown(await versions.read(owner, job_id, parameters.version)))
-    view = await _service(request).read(owner, job_id, with_history=parameters.include == "history")
-    return JsonResponse(shown(view))
+        view = await versions.read(owner, job_id, parameters.version, in_pieces=in_pieces)
+    else:
+        with_history = parameters.include == "history"
+        view = await _service(request).read(
+            owner, job_id, with_history=with_history, in_pieces=in_pieces
+        )
+    if view.pieces is None:
+        return JsonResponse(shown(view))
+    return StreamingResponse(_whole(view, view.pieces), media_type=JsonResponse.media_type)
+
+
+async def _whole(view: JobView, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the JSON of a job whose transcript comes in pieces."""
+    yield msgspec.json.encode(shown(view)).removesuffix(b"}") + b',"segments":'
+    async for piece in pieces:
+        yield piece
 
 
 async def delete_transcription(request: Request, _parameters: Parameters) -> Response:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dalston.common.models import Failure, Job, Task, TaskStatus
 from dalston.db.reading import HistoryRow
-from dalston.gateway.services.jobs import JobView
+from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.progress import progress_fields
 from dalston.gateway.services.versions import VersionSummary
 from dalston.gateway.services.waiting import WaitingFor
