@@ -19,7 +19,7 @@ from dalston.common.errors import ConfigurationError, DalstonError
 from dalston.config import Settings, read_settings, unknown_variables
 from dalston.evaluation.command import evaluate
 from dalston.logs import get_logger, set_up_logs
-from dalston.processes import die_with_parent
+from dalston.processes import die_with_parent, use_one_arena
 
 log = get_logger(__name__)
 
@@ -45,6 +45,7 @@ def main() -> None:
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a role to its end; of several errors at once the first is the one to tell."""
+    use_one_arena()
     try:
         import uvloop
     except ImportError:

@@ -1,4 +1,4 @@
-"""Child processes of a server: they die with their parent, whatever happens to it."""
+"""The processes of a server: how they end, and how they take memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ import threading
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
+_M_ARENA_MAX = -8
+"""Of `mallopt` in glibc's `malloc.h`."""
+
+
+def use_one_arena() -> None:
+    """Have the C library keep one pool of memory instead of one for each thread or two.
+
+    Threads that carry recordings to the store would each keep what the largest of them took. Call
+    it before they are there. Other C libraries than glibc have no such pools.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if sys.platform == "linux" and mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def die_with_parent(parent: int) -> None:

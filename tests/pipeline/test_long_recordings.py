@@ -17,7 +17,7 @@ from tests.support.stack import TRANSCRIPTIONS, Stack, running
 ENGINES = ("audio-prepare", "wordy-transcriber", "transcript-merger")
 DISK_MB = 32
 """A recording of an hour takes 115, and its chunks as much again."""
-MEMORY_MB = 24
+MEMORY_MB = 12
 
 
 def settings(gate: Path, disk: Path) -> dict[str, str]:

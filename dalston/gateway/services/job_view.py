@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -36,4 +36,4 @@ class JobView:
     whole: Progress | None = None
     partial_text: str | None = None
     waiting_for: Sequence[WaitingFor] = ()
-    pieces: AsyncIterator[bytes] | None = None
+    pieces: AsyncGenerator[bytes] | None = None

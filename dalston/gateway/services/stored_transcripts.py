@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ class Stored(NamedTuple):
     """
 
     fields: dict[str, msgspec.Raw] | None
-    pieces: AsyncIterator[bytes] | None = None
+    pieces: AsyncGenerator[bytes] | None = None
 
 
 async def stored(
@@ -74,7 +74,7 @@ def _fields_before(start: bytearray, mark: int) -> dict[str, msgspec.Raw] | None
         return None
 
 
-async def _rest(first: bytes, coming: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+async def _rest(first: bytes, coming: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     async with aclosing(coming):
         yield first
         async for piece in coming:

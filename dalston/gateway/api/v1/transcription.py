@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Literal
 
 import msgspec
@@ -163,11 +164,12 @@ async def read_transcription(request: Request, parameters: ReadParameters) -> Re
     return StreamingResponse(_whole(view, view.pieces), media_type=JsonResponse.media_type)
 
 
-async def _whole(view: JobView, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _whole(view: JobView, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """Yield the JSON of a job whose transcript comes in pieces."""
-    yield msgspec.json.encode(shown(view)).removesuffix(b"}") + b',"segments":'
-    async for piece in pieces:
-        yield piece
+    async with aclosing(pieces):
+        yield msgspec.json.encode(shown(view)).removesuffix(b"}") + b',"segments":'
+        async for piece in pieces:
+            yield piece
 
 
 async def delete_transcription(request: Request, _parameters: Parameters) -> Response:
