@@ -49,6 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _place(item.path.relative_to(REPOSITORY / "tests")))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what went wrong in tests that were tried twice: the second try says nothing of it."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.section(f"first try of {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
+
+
 def _place(path: Path) -> int:
     return next(
         (place for place, begin in enumerate(LONGEST) if path.is_relative_to(begin)), len(LONGEST)
