@@ -87,12 +87,15 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         gpu: `none`, `optional` or `required`.
         audio: Whether it looks at the audio; if not, that isn't brought to it. `on_demand`: it
             reads a long recording with `open_audio` alone, which brings what is read.
+        chunk_outputs: `on_demand`: what earlier stages found in chunks is a sequence whose
+            elements are read when they are looked at, instead of a list.
     """
 
     memory_mb: Megabytes = 128
     model_memory_mb: dict[str, Megabytes] = {}
     gpu: Literal["none", "optional", "required"] = "none"
     audio: bool | Literal["on_demand"] = True
+    chunk_outputs: Literal["at_once", "on_demand"] = "at_once"
 
 
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

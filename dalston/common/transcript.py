@@ -6,6 +6,7 @@ Times are seconds in the original recording's time line. What an engine can't kn
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -143,15 +144,17 @@ STAGE_SCHEMAS: dict[str, type[msgspec.Struct]] = {
 }
 
 LONG_BYTES = 256 * 1024
-"""An output of more than this has its segments last, and may be passed on as it is read; it is
-about twenty minutes of speech."""
+"""An output of more than this is stored with its segments last (`layout`), and may be passed on as
+it is read; it is about twenty minutes of speech."""
+SEGMENTS_LINE = b'\n"segments":['
+"""How the second line of a long output begins."""
 _SEGMENT = msgspec.json.Decoder(Segment)
 _LISTED = msgspec.json.Decoder(list[msgspec.Raw])
 _TIME_TOLERANCE = 0.01
 """Seconds by which rounding may move a time past its neighbour."""
 
 
-def check_stage_output(stage: str, data: bytes) -> None:
+def check_stage_output(stage: str, data: bytes) -> SegmentCheck | None:
     """Check an engine's output against what its stage promises.
 
     A stage that isn't known here may return any JSON object.
@@ -160,6 +163,9 @@ def check_stage_output(stage: str, data: bytes) -> None:
         stage: The stage's name.
         data: The output, as JSON.
 
+    Returns:
+        The check of segments that come behind these; None if the stage promises none.
+
     Raises:
         ValueError: The output is not what the stage promises; says where.
     """
@@ -167,18 +173,21 @@ def check_stage_output(stage: str, data: bytes) -> None:
     try:
         found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         if schema is None:
-            return
-        segments = found.get("segments") if has_segments(stage) else None
+            return None
+        promises = "segments" in schema.__struct_fields__
+        segments = found.get("segments") if promises else None
         if segments is not None:
             # One by one: those of many hours take several times their room as objects.
             found["segments"] = msgspec.Raw(b"[]")
         checked = msgspec.json.decode(msgspec.json.encode(found), type=schema)
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None
-    if segments is not None:
-        check = SegmentCheck(checked.duration if isinstance(checked, Transcript) else None)
-        for segment in _each(segments):
-            check.add(segment)
+    if segments is None:
+        return None
+    check = SegmentCheck(checked.duration if isinstance(checked, Transcript) else None)
+    for segment in _each(segments):
+        check.add(segment)
+    return check
 
 
 def _each(segments: msgspec.Raw) -> list[msgspec.Raw]:
@@ -188,19 +197,30 @@ def _each(segments: msgspec.Raw) -> list[msgspec.Raw]:
         raise ValueError(f"segments: {error}") from None
 
 
-def segments_last(data: bytes) -> bytes:
-    """Return an output, a JSON object, with its segments behind everything else."""
-    fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    if "segments" not in fields:
+def layout(fields: Mapping[str, msgspec.Raw]) -> tuple[bytes, bytes]:
+    """Return what stands in front of the segments of a long output, and what stands behind them.
+
+    The segments have a line of their own, the second: whoever passes the output on need not look
+    for them.
+
+    Args:
+        fields: The output without its segments.
+    """
+    head = msgspec.json.encode(fields).removesuffix(b"}")
+    comma = b"," if fields else b""
+    return head + comma + SEGMENTS_LINE, b"]}"
+
+
+def laid_out(data: bytes) -> bytes:
+    """Return an output, a JSON object, as it is stored: a long one with its segments last."""
+    if len(data) <= LONG_BYTES:
         return data
-    segments = fields.pop("segments")
-    return msgspec.json.encode(fields | {"segments": segments})
-
-
-def has_segments(stage: str) -> bool:
-    """Tell whether a stage promises segments."""
-    schema = STAGE_SCHEMAS.get(stage)
-    return schema is not None and "segments" in schema.__struct_fields__
+    fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    segments = bytes(fields.pop("segments", b""))
+    if not segments.startswith(b"["):
+        return data
+    begin, _ = layout(fields)
+    return begin + segments[1:] + b"}"
 
 
 class SegmentCheck:

@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -189,26 +190,13 @@ def _setup_sink(channel: Channel) -> Any:  # noqa: ANN401 - a function
 
 
 def _do_task(engine: Engine, message: dict[str, Any], channel: Channel, line: Line) -> None:
-    audio = Path(message["audio_path"])
-    task = TaskInput(
-        task_id=message["task_id"],
-        job_id=message["job_id"],
-        stage=message["stage"],
-        audio_path=audio,
-        previous_outputs=message["previous_outputs"]
-        | {stage: ChunkOutputs(Path(path)) for stage, path in message["chunk_outputs"].items()},
-        config=message["config"],
-        work_folder=Path(message["work_folder"]),
-        warnings=message["warnings"],
-        progress_sink=_progress_sink(channel, message["task_id"]),
-        access=RemoteAccess(line, message["task_id"], audio),
-    )
+    task_id: str = message["task_id"]
 
     def fail(code: str, text: str, *, retryable: bool) -> None:
-        channel.send("failed", task_id=task.task_id, **_failure(code, text, retryable))
+        channel.send("failed", task_id=task_id, **_failure(code, text, retryable))
 
     try:
-        _send_output(task.task_id, engine.process(task), channel)
+        _send_output(task_id, engine.process(_input(message, channel, line)), channel)
     except _UnusableError as error:
         text = f"The engine's output can't be used: {error}"
         fail("invalid_engine_output", text, retryable=True)
@@ -221,6 +209,23 @@ def _do_task(engine: Engine, message: dict[str, Any], channel: Channel, line: Li
         traceback.print_exc()
         text = f"The engine stopped with an error ({type(error).__name__}); its log says where."
         fail("engine_error", text, retryable=True)
+
+
+def _input(message: dict[str, Any], channel: Channel, line: Line) -> TaskInput:
+    audio = Path(message["audio_path"])
+    apart = {stage: ChunkOutputs(Path(path)) for stage, path in message["chunk_outputs"].items()}
+    return TaskInput(
+        task_id=message["task_id"],
+        job_id=message["job_id"],
+        stage=message["stage"],
+        audio_path=audio,
+        previous_outputs=message["previous_outputs"] | apart,
+        config=message["config"],
+        work_folder=Path(message["work_folder"]),
+        warnings=message["warnings"],
+        progress_sink=_progress_sink(channel, message["task_id"]),
+        access=RemoteAccess(line, message["task_id"], audio),
+    )
 
 
 class _UnusableError(Exception):
@@ -249,6 +254,11 @@ def _send_output(task_id: str, output: object, channel: Channel) -> None:
     if output.segments is None:
         send("output", data=output.data, files=files)
         return
+    data: object = output.data
+    if not isinstance(data, dict):
+        raise _UnusableError(f"data is {type(data).__name__}, not a dictionary")
+    if not isinstance(output.segments, Iterable):
+        raise _UnusableError("segments can't be gone through")
     segments = iter(output.segments)
     first = list(islice(segments, _SEGMENTS_AT_ONCE))
     if len(first) < _SEGMENTS_AT_ONCE:

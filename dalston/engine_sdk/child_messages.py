@@ -18,7 +18,6 @@ class ChildTask(msgspec.Struct, frozen=True):
     Attributes:
         chunk_outputs: By stage, a file with what the stage found in each chunk, one JSON object
             in each line.
-        long_output: Where a long output is written as it comes.
     """
 
     task_id: str
@@ -27,7 +26,6 @@ class ChildTask(msgspec.Struct, frozen=True):
     previous_outputs: dict[str, Any]
     config: dict[str, Any]
     work_folder: str
-    long_output: str
     chunk_outputs: dict[str, str] = {}
     warnings: list[str] = []
     stage: str = ""

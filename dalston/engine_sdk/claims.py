@@ -170,10 +170,7 @@ class Claimer:
     async def _fetch(self, claim: Claim) -> ChildTask:
         claim.folder = self._folders.take()
         config = {**self._config, **claim.entry.config}
-        with_audio = self._spec.needs.audio
-        return await fetch_inputs(
-            self._store, claim.entry, claim.folder, config, with_audio=with_audio
-        )
+        return await fetch_inputs(self._store, claim.entry, claim.folder, config, self._spec.needs)
 
     def discard(self, claim: Claim, files: Iterable[Path] = (), *, clean: bool = True) -> None:
         """Clear a claim's folder, if it has one.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Container, Coroutine, Iterator, Sequence
+from collections.abc import Container, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from dalston.common.engine_spec import Needs
 from dalston.common.messages import Attempt, PartOutput, QueueEntry, SmallOutput
 from dalston.common.models import Failure
 from dalston.common.pipeline_checks import RECORDING
@@ -24,11 +25,13 @@ from dalston.common.storage import (
     failure_path,
     output_path,
 )
-from dalston.common.transcript import LONG_BYTES, segments_last
+from dalston.common.transcript import laid_out
 from dalston.engine_sdk.access import complete_header
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask, opened
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES, TaskFolder
 from dalston.engine_sdk.patience import patiently
+
+_Input = str | SmallOutput | list[PartOutput]
 
 ORIGINAL_NAME = "original"
 """Of a recording as it was uploaded, without its extension: no other audio's size is known."""
@@ -46,8 +49,7 @@ async def fetch_inputs(
     entry: QueueEntry,
     folder: TaskFolder,
     config: dict[str, Any],
-    *,
-    with_audio: bool | Literal["on_demand"] = True,
+    needs: Needs,
 ) -> ChildTask:
     """Bring a task's inputs into a folder, all at the same time.
 
@@ -56,8 +58,7 @@ async def fetch_inputs(
         entry: The task.
         folder: For the audio.
         config: The engine's configuration for the task.
-        with_audio: Whether the engine looks at the audio; `on_demand`: it can do without the
-            file if that is long.
+        needs: What the engine says that it looks at.
 
     Raises:
         ObjectMissingError: An input isn't there any more.
@@ -65,39 +66,50 @@ async def fetch_inputs(
         OSError: There is no room for them.
     """
     audio = Path(folder.path, PurePosixPath(entry.audio).name)
-    paths = [of for of in entry.inputs.values() if isinstance(of, str)]
-    fetching = [patiently(partial(store.get, path)) for path in paths]
-    if with_audio is True or (with_audio and _is_short(entry, audio)):
+    inputs, apart = entry.inputs, {}
+    if needs.chunk_outputs == "on_demand":
+        apart = {stage: of for stage, of in inputs.items() if isinstance(of, list)}
+        inputs = {stage: of for stage, of in inputs.items() if stage not in apart}
+    fetching = [patiently(partial(store.get, path)) for path in _paths(inputs)]
+    if needs.audio is True or (needs.audio and _is_short(entry, audio)):
         fetching.append(_fetch_audio(store, entry, folder.place_audio(audio.name)))
     else:
         # That of the task before may still lie here.
         folder.remove_audio()
-    parts = {stage: of for stage, of in entry.inputs.items() if isinstance(of, list)}
-    files = {stage: folder.place_outputs(stage) for stage in parts}
-    fetching += [_fetch_outputs(store, parts[stage], files[stage]) for stage in parts]
+    files = {stage: folder.place_outputs(stage) for stage in apart}
+    fetching += [_fetch_outputs(store, apart[stage], files[stage]) for stage in apart]
     found = await _all(fetching)
+    outputs = map(opened, found)
+    previous = {stage: part.facts() for stage, part in entry.chunk_of.items()}
     return ChildTask(
         task_id=entry.task_id,
         job_id=entry.job_id,
         stage=entry.stage,
         audio_path=str(audio),
-        previous_outputs=_previous(entry, map(opened, found)),
+        previous_outputs=previous | {stage: _output(of, outputs) for stage, of in inputs.items()},
         config=config,
         work_folder=folder.work,
-        long_output=f"{folder.path}/{OUTPUT_NAME}",
         chunk_outputs={stage: str(path) for stage, path in files.items()},
         warnings=entry.warnings,
     )
 
 
-def _previous(entry: QueueEntry, fetched: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    """Return what a task is given directly: facts of its chunk, and outputs of whole stages."""
-    previous = {stage: part.facts() for stage, part in entry.chunk_of.items()}
-    return previous | {
-        stage: opened(of.data) if isinstance(of, SmallOutput) else next(fetched)
-        for stage, of in entry.inputs.items()
-        if not isinstance(of, list)
-    }
+def _paths(inputs: Mapping[str, _Input]) -> Iterator[str]:
+    """Return the object paths of all inputs, in the order in which `_output` takes them."""
+    for of_stage in inputs.values():
+        if isinstance(of_stage, str):
+            yield of_stage
+        elif isinstance(of_stage, list):
+            yield from (part.path for part in of_stage)
+
+
+def _output(of_stage: _Input, outputs: Iterator[dict[str, Any]]) -> Any:  # noqa: ANN401 - JSON
+    """Return a stage's output, or those of its chunks with their places in the recording."""
+    if isinstance(of_stage, SmallOutput):
+        return opened(of_stage.data)
+    if isinstance(of_stage, str):
+        return next(outputs)
+    return [_placed(next(outputs), part) for part in of_stage]
 
 
 async def _fetch_outputs(store: ObjectStore, parts: Sequence[PartOutput], target: Path) -> bytes:
@@ -106,13 +118,13 @@ async def _fetch_outputs(store: ObjectStore, parts: Sequence[PartOutput], target
         for first in range(0, len(parts), _OUTPUTS_AT_ONCE):
             some = parts[first : first + _OUTPUTS_AT_ONCE]
             found = await _all([patiently(partial(store.get, part.path)) for part in some])
-            file.write(_encoder.encode_lines(map(_placed, found, some)))
+            file.write(_encoder.encode_lines(map(_placed, map(opened, found), some)))
     return b""
 
 
-def _placed(output: bytes, part: PartOutput) -> dict[str, Any]:
+def _placed(output: dict[str, Any], part: PartOutput) -> dict[str, Any]:
     return {
-        **opened(output),
+        **output,
         "offset": part.offset,
         "core_start": part.core_start,
         "core_end": part.core_end,
@@ -172,8 +184,8 @@ async def store_output(store: ObjectStore, attempt: Attempt, output: ChildOutput
     for name, path in output.files.items():
         await patiently(partial(store.put, f"{prefix}/{name}", path))
     target = output_path(attempt.job_id, attempt.task_id, attempt.folder)
-    data = output.data if len(output.data) <= LONG_BYTES else segments_last(output.data)
-    await patiently(lambda: store.put(target, output.whole or data))
+    data = laid_out(output.data) if output.whole is None else output.whole
+    await patiently(lambda: store.put(target, data))
 
 
 async def store_failure(store: ObjectStore, attempt: Attempt, failure: Failure) -> None:

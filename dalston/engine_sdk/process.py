@@ -13,6 +13,7 @@ import msgspec
 
 from dalston.common.engine_spec import EngineSpec
 from dalston.common.models import Failure, clean_failure
+from dalston.common.storage import OUTPUT_NAME
 from dalston.engine_sdk.child_messages import (
     ChildOutput,
     ChildTask,
@@ -28,13 +29,12 @@ from dalston.engine_sdk.child_messages import (
 from dalston.engine_sdk.environments import child_command
 from dalston.engine_sdk.failures import no_room, refused
 from dalston.engine_sdk.file_line import FileLine
+from dalston.engine_sdk.lines import Lines
 from dalston.engine_sdk.long_output import LongOutput
 
 if TYPE_CHECKING:
     from dalston.engine_sdk.attempt_files import AttemptFiles
 
-_LINE_BYTES = 512 * 1024 * 1024
-"""A message of a child may be this long: what was heard in many hours fits."""
 _CLOSE_SECONDS = 2.0
 _encoder = msgspec.json.Encoder()
 
@@ -73,7 +73,7 @@ class ChildProcess:
         self._environments = environments
         self._is_closing = False
         self._process: asyncio.subprocess.Process | None = None
-        self._lines: _Lines | None = None
+        self._lines: Lines | None = None
         self._reading: asyncio.ReadTransport | None = None
         self._writing: asyncio.WriteTransport | None = None
         self._work: _Work | None = None
@@ -137,7 +137,7 @@ class ChildProcess:
         answer: dict[str, Any] = message["answer"]
         return answer
 
-    async def _until(self, kind: str, lines: _Lines, on_progress: SetupProgress) -> dict[str, Any]:
+    async def _until(self, kind: str, lines: Lines, on_progress: SetupProgress) -> dict[str, Any]:
         """Pass progress on until a message of a kind comes."""
         while True:
             line = await lines.next()
@@ -151,7 +151,7 @@ class ChildProcess:
                 raise SetupFailedError(clean_failure(*told))
             on_progress(message["message"], message["done"], message["total"])
 
-    async def _spawn(self) -> _Lines:
+    async def _spawn(self) -> Lines:
         command, environment = child_command(self._spec, self._environments, self._environment)
         to_child, from_child = os.pipe(), os.pipe()
         files = self._files.open()
@@ -173,7 +173,7 @@ class ChildProcess:
             files.close()
         await self._files.begin()
         loop = asyncio.get_running_loop()
-        self._lines = lines = _Lines()
+        self._lines = lines = Lines()
         self._reading, _ = await loop.connect_read_pipe(
             lambda: lines, os.fdopen(from_child[0], "rb")
         )
@@ -241,22 +241,34 @@ class ChildProcess:
             # Never take one recording's result for another's, whatever went wrong before.
             text = f"The engine {self._spec.id} answered for another task."
             return Failure("engine_crashed", text, retryable=True)
+        if isinstance(said, SaidProgress):
+            work.on_progress(said.done, said.total)
+        elif isinstance(said, SaidFailed):
+            self._finish(clean_failure(said.code, said.message, said.retryable))
+        elif self._long is None:
+            self._begin_output(work.task, said)
+        else:
+            self._go_on(self._long, said)
+        return None
+
+    def _begin_output(self, task: ChildTask, said: SaidOutput | SaidSegment | SaidEnd) -> None:
         match said:
             case SaidOutput(goes_on=True):
-                self._long = LongOutput(work.task, said)
+                path = Path(task.work_folder).parent / OUTPUT_NAME
+                self._long = LongOutput(path, task, said, self._spec.limits.file_mb)
             case SaidOutput():
                 self._finish(ChildOutput(said.text(), said.paths()))
-            case SaidSegment() if self._long is not None:
-                self._long.add(said.data)
-            case SaidEnd() if self._long is not None:
-                self._finish(self._ended(self._long))
-            case SaidFailed():
-                self._finish(clean_failure(said.code, said.message, said.retryable))
-            case SaidProgress():
-                work.on_progress(said.done, said.total)
             case _:
                 raise ValueError("segments of no output")
-        return None
+
+    def _go_on(self, output: LongOutput, said: SaidOutput | SaidSegment | SaidEnd) -> None:
+        match said:
+            case SaidSegment():
+                output.add(said.data)
+            case SaidEnd():
+                self._finish(self._ended(output))
+            case _:
+                raise ValueError("an output within an output")
 
     def _ended(self, output: LongOutput) -> ChildOutput | Failure:
         try:
@@ -352,41 +364,3 @@ class _Work(NamedTuple):
     on_progress: TaskProgress
     result: asyncio.Future[ChildOutput | Failure]
     files: AttemptFiles | None
-
-
-class _Lines(asyncio.Protocol):
-    """What a child writes, line by line: kept until somebody asks, then delivered at once."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._length = 0
-        self._kept: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._receive: Callable[[bytes | None], None] = self._kept.put_nowait
-
-    async def next(self) -> bytes | None:
-        """Return the next line that was kept; None at the end."""
-        return await self._kept.get()
-
-    def deliver(self, receive: Callable[[bytes | None], None]) -> None:
-        """From now on call a function with each line, and with None at the end."""
-        self._receive = receive
-        while not self._kept.empty():
-            receive(self._kept.get_nowait())
-
-    def data_received(self, data: bytes) -> None:
-        """Cut what has come into lines."""
-        *lines, rest = data.split(b"\n")
-        for line in lines:
-            whole = b"".join((*self._parts, line)) if self._parts else line
-            self._parts, self._length = [], 0
-            self._receive(whole)
-        if rest:
-            self._parts.append(rest)
-            self._length += len(rest)
-            if self._length > _LINE_BYTES:
-                self._parts, self._length = [], 0
-                self._receive(b"too long to be read")
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        """Pass on that nothing more comes."""
-        self._receive(None)

@@ -20,6 +20,7 @@ from dalston.common.engine_spec import EngineSpec, read_engine
 from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.access import LocalAccess, complete_header
 from dalston.engine_sdk.base import Engine, SetupSink
+from dalston.engine_sdk.chunk_outputs import ChunkOutputs
 from dalston.engine_sdk.io import PROMISED
 from dalston.engine_sdk.loading import load_engine_class
 from dalston.engine_sdk.types import ProgressSink, TaskFailed, TaskInput, TaskOutput, no_progress
@@ -80,7 +81,7 @@ class EngineUnderTest:
                 task_id=f"task_{secrets.token_hex(8)}",
                 job_id=f"job_{secrets.token_hex(6)}",
                 audio_path=audio.resolve(),
-                previous_outputs=dict(previous or {}),
+                previous_outputs=self._previous(previous or {}, Path(folder)),
                 config=complete,
                 work_folder=work,
                 progress_sink=no_progress if on_progress is None else on_progress,
@@ -90,6 +91,19 @@ class EngineUnderTest:
             output = self._checked_output(task, access)
             kept = {} if keep_files_in is None else access.files
             return TaskOutput(output.data, kept | _keep(output.files, keep_files_in))
+
+    def _previous(self, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        """Return outputs of earlier stages as the engine would get them from a server."""
+        if self.spec.needs.chunk_outputs == "at_once":
+            return dict(given)
+        found = {}
+        for stage, output in given.items():
+            found[stage] = output
+            if isinstance(output, list):
+                path = folder / f"{stage}.jsonl"
+                path.write_text("".join(f"{json.dumps(one)}\n" for one in output))
+                found[stage] = ChunkOutputs(path)
+        return found
 
     def _checked_output(self, task: TaskInput, access: LocalAccess) -> TaskOutput:
         output = _held(self.engine.process(task))

@@ -31,9 +31,10 @@ class TaskInput:
             unless the engine's `engine.yaml` says `needs: {audio: false}`, or `on_demand`.
         previous_outputs: The data of each stage that this one comes after, by stage name. A
             stage that works on chunks, seen from one that works on the whole recording, is a
-            list in order of time, each element of which is read when it is looked at; each also
-            has `offset`, `core_start` and `core_end`, in seconds of the recording, and
-            `channel` if the channels are apart. For a task on a chunk, the stage that cut the
+            list in order of time (with `needs: {chunk_outputs: on_demand}` a sequence whose
+            elements are read when they are looked at); each element also has `offset`,
+            `core_start` and `core_end`, in seconds of the recording, and `channel` if the
+            channels are apart. For a task on a chunk, the stage that cut the
             recording says what the chunk is: `duration`, `file`, `start`, `end`, `core_start`,
             `core_end`, and `channel` if the channels are apart.
         config: The engine's configuration for this task, defaults filled in.
@@ -119,7 +120,7 @@ class TaskOutput:
             says that it produces `audio`.
         segments: For a result that may be too long to be held at once: what would be
             `data["segments"]`, one after the other. They are taken once, when `process` has
-            returned; with many of them the rest of the data is checked first.
+            returned; the task's files and folders are still there then.
     """
 
     data: dict[str, Any]

@@ -40,7 +40,6 @@ def task(number: int, folder: Path) -> ChildTask:
         previous_outputs={},
         config={},
         work_folder=str(folder),
-        long_output=str(folder / "output.json"),
     )
 
 

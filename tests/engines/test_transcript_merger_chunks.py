@@ -289,3 +289,13 @@ def test_ten_hours_are_merged(merger: EngineUnderTest) -> None:
     assert starts == sorted(starts)
     assert len(data["text"].split()) == 800 * 22 * 3
     assert json.dumps(data, allow_nan=False)
+
+
+@pytest.mark.parametrize("segments", [None, 3, ["intro"], [{"topic": "weather"}]])
+def test_segments_of_another_stage_are_its_own_affair(
+    merger: EngineUnderTest, segments: object
+) -> None:
+    parts = [chunk(0.0, (0.0, 8.0), said("Hi.", 1.0)), chunk(8.0, (8.0, 20.0), said("Ho.", 1.0))]
+    data = merge(merger, *parts, topics={"segments": segments, "engine": {"id": "topics"}})
+    assert data["text"] == "Hi. Ho."
+    assert "topics" in data["metadata"]["engines"]

@@ -262,6 +262,7 @@ class JobService:
         if with_history:
             async with self._parts.database.read() as connection:
                 history = await reading.history_of(connection, job_id)
+        progress = await self._progress(own_tasks)
         fields, pieces = None, None
         if job.status is JobStatus.COMPLETED:
             try:
@@ -271,7 +272,6 @@ class JobService:
             except ObjectMissingError:
                 # Deleted between the two reads.
                 raise not_found(job.id) from None
-        progress = await self._progress(own_tasks)
         if job.status is not JobStatus.RUNNING:
             return JobView(job, own_tasks, progress, fields, history, pieces=pieces)
         whole = progress_of(job, own_tasks, progress, datetime.now(UTC))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import NamedTuple
 
 import msgspec
 
 from dalston.common.storage import ObjectStore
-from dalston.common.transcript import LONG_BYTES
+from dalston.common.transcript import LONG_BYTES, SEGMENTS_LINE
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 """All that is done with most of a transcript is to pass it on."""
-_SEGMENTS = b',"segments":['
+_PIECE_BYTES = 1024 * 1024
+_MOST_BYTES = 64 * _PIECE_BYTES
+"""In front of the segments; what has more there is read whole."""
 
 
 class Stored(NamedTuple):
@@ -48,34 +49,43 @@ async def stored(
         return Stored(_FIELDS.decode(text))
     if path is None:
         return Stored(None)
-    if not in_pieces:
-        return Stored(_FIELDS.decode(await store.get(path)))
-    coming = store.stream(path)
+    if in_pieces:
+        size = await store.size(path)
+        found = await _opened(store, path, size) if size > LONG_BYTES else None
+        if found is not None:
+            return found
+    return Stored(_FIELDS.decode(await store.get(path)))
+
+
+async def _opened(store: ObjectStore, path: str, size: int) -> Stored | None:
+    """Read a transcript up to its segments, if these have a line of their own (`layout`)."""
     start = bytearray()
-    searched = 0
-    async for piece in coming:
-        start += piece
-        while len(start) > LONG_BYTES and (mark := start.find(_SEGMENTS, searched)) >= 0:
-            searched = mark + 1
-            fields = _fields_before(start, mark)
-            if fields is not None:
-                return Stored(fields, _rest(bytes(start[mark + len(_SEGMENTS) - 1 :]), coming))
-        if len(start) > LONG_BYTES:
-            searched = max(searched, len(start) - len(_SEGMENTS))
-    return Stored(_FIELDS.decode(bytes(start)))
+    while len(start) < min(size, _MOST_BYTES):
+        searched = len(start)
+        start += await _piece(store, path, searched, size)
+        line = start.find(b"\n", searched)
+        if line >= 0:
+            # A line that begins at the very end of a piece is looked at with the next one.
+            while len(start) < min(size, line + len(SEGMENTS_LINE)):
+                start += await _piece(store, path, len(start), size)
+            if not start.startswith(SEGMENTS_LINE, line):
+                return None
+            fields = _FIELDS.decode(bytes(start[:line]).removesuffix(b",") + b"}")
+            rest = bytes(start[line + len(SEGMENTS_LINE) - 1 :])
+            return Stored(fields, _pieces(store, path, rest, len(start), size))
+    return None
 
 
-def _fields_before(start: bytearray, mark: int) -> dict[str, msgspec.Raw] | None:
-    """Return the fields before some segments, if these are the transcript's own."""
-    try:
-        return _FIELDS.decode(bytes(start[:mark]) + b"}")
-    except msgspec.DecodeError:
-        # Something inside of a field is called so too.
-        return None
+async def _pieces(
+    store: ObjectStore, path: str, first: bytes, place: int, size: int
+) -> AsyncGenerator[bytes]:
+    yield first
+    # Each with a request of its own: a store doesn't wait as long as a slow client takes.
+    while place < size:
+        piece = await _piece(store, path, place, size)
+        yield piece
+        place += len(piece)
 
 
-async def _rest(first: bytes, coming: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    async with aclosing(coming):
-        yield first
-        async for piece in coming:
-            yield piece
+async def _piece(store: ObjectStore, path: str, place: int, size: int) -> bytes:
+    return await store.get_range(path, place, min(_PIECE_BYTES, size - place))

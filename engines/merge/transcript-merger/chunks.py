@@ -23,7 +23,6 @@ class Part:
         core_start: Where the time begins that belongs to this chunk alone.
         core_end: Where that ends.
         facts: The stage's output but for its text and segments; its times begin at `offset`.
-        speech_seconds: The length of all segments.
         read: Reads the whole output: what was said in many hours is not held at once.
         channel: The channel that it is of, counted from 1; None means all of them, mixed.
     """
@@ -32,7 +31,6 @@ class Part:
     core_start: float
     core_end: float
     facts: dict[str, Any]
-    speech_seconds: float
     read: Callable[[], dict[str, Any]]
     channel: int | None = None
 
@@ -69,8 +67,7 @@ def _part(
     channel: int | None = None,
 ) -> Part:
     facts = {name: value for name, value in output.items() if name not in {"text", "segments"}}
-    seconds = sum(span["end"] - span["start"] for span in output.get("segments", []))
-    return Part(*times, facts, seconds, read, channel)
+    return Part(*times, facts, read, channel)
 
 
 def by_channel(parts: list[Part]) -> dict[int | None, list[Part]]:

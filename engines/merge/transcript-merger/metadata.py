@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,9 +42,10 @@ def spoken_language(parts: list[Part]) -> SpokenLanguage:
     told = [part for part in parts if part.facts.get("language") is not None]
     if not told:
         return SpokenLanguage(None)
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for part in told:
-        seconds[part.facts["language"]] += part.speech_seconds
+    seconds = dict.fromkeys((part.facts["language"] for part in told), 0.0)
+    for part in told if len(seconds) > 1 else ():
+        spans = part.segments()
+        seconds[part.facts["language"]] += sum(span["end"] - span["start"] for span in spans)
     language = max(seconds, key=lambda code: seconds[code])
     confidences = [
         part.facts["language_confidence"]
