@@ -14,7 +14,7 @@ demo: run-environment  ## transcribe a recording end to end (AUDIO=talk.mp3 for 
 	@$(BIN)/python scripts/demo.py $(if $(AUDIO),"$(AUDIO)")
 
 test: dev-environment  ## all tests (ARGS="-k walk" for some)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-node: dev-environment  ## the tests with OpenAI's client for JavaScript
 	@$(BIN)/python -m scripts.test_node
