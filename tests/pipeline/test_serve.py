@@ -147,7 +147,9 @@ def test_stops_cleanly_and_keeps_its_data(
     serve: Serve, gate: Gate, silence: Path, number: signal.Signals
 ) -> None:
     gate.open()
-    assert f"curl -F file=@talk.mp3 {serve.url}{TRANSCRIPTIONS}" in serve.out.read_text()
+    advice = f"curl -F file=@talk.mp3 {serve.url}{TRANSCRIPTIONS}"
+    # The file with its address is there a moment before it says so.
+    until(lambda: advice in serve.out.read_text(), "the server to say how it is used")
     assert serve.url.startswith("http://127.0.0.1:")
     job_id = serve.submit(silence)
     assert serve.ended(job_id)["status"] == "completed"
