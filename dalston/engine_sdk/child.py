@@ -265,9 +265,10 @@ def _send_output(task_id: str, output: object, channel: Channel) -> None:
         send("output", data={**output.data, "segments": first}, files=files)
         return
     send("output", data=output.data, files=files, goes_on=True)
-    for segment in chain(first, segments):
+    count = 0
+    for count, segment in enumerate(chain(first, segments), start=1):  # noqa: B007 - said below
         send("segment", data=segment)
-    send("end")
+    send("end", count=count)
 
 
 def _progress_sink(channel: Channel, task_id: str) -> Any:  # noqa: ANN401 - a function

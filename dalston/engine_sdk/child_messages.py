@@ -93,9 +93,10 @@ class SaidSegment(msgspec.Struct, frozen=True, tag_field="kind", tag="segment"):
 
 
 class SaidEnd(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
-    """That was all of an output that went on."""
+    """That was all of an output that went on: so many segments."""
 
     task_id: str
+    count: int
 
 
 class SaidFailed(msgspec.Struct, frozen=True, tag_field="kind", tag="failed"):

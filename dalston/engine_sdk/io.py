@@ -66,10 +66,11 @@ async def fetch_inputs(
         OSError: There is no room for them.
     """
     audio = Path(folder.path, PurePosixPath(entry.audio).name)
-    inputs, apart = entry.inputs, {}
+    inputs, apart = dict(entry.inputs), {}
     if needs.chunk_outputs == "on_demand":
         apart = {stage: of for stage, of in inputs.items() if isinstance(of, list)}
-        inputs = {stage: of for stage, of in inputs.items() if stage not in apart}
+        # Their places among the others stay.
+        inputs |= {stage: [] for stage in apart}
     fetching = [patiently(partial(store.get, path)) for path in _paths(inputs)]
     if needs.audio is True or (needs.audio and _is_short(entry, audio)):
         fetching.append(_fetch_audio(store, entry, folder.place_audio(audio.name)))

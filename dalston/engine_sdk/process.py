@@ -80,6 +80,7 @@ class ChildProcess:
         self._long: LongOutput | None = None
         self._files = FileLine(self._files_of)
         self._ending: asyncio.Task[None] | None = None
+        self._died_of: Failure | None = None
 
     @property
     def pid(self) -> int | None:
@@ -206,6 +207,8 @@ class ChildProcess:
         self._work = _Work(task, on_progress, result, files)
         if self.is_alive():
             self._send({"kind": "task", **msgspec.structs.asdict(task)})
+        elif self._died_of is not None:
+            self._finish(self._died_of)
         else:
             self._end(None)
         return result
@@ -218,7 +221,7 @@ class ChildProcess:
         if line is not None:
             try:
                 failure = self._answer(read(line))
-            except (msgspec.DecodeError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - a line that is lost must not go unnoticed
                 name = type(error).__name__
                 text = f"The engine {self._spec.id} sent what can't be read ({name})."
                 failure = Failure("invalid_engine_output", text, retryable=True)
@@ -245,38 +248,30 @@ class ChildProcess:
             work.on_progress(said.done, said.total)
         elif isinstance(said, SaidFailed):
             self._finish(clean_failure(said.code, said.message, said.retryable))
-        elif self._long is None:
-            self._begin_output(work.task, said)
         else:
-            self._go_on(self._long, said)
+            return self._take(work.task, said)
         return None
 
-    def _begin_output(self, task: ChildTask, said: SaidOutput | SaidSegment | SaidEnd) -> None:
-        match said:
-            case SaidOutput(goes_on=True):
-                path = Path(task.work_folder).parent / OUTPUT_NAME
-                self._long = LongOutput(path, task, said, self._spec.limits.file_mb)
-            case SaidOutput():
-                self._finish(ChildOutput(said.text(), said.paths()))
-            case _:
-                raise ValueError("segments of no output")
-
-    def _go_on(self, output: LongOutput, said: SaidOutput | SaidSegment | SaidEnd) -> None:
-        match said:
-            case SaidSegment():
-                output.add(said.data)
-            case SaidEnd():
-                self._finish(self._ended(output))
-            case _:
-                raise ValueError("an output within an output")
-
-    def _ended(self, output: LongOutput) -> ChildOutput | Failure:
+    def _take(self, task: ChildTask, said: SaidOutput | SaidSegment | SaidEnd) -> Failure | None:
+        """Take an output, or a part of one that goes on."""
         try:
-            return output.end()
+            match said, self._long:
+                case SaidOutput(goes_on=True), None:
+                    path = Path(task.work_folder).parent / OUTPUT_NAME
+                    self._long = LongOutput(path, task, said, self._spec.limits.file_mb)
+                case SaidOutput(), None:
+                    self._finish(ChildOutput(said.text(), said.paths()))
+                case SaidSegment(), LongOutput() as output:
+                    output.add(said.data)
+                case SaidEnd(), LongOutput() as output:
+                    self._finish(output.end(said.count))
+                case _:
+                    raise ValueError("something out of turn")  # noqa: TRY301 - as all the others
         except ValueError as error:
             return refused(self._spec.id, error)
         except OSError as error:
             return no_room(error)
+        return None
 
     def _files_of(self, task_id: str) -> AttemptFiles | None:
         work = self._work
@@ -284,9 +279,9 @@ class ChildProcess:
 
     def _finish(self, result: ChildOutput | Failure) -> None:
         work, self._work = self._work, None
-        if self._long is not None:
-            self._long.close()
-            self._long = None
+        output, self._long = self._long, None
+        if output is not None:
+            output.close()
         if work is not None and not work.result.done():
             work.result.set_result(result)
 
@@ -300,6 +295,7 @@ class ChildProcess:
             failure = await self._death()
         else:
             await self._kill()
+        self._died_of = failure
         self._finish(failure)
 
     async def kill(self) -> None:
@@ -352,9 +348,17 @@ class ChildProcess:
                 f"Give it more memory, or a smaller model."
             )
             return Failure("engine_out_of_memory", text, retryable=True)
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        how = f"signal {_signal_name(-code)}" if code < 0 else f"exit status {code}"
         text = f"The engine {name} crashed ({how}). Its log may say why."
         return Failure("engine_crashed", text, retryable=True)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        # Most of the real-time signals have none.
+        return str(number)
 
 
 class _Work(NamedTuple):

@@ -11,7 +11,7 @@ import json
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from dalston.engine_sdk.loading import load_engine_class
 from dalston.engine_sdk.types import ProgressSink, TaskFailed, TaskInput, TaskOutput, no_progress
 
 KEPT_AUDIO = PROMISED["audio"]
+_MEGABYTE = 1024 * 1024
 
 
 class EngineUnderTest:
@@ -106,7 +107,7 @@ class EngineUnderTest:
         return found
 
     def _checked_output(self, task: TaskInput, access: LocalAccess) -> TaskOutput:
-        output = _held(self.engine.process(task))
+        output = _held(self.engine.process(task), self.spec.limits.file_mb)
         check_output(self.spec, output, access, task.stage)
         if KEPT_AUDIO in access.files:
             complete_header(access.files[KEPT_AUDIO])
@@ -166,12 +167,18 @@ def run_engine(
         )
 
 
-def _held(output: TaskOutput) -> TaskOutput:
+def _held(output: TaskOutput, most_mb: int) -> TaskOutput:
     """Return an output with its segments in its data, where those of a short one end up."""
-    segments = getattr(output, "segments", None)
-    if segments is None:
+    given: object = getattr(output, "segments", None)
+    if given is None:
         return output
-    return TaskOutput({**output.data, "segments": list(segments)}, output.files)
+    data: object = output.data
+    if not isinstance(data, dict) or not isinstance(given, Iterable):
+        raise _invalid("data must be a dictionary, and segments something to go through.")
+    segments = list(given)
+    if len(_as_json(segments)) > most_mb * _MEGABYTE:
+        raise _invalid(f"the segments take more than {most_mb} MB, which is limits.file_mb.")
+    return TaskOutput({**data, "segments": segments}, output.files)
 
 
 def check_output(
@@ -192,12 +199,7 @@ def check_output(
     stage = stage or spec.stage
     if not isinstance(output, TaskOutput):
         raise _invalid(f"process() must return a TaskOutput, not {type(output).__name__}.")
-    try:
-        data = json.dumps(output.data, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
-        raise _invalid(
-            f"data must be JSON: {error}. Turn numpy numbers into float(), paths into str()."
-        ) from error
+    data = _as_json(output.data)
     try:
         check_stage_output(stage, data)
     except ValueError as error:
@@ -213,6 +215,15 @@ def check_output(
     for what, name in PROMISED.items():
         if what in spec.produces and not {name} & {*output.files, *access.files}:
             raise _invalid(f"engine.yaml says that it produces {what}, but files has no {name}.")
+
+
+def _as_json(data: object) -> bytes:
+    try:
+        return json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise _invalid(
+            f"data must be JSON: {error}. Turn numpy numbers into float(), paths into str()."
+        ) from error
 
 
 def _invalid(message: str) -> TaskFailed:

@@ -82,6 +82,7 @@ def test_a_long_transcript_is_passed_on_as_it_is(
     assert exported["segments"] == job["segments"]
     head = stack.client.head(f"{TRANSCRIPTIONS}/{job_id}")
     assert (head.status_code, head.content) == (200, b"")
+    assert "content-length" not in head.headers
     assert head.headers["content-type"] == answer.headers["content-type"]
 
 

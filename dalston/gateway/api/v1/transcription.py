@@ -161,7 +161,9 @@ async def read_transcription(request: Request, parameters: ReadParameters) -> Re
     if view.pieces is None:
         return JsonResponse(shown(view))
     if request.state.is_head:
-        return Response(media_type=JsonResponse.media_type)
+        answer_to_head = Response(media_type=JsonResponse.media_type)
+        del answer_to_head.headers["content-length"]
+        return answer_to_head
     return StreamingResponse(_whole(view, view.pieces), media_type=JsonResponse.media_type)
 
 
