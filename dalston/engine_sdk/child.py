@@ -24,6 +24,8 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -106,6 +108,8 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What libraries print must not be taken for anything: it joins the log.
     os.dup2(2, 1)
+    # A process that the engine forks must not keep the supervisor from seeing this one's end.
+    os.register_at_fork(after_in_child=partial(_close, int(read_end), int(write_end), int(files)))
     channel = Channel(int(read_end), int(write_end))
     channel.listen()
     line = Line(int(files))
@@ -120,6 +124,12 @@ def main(arguments: list[str]) -> None:
     while (message := channel.receive())["kind"] == "task":
         _do_task(engine, message, channel, line)
     engine.close()
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        with suppress(OSError):
+            os.close(descriptor)
 
 
 def _die_with(supervisor: int) -> None:

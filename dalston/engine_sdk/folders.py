@@ -125,13 +125,14 @@ class FolderPool:
 
         Args:
             folder: Nobody works in it any more.
-            files: What the engine is known to have left in its work folder.
+            files: What the engine is known to have left there; what lies elsewhere isn't ours.
         """
         try:
             folder.remove_audio(larger_than=SMALL_AUDIO_BYTES)
             folder.remove_outputs()
             for path in files:
-                path.unlink(missing_ok=True)
+                if path.is_relative_to(folder.path):
+                    path.unlink(missing_ok=True)
             left = os.listdir(folder.work)  # noqa: PTH208 - for speed: this runs for each task
         except OSError:
             self.remove(folder)

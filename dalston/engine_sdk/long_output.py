@@ -76,12 +76,15 @@ class LongOutput:
             count: How many segments there were.
 
         Raises:
-            ValueError: There were others.
+            ValueError: There were others, or the file is not there any more.
             OSError: There is no room for it.
         """
         if count != self._count:
             raise ValueError(f"{self._count} of {count} segments have come")
         self._write(self._end)
+        self._file.flush()
+        if not _is_file(self._file.fileno(), self._path):
+            raise ValueError("something else lies where its output was written")
         self._file.close()
         self._is_whole = True
         return ChildOutput(self._data, self._files, self._path)
@@ -102,3 +105,10 @@ def _new_file(path: Path) -> IO[bytes]:
         return os.fdopen(os.open(path, _OWN_FILE, 0o600), "wb")
     except (FileExistsError, IsADirectoryError, PermissionError):
         raise ValueError("something else lies where its output is to be written") from None
+
+
+def _is_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False

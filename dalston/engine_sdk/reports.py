@@ -128,9 +128,10 @@ class Reporter:
 
     async def _carry(self, claim: Claim, result: ChildOutput | Failure, seconds: float) -> None:
         files = result.local_files() if isinstance(result, ChildOutput) else ()
+        clean = False
         try:
             if isinstance(result, ChildOutput):
-                await self._report_output(claim, result, seconds)
+                clean = await self._report_output(claim, result, seconds)
             else:
                 await self.report_failure(claim, result)
         except Exception:
@@ -138,9 +139,14 @@ class Reporter:
             log.exception("task_abandoned", **claim.about)
             self._keeper.drop(claim.lease)
         finally:
-            self._claimer.discard(claim, files, clean=isinstance(result, ChildOutput))
+            self._claimer.discard(claim, files, clean=clean)
 
-    async def _report_output(self, claim: Claim, output: ChildOutput, seconds: float) -> None:
+    async def _report_output(self, claim: Claim, output: ChildOutput, seconds: float) -> bool:
+        """Store an output and say so.
+
+        Returns:
+            Whether all of its files lie where they may.
+        """
         try:
             check_stage_output(claim.entry.stage, output.data)
             if claim.folder is not None:
@@ -152,7 +158,7 @@ class Reporter:
             if claim.files is not None:
                 await claim.files.abort()
             await self.report_failure(claim, refused(self._spec.id, error))
-            return
+            return False
         small = (
             seconds < _CHEAP_SECONDS
             and not output.local_files()
@@ -161,14 +167,14 @@ class Reporter:
         )
         try:
             if not small and not await self.while_wanted(claim, self._store_output(claim, output)):
-                return
+                return True
         except FileRefusedError as error:
             await self.report_failure(claim, why(error))
-            return
+            return True
         except DalstonError as error:
             text = f"The result could not be stored: {error.message}"
             await self.report_failure(claim, Failure("output_store_failed", text, retryable=True))
-            return
+            return True
         completed = _event(
             TaskCompleted,
             claim.attempt,
@@ -179,6 +185,7 @@ class Reporter:
         )
         await self._keeper.say(claim.lease, completed, output.data.decode() if small else None)
         log.info("task_completed", **claim.about)
+        return True
 
     async def _store_output(self, claim: Claim, output: ChildOutput) -> None:
         if claim.files is not None:

@@ -121,6 +121,10 @@ class Slot:
         claim.started_at = started_at = loop.time()
         claim.lease.state = LeaseState.RUNNING
         task = await self._inputs(claim)
+        if task is not None and not child.is_alive():
+            # What ended it meanwhile was none of this task's doing.
+            await self._reporter.release(claim)
+            task = None
         if task is None:
             self._claimer.discard(claim)
             return

@@ -28,8 +28,8 @@ class Long(Engine):
         return TaskOutput(head, segments=self.segments(input.config["count"]))
 
     def segments(self, count):
-        for number in range(count):
-            segment = {{"start": float(number), "end": number + 0.5, "text": "ü"}}
+        for n in range(count):
+            segment = {{"start": float(n), "end": n + 0.5, "text": "ü"}}
             {body}
             yield segment
 """

@@ -48,7 +48,7 @@ async def test_few_segments_are_one_message(tmp_path: Path) -> None:
 
 
 async def test_a_stage_that_promises_no_segments_may_return_any(tmp_path: Path) -> None:
-    folder = engine(tmp_path, "segment = [number]", "own")
+    folder = engine(tmp_path, "segment = [n]", "own")
     result = await result_of(folder, task(folder, 1000, "own"))
 
     assert isinstance(result, ChildOutput)
@@ -57,19 +57,19 @@ async def test_a_stage_that_promises_no_segments_may_return_any(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "text"),
+    ("body", "code", "text", "survives"),
     [
-        ("if number == 700: segment['start'] = 9.0", "invalid_engine_output", "segments[700]"),
-        ("if number == 700: segment['end'] = 6000.0", "invalid_engine_output", "after the recor"),
-        ("if number == 700: del segment['text']", "invalid_engine_output", "segments[700]"),
-        ("segment['start'] = float('nan') if number == 700 else 0", "invalid_engine_output", ""),
-        ("segment['text'] = {1} if number == 700 else ''", "invalid_engine_output", "set"),
-        ("if number == 700: raise TaskFailed('own', 'No more.')", "own", "No more."),
-        ("if number == 700: 1 / 0", "engine_error", "ZeroDivisionError"),
+        ("if n == 700: segment['start'] = 9.0", "invalid_engine_output", "segments[700]", False),
+        ("if n == 700: segment['end'] = 6000.0", "invalid_engine_output", "after the rec", False),
+        ("if n == 700: del segment['text']", "invalid_engine_output", "segments[700]", False),
+        ("segment['end'] = float('nan') if n == 700 else n", "invalid_engine_output", "", True),
+        ("segment['text'] = {1} if n == 700 else ''", "invalid_engine_output", "set", True),
+        ("if n == 700: raise TaskFailed('own', 'No more.')", "own", "No more.", True),
+        ("if n == 700: 1 / 0", "engine_error", "ZeroDivisionError", True),
     ],
 )
 async def test_what_is_wrong_in_the_middle_is_told(
-    tmp_path: Path, body: str, code: str, text: str
+    tmp_path: Path, body: str, code: str, text: str, *, survives: bool
 ) -> None:
     folder = engine(tmp_path, body)
     async with child_of(folder) as child:
@@ -77,9 +77,10 @@ async def test_what_is_wrong_in_the_middle_is_told(
         assert isinstance(failure, Failure)
         assert failure.code == code
         assert text in failure.message
-        # The next task is another one, where the child may go on.
+        assert child.is_alive() is survives
+        # The next task is another one.
         result = await child.run(task(folder, 600), lambda *_: None)
-        assert isinstance(result, ChildOutput) or not child.is_alive()
+        assert isinstance(result, ChildOutput) is survives
 
 
 @pytest.mark.parametrize("count", [400, 600])
@@ -158,7 +159,7 @@ async def test_what_comes_out_of_turn_is_believed_no_more(tmp_path: Path, lines:
 
 @pytest.mark.parametrize("way", ["os.mkdir(path)", "os.mkfifo(path)", "os.symlink('other', path)"])
 async def test_what_an_engine_puts_in_the_way_harms_nobody_else(tmp_path: Path, way: str) -> None:
-    folder = engine(tmp_path, f"import os; path = {str(tmp_path / 'output.json')!r}; n = number")
+    folder = engine(tmp_path, f"import os; path = {str(tmp_path / 'output.json')!r}")
     with (folder / "engine.py").open("a") as file:
         file.write(f"            {way} if n == 0 else None\n")
     async with asyncio.timeout(30), child_of(folder) as child:
@@ -176,7 +177,7 @@ async def test_what_an_engine_puts_in_the_way_harms_nobody_else(tmp_path: Path, 
 async def test_a_directory_in_place_of_a_half_written_output_harms_nobody_else(
     tmp_path: Path,
 ) -> None:
-    body = f"import os; path = {str(tmp_path / 'output.json')!r}; n = number"
+    body = f"import os; path = {str(tmp_path / 'output.json')!r}"
     folder = engine(tmp_path, body)
     with (folder / "engine.py").open("a") as file:
         file.write("            (os.unlink(path), os.mkdir(path), 1 / 0) if n == 900 else None\n")
@@ -184,6 +185,30 @@ async def test_a_directory_in_place_of_a_half_written_output_harms_nobody_else(
         result = await child.run(task(folder, 1000), lambda *_: None)
         assert isinstance(result, Failure)
         assert result.code == "engine_error"
+    assert (tmp_path / "output.json").is_dir()
+    assert (tmp_path / "output.json").is_dir()
+
+
+@pytest.mark.parametrize("way", ["os.mkfifo(path)", "os.symlink('/etc/hosts', path)", "None"])
+async def test_an_output_that_is_taken_away_is_none(tmp_path: Path, way: str) -> None:
+    folder = engine(tmp_path, f"import os; path = {str(tmp_path / 'output.json')!r}")
+    with (folder / "engine.py").open("a") as file:
+        file.write(f"            (os.unlink(path), {way}) if n == 900 else None\n")
+    async with asyncio.timeout(30), child_of(folder) as child:
+        failure = await child.run(task(folder, 20_000), lambda *_: None)
+    assert isinstance(failure, Failure)
+    assert failure.code == "invalid_engine_output"
+
+
+async def test_a_crash_is_seen_although_a_forked_process_lives_on(tmp_path: Path) -> None:
+    body = "import os, signal; n != 3 or os.fork() or (time.sleep(20), os._exit(0))"
+    folder = engine(tmp_path, body)
+    with (folder / "engine.py").open("a") as file:
+        file.write("            os.kill(os.getpid(), signal.SIGKILL) if n == 5 else None\n")
+    async with asyncio.timeout(15), child_of(folder) as child:
+        failure = await child.run(task(folder, 20), lambda *_: None)
+    assert isinstance(failure, Failure)
+    assert failure.code == "engine_out_of_memory"
 
 
 async def test_an_endless_output_ends(tmp_path: Path) -> None:
@@ -210,7 +235,7 @@ async def test_a_task_for_a_child_that_has_died_says_why(tmp_path: Path) -> None
 
 
 async def test_a_child_that_is_killed_on_the_way_leaves_nothing(tmp_path: Path) -> None:
-    folder = engine(tmp_path, "if number == 700: self.input.progress(7, 10); time.sleep(60)")
+    folder = engine(tmp_path, "if n == 700: self.input.progress(7, 10); time.sleep(60)")
     reached = asyncio.Event()
     async with child_of(folder) as child:
         result = child.give(task(folder, 1000), lambda *_: reached.set())

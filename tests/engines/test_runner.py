@@ -20,6 +20,7 @@ from dalston.common.messages import (
 from dalston.common.redis import lease_key
 from dalston.common.storage import output_path
 from tests.support.files import files_below
+from tests.support.gate import is_alive
 from tests.support.runner_bench import ENGINE, YAML, Bench, new_bench
 
 QUICK_SECONDS = 0.05
@@ -211,6 +212,71 @@ async def test_what_can_not_be_stored_in_time_is_handed_back(bench: Bench) -> No
     await bench.listen()
     assert not bench.of(TaskCompleted, entry)
     assert bench.of(TaskReleased, entry)
+
+
+FOREIGN = """
+from pathlib import Path
+
+from dalston.engine_sdk import *
+
+class Odd(Engine):
+    def process(self, input):
+        return TaskOutput({}, {"model.bin": Path(input.config["file"])})
+"""
+
+
+async def test_a_file_from_elsewhere_is_neither_kept_nor_removed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (bench.folder / "engine.py").write_text(FOREIGN)
+    precious = tmp_path / "model.bin"
+    precious.write_text("weights")
+    entry = await bench.entry(file=str(precious))
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.until(lambda: bool(bench.of(TaskErrored, entry)), "its refusal")
+    assert precious.read_text() == "weights"
+
+
+MORTAL = """
+import os, threading, time
+from pathlib import Path
+
+from dalston.engine_sdk import *
+
+class Odd(Engine):
+    def process(self, input):
+        def die():
+            while not gate.exists():
+                time.sleep(0.01)
+            os._exit(3)
+
+        if "die" in input.config:
+            gate = Path(input.config["die"])
+            Path(f"{gate}.process").write_text(str(os.getpid()))
+            threading.Thread(target=die).start()
+        return TaskOutput({})
+"""
+
+
+async def test_a_task_that_has_not_begun_is_not_charged_with_the_death_of_its_engine(
+    bench: Bench,
+) -> None:
+    (bench.folder / "engine.py").write_text(MORTAL)
+    gate = bench.gate()
+    first, second = await bench.entry(die=str(gate)), await bench.entry()
+    async with bench.running():
+        await bench.publish(first)
+        await bench.completed(first)
+        process = int(Path(f"{gate}.process").read_text())  # noqa: ASYNC240 - a few bytes
+        released = bench.store.hold(second.job_id)
+        await bench.publish(second)
+        await _until_true(lambda: _is_running(bench, second), "the second one's turn")
+        gate.touch()
+        await bench.until(lambda: not is_alive(process), "the engine to be gone")
+        released.set()
+        await bench.until(lambda: bool(bench.of(TaskReleased, second)), "its release")
+    assert not bench.of(TaskErrored, second)
 
 
 async def test_an_instance_tells_its_pace(bench: Bench) -> None:

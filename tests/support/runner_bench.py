@@ -48,12 +48,17 @@ class Odd(Engine):
 
 
 class HeldStore(ObjectStore):
-    """A store that is slow with some objects: it writes them once the test says so."""
+    """A store that is slow with some objects: it has them once the test says so."""
 
-    def hold(self, task_id: str) -> asyncio.Event:
-        self._held = task_id
+    def hold(self, name: str) -> asyncio.Event:
+        self._held = name
         self._released = asyncio.Event()
         return self._released
+
+    async def get(self, path: str) -> bytes:
+        if getattr(self, "_held", "nothing") in path:
+            await self._released.wait()
+        return await super().get(path)
 
     async def put(self, path: str, data: bytes | Path) -> None:
         if getattr(self, "_held", "nothing") in path:
