@@ -32,19 +32,22 @@ class Long(Engine):
             segment = {{"start": float(n), "end": n + 0.5, "text": "ü"}}
             {body}
             yield segment
+            {after}
 """
 
 
-def engine(folder: Path, body: str = "pass", stage: str = "merge") -> Path:
+def engine(folder: Path, body: str = "pass", stage: str = "merge", *, after: str = "pass") -> Path:
+    """Write an engine that does something before and after it gives its segment number n."""
     folder.mkdir(exist_ok=True)
     schema = "config: {type: object, properties: {count: {type: integer, default: 3}}}\n"
     (folder / "engine.yaml").write_text(YAML.format(stage=stage) + schema)
-    (folder / "engine.py").write_text(CODE.format(body=body))
+    (folder / "engine.py").write_text(CODE.format(body=body, after=after))
     return folder
 
 
 @asynccontextmanager
 async def child_of(folder: Path) -> AsyncIterator[ChildProcess]:
+    """Start the child of an engine, and end it."""
     child = ChildProcess(read_engine(folder), {}, os.environ)
     await child.start(lambda *_: None)
     try:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from dalston.common.engine_spec import read_engine
 from dalston.common.models import Failure
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
 from dalston.engine_sdk.process import ChildProcess
+from tests.engines import long_engine
 
 YAML = "id: odd\nversion: '1'\nstage: odd\n"
 HEAD = "import threading, time\nfrom dalston.engine_sdk import *\n\nclass Odd(Engine):\n"
@@ -24,12 +23,8 @@ HEAD = "import threading, time\nfrom dalston.engine_sdk import *\n\nclass Odd(En
 async def child_of(folder: Path, process: str, limits: str = "{}") -> AsyncIterator[ChildProcess]:
     (folder / "engine.yaml").write_text(f"{YAML}limits: {limits}\n")
     (folder / "engine.py").write_text(HEAD + process)
-    child = ChildProcess(read_engine(folder), {}, os.environ)
-    await child.start(lambda *_: None)
-    try:
+    async with long_engine.child_of(folder) as child:
         yield child
-    finally:
-        await child.kill()
 
 
 def task(number: int, folder: Path) -> ChildTask:

@@ -157,11 +157,16 @@ async def test_what_comes_out_of_turn_is_believed_no_more(tmp_path: Path, lines:
     assert not (folder / "output.json").exists()
 
 
+def in_place(folder: Path) -> str:
+    """Return code that names the output's file, and makes segments so long that no pipe holds
+    them: whoever gives number 900 knows that the file has been there for a while."""
+    path = str(folder / "output.json")
+    return f"import os; path = {path!r}; segment['text'] = 'ü' * 1000"
+
+
 @pytest.mark.parametrize("way", ["os.mkdir(path)", "os.mkfifo(path)", "os.symlink('other', path)"])
 async def test_what_an_engine_puts_in_the_way_harms_nobody_else(tmp_path: Path, way: str) -> None:
-    folder = engine(tmp_path, f"import os; path = {str(tmp_path / 'output.json')!r}")
-    with (folder / "engine.py").open("a") as file:
-        file.write(f"            {way} if n == 0 else None\n")
+    folder = engine(tmp_path, in_place(tmp_path), after=f"{way} if n == 0 else None")
     async with asyncio.timeout(30), child_of(folder) as child:
         result = await child.run(task(folder, 1000), lambda *_: None)
     if "mkdir" in way:
@@ -177,34 +182,29 @@ async def test_what_an_engine_puts_in_the_way_harms_nobody_else(tmp_path: Path, 
 async def test_a_directory_in_place_of_a_half_written_output_harms_nobody_else(
     tmp_path: Path,
 ) -> None:
-    body = f"import os; path = {str(tmp_path / 'output.json')!r}"
-    folder = engine(tmp_path, body)
-    with (folder / "engine.py").open("a") as file:
-        file.write("            (os.unlink(path), os.mkdir(path), 1 / 0) if n == 900 else None\n")
+    after = "(os.unlink(path), os.mkdir(path), 1 / 0) if n == 900 else None"
+    folder = engine(tmp_path, in_place(tmp_path), after=after)
     async with asyncio.timeout(30), child_of(folder) as child:
         result = await child.run(task(folder, 1000), lambda *_: None)
         assert isinstance(result, Failure)
         assert result.code == "engine_error"
     assert (tmp_path / "output.json").is_dir()
-    assert (tmp_path / "output.json").is_dir()
 
 
 @pytest.mark.parametrize("way", ["os.mkfifo(path)", "os.symlink('/etc/hosts', path)", "None"])
 async def test_an_output_that_is_taken_away_is_none(tmp_path: Path, way: str) -> None:
-    folder = engine(tmp_path, f"import os; path = {str(tmp_path / 'output.json')!r}")
-    with (folder / "engine.py").open("a") as file:
-        file.write(f"            (os.unlink(path), {way}) if n == 900 else None\n")
+    after = f"(os.unlink(path), {way}) if n == 900 else None"
+    folder = engine(tmp_path, in_place(tmp_path), after=after)
     async with asyncio.timeout(30), child_of(folder) as child:
-        failure = await child.run(task(folder, 20_000), lambda *_: None)
+        failure = await child.run(task(folder, 1000), lambda *_: None)
     assert isinstance(failure, Failure)
     assert failure.code == "invalid_engine_output"
 
 
 async def test_a_crash_is_seen_although_a_forked_process_lives_on(tmp_path: Path) -> None:
-    body = "import os, signal; n != 3 or os.fork() or (time.sleep(20), os._exit(0))"
-    folder = engine(tmp_path, body)
-    with (folder / "engine.py").open("a") as file:
-        file.write("            os.kill(os.getpid(), signal.SIGKILL) if n == 5 else None\n")
+    fork = "import os, signal; n != 3 or os.fork() or (time.sleep(20), os._exit(0))"
+    die = "os.kill(os.getpid(), signal.SIGKILL) if n == 5 else None"
+    folder = engine(tmp_path, fork, after=die)
     async with asyncio.timeout(15), child_of(folder) as child:
         failure = await child.run(task(folder, 20), lambda *_: None)
     assert isinstance(failure, Failure)
