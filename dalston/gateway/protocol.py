@@ -3,7 +3,7 @@
 A head may be 64 KiB long and must come within ten seconds. The parser refuses a request with two
 lengths (`Content-Length` and `Transfer-Encoding`), because two servers in a row may disagree on
 where it ends (RFC 9112, section 6.3). Refusals carry the envelope, and reach a client that is
-still sending.
+still sending. No other protocol is spoken: a wish for one is passed over (RFC 9110, section 7.8).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
+import httptools
 import structlog
 from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 MAX_HEAD_BYTES = 64 * 1024
 """Also of what comes beside a body: sizes of chunks, their extensions, trailers."""
 HEAD_SECONDS = 10.0
+_FRAMING = (b"content-length", b"transfer-encoding")
+_UNREADABLE = "Invalid HTTP request received."
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -41,6 +44,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _bytes_beside_body = 0
     _in_body = False
     _refused = False
+    _in_framing = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -60,12 +64,62 @@ class GuardedProtocol(HttpToolsProtocol):
         self._bytes_beside_body += len(data)
         if not self._in_body and self._timer is None:
             self._expect_head()
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         self._limit_head(self._bytes_beside_body)
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as wish:
+            self._pass_over_upgrade()
+            if not self._refused and (rest := data[wish.args[0] :]):
+                self._parse(rest)
+        except httptools.HttpParserError:
+            self.send_400_response(_UNREADABLE)
+
+    def _pass_over_upgrade(self) -> None:
+        """Read on behind a head that wishes for another protocol.
+
+        The parser takes what follows for that protocol, and so for no body. Java's client wishes
+        for HTTP/2 with each request, uploads included. A new parser is told how the body ends.
+        """
+        framing = self._framing()
+        if not framing:
+            return
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        self.parser = httptools.HttpRequestParser(self)
+        self._in_framing = True
+        try:
+            self.parser.feed_data(b"%b / HTTP/%b\r\n%b\r\n" % (method, version, framing))
+        except httptools.HttpParserError:
+            self.send_400_response(_UNREADABLE)
+        finally:
+            self._in_framing = False
+
+    def _framing(self) -> bytes:
+        """Return the lines of the head that say where the body ends, as they came."""
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] in _FRAMING]
+        return b"".join(lines)
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        if not self._in_framing:
+            super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request's target."""
+        if not self._in_framing:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        if not self._in_framing:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Let a head through that isn't too long."""
-        if self._refused:
+        if self._refused or self._in_framing:
             return
         self._in_body = True
         self._stop_timer()
@@ -76,6 +130,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect the next head."""
+        if self.parser.should_upgrade() and self._framing():
+            # The body is still to come.
+            return
         self._in_body = False
         self._bytes_beside_body = 0
         if not self._refused:

@@ -200,6 +200,38 @@ def test_an_upgrade_that_is_not_known_is_ignored(strict: Stack) -> None:
         assert (answer.status, answer.json) == (200, {"status": "ok"})
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_upload_of_a_client_that_wishes_for_http_2(strict: Stack, chunked: bool) -> None:
+    wish = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAA"]
+    length = "Transfer-Encoding: chunked" if chunked else LENGTH
+    sent = chunk(BODY) + chunk(b"") if chunked else BODY
+    with Wire(strict.url) as wire:
+        for _ in range(2):
+            wire.send(head(TRANSCRIPTIONS, forms.CONTENT_TYPE, length, *wish) + sent[:100])
+            wire.send(sent[100:])
+            assert wire.answer().status == 202
+            wire.send(head("/health", *wish, method="GET"))
+            assert wire.answer("GET").json == {"status": "ok"}
+
+
+def test_13_a_body_is_never_taken_for_the_next_request(strict: Stack) -> None:
+    inner = head("/health", method="GET")
+    wish = ["Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(inner)}"]
+    with Wire(strict.url) as wire:
+        wire.send(head(TRANSCRIPTIONS, forms.CONTENT_TYPE, *wish))
+        wire.send(inner)
+        assert_refused(wire.answer(), 400, "malformed_body")
+        wire.send(head("/v1/nowhere", method="GET"))
+        assert_refused(wire.answer("GET"), 404, "not_found")
+
+
+def test_13_two_lengths_are_refused_whatever_else_is_wished_for(strict: Stack) -> None:
+    lengths = ["Content-Length: 5", "Transfer-Encoding: chunked"]
+    with Wire(strict.url) as wire:
+        wire.send(head(TRANSCRIPTIONS, "Connection: Upgrade", "Upgrade: h2c", *lengths) + b"12345")
+        assert_refused(wire.answer(), 400, "invalid_request")
+
+
 def test_12_a_head_that_dribbles_is_refused_after_ten_seconds(
     strict: Stack, dribble: Dribble
 ) -> None:
