@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
@@ -45,6 +45,17 @@ def _watch_input() -> None:
     while os.read(0, 1024):
         pass
     os._exit(1)
+
+
+def on_signals(numbers: Iterable[int], stop: Callable[[int], None]) -> None:
+    """Call a function with the number of a signal that comes, in the running loop.
+
+    A signal that is ignored already, as `nohup` has it for its program, stays ignored.
+    """
+    loop = asyncio.get_running_loop()
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop, number)
 
 
 def on_stop_signal(stop: Callable[[], None]) -> None:

@@ -103,6 +103,7 @@ class FolderOutput(Output):
                 parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OutputError(f"The folder {parent} can't be made: {error.strerror}.") from None
+            _require_writable(parent)
         inputs = {path.resolve() for path in self._recordings}
         for target in self._targets:
             if target.resolve() in inputs:
@@ -126,6 +127,23 @@ class FolderOutput(Output):
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+
+
+def _require_writable(folder: Path) -> None:
+    """Find out before hours of work whether files can be written to a folder.
+
+    Raises:
+        OutputError: They can't.
+    """
+    probe = folder / f".dalston-{os.getpid()}.part"
+    try:
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        probe.unlink(missing_ok=True)
+        raise OutputError(
+            f"Nothing can be written to the folder {folder}: {error.strerror}."
+        ) from None
 
 
 def output_names(recordings: Sequence[Recording], output_format: str) -> list[Path]:

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from dalston.client.session import Session
 from dalston.client.views import JobView, ProgressView
 from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
 from dalston.common.subtitles import Rules
+from dalston.processes import on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -40,6 +41,7 @@ _BROKEN_ENGINE_SECONDS = 5.0
 """How long an engine of our own server may fail to start; long enough for a second try."""
 _SIGNAL_STATUS = 128
 
+_NO_PLACE = "too_many_jobs"
 _FAKE_PIPELINE = "stub"
 _FAKE_TEXT = (
     "the pipeline 'stub' returns FAKE TEXT whatever the recording says; --pipeline default listens"
@@ -127,9 +129,7 @@ def _carry_out(call: _Call, server: str | None, data_dir: Path, key: str | None)
 async def _run(call: _Call, server: str | None, data_dir: Path, key: str | None) -> int:
     """Carry a call out; on any signal that ends it, stop what it has begun."""
     call.main = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, call.stop, number)
+    on_signals((signal.SIGTERM, signal.SIGHUP), call.stop)
     session = Session(server, data_dir, call.display.say, key)
     try:
         await session.open()
@@ -207,7 +207,7 @@ class _Call:
                 transcript = await file.transcribe()
             if self.output.ordered and before is not None:
                 await asyncio.wait({before})
-            self._write(number, transcript)
+            self._write(file, transcript)
         except BrokenPipeError:
             # Nobody reads on. Python would complain once more when it closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -221,7 +221,8 @@ class _Call:
                 await asyncio.wait({before})
             return False
         finally:
-            if session.temporary and file.job_id and file.job_id not in self.running:
+            of_no_use = file.job_id and file.job_id not in self.running and not file.kept
+            if session.temporary and of_no_use:
                 # Its folder is no archive: without this, each call would leave a copy there.
                 await self.delete(session, file.job_id)
         self.done += 1
@@ -242,9 +243,24 @@ class _Call:
         said = [f"{count} {what}" for what, count in counts.items() if count]
         self.display.say(f"{len(self.recordings)} files: {', '.join(said)}")
 
-    def _write(self, number: int, transcript: Mapping[str, Any]) -> None:
-        with self.display.aside() if self.output.ordered else contextlib.nullcontext():
-            self.output.put(number, transcript)
+    def _write(self, file: _File, transcript: Mapping[str, Any]) -> None:
+        """Write a transcript.
+
+        Raises:
+            BrokenPipeError: Nobody reads on.
+            FileFailedError: It can't be written. The server keeps it.
+        """
+        try:
+            with self.display.aside() if self.output.ordered else contextlib.nullcontext():
+                self.output.put(file.number, transcript)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            file.kept = True
+            raise FileFailedError(
+                f"The transcript can't be written: {error.strerror}. The server has it: `dalston "
+                f"jobs export {file.job_id}` writes it, with `dalston serve` running."
+            ) from error
 
     async def delete(self, session: Session, job_id: str) -> bool:
         """Delete a job, if the server can be reached; tell whether that is done."""
@@ -269,6 +285,8 @@ class _File:
     """Of its submission: one job, however often a connection breaks."""
     broken_since: float | None = None
     """When its engine was first seen to be unable to start."""
+    kept: bool = False
+    """Whether its job is all that has its transcript."""
 
     async def transcribe(self) -> dict[str, Any]:
         """Upload the file and return its transcript.
@@ -296,8 +314,7 @@ class _File:
         url = self.call.recordings[self.number].url
         if url is not None:
             fields = self.call.fields
-            asked = self.session.ask(lambda api: api.submit_address(url, fields, self.name))
-            return str(await asked)
+            return await self._accepted(lambda api: api.submit_address(url, fields, self.name))
         path = self.call.recordings[self.number].path
         name = os.fsencode(path.name).decode("utf-8", "replace")
 
@@ -307,7 +324,18 @@ class _File:
         def submit(api: Api) -> Any:  # noqa: ANN401 - a coroutine
             return api.submit(path, name, self.call.fields, show, self.name)
 
-        return str(await self.session.ask(submit))
+        return await self._accepted(submit)
+
+    async def _accepted(self, submit: Callable[[Api], Awaitable[Any]]) -> str:
+        """Submit the file; wait for as long as the call's own jobs take all places."""
+        while True:
+            others = bool(self.call.running)
+            try:
+                return str(await self.session.ask(submit))
+            except RefusedError as error:
+                if error.code != _NO_PLACE or not (others or self.call.running):
+                    raise
+            self.call.display.step(self.number, "waiting for a job to end")
 
     async def _follow(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
         """Wait for a job's end."""

@@ -21,7 +21,7 @@ import socket
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -123,7 +123,7 @@ def check_url(
             "The address needs the name of a host, in ASCII (xn--… for other letters).", param=param
         )
     port = _port(parts, allow_private=allow_private, param=param)
-    path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     called = CalledUrl(parts.scheme, host, port, path)
     literal = _literal(host)
     if literal is not None and not is_permitted(literal, allow_private=allow_private):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 import msgspec
@@ -115,23 +116,41 @@ def _whole(transcript: Transcript) -> list[Cue]:
 
 
 def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
+    """Divide segments into cues, in the order in which they are shown.
+
+    Where people talk at the same time, what is left of one of them comes behind the other one, and
+    says again who speaks.
+    """
     labels = labels_of(transcript)
     found: list[Cue] = []
-    before: str | None = None
-    for segment in transcript.segments:
-        tokens = _tokens(segment)
-        if tokens and rules.speakers and segment.speaker and segment.speaker != before:
-            label = " ".join(visible_lines(labels.get(segment.speaker) or segment.speaker))
-            first = tokens[0]
-            tokens = [_Token(f"{label}:", first.start, first.start, spaced=False), *tokens]
-            tokens[1] = msgspec.structs.replace(first, spaced=True)
-        before = segment.speaker
-        while tokens:
-            count = _fitting(tokens, rules)
-            shown, tokens = tokens[:count], tokens[count:]
-            end = min(shown[-1].end, shown[0].start + round(1000 * rules.longest))
-            found.append(Cue(shown[0].start, end, "\n".join(_wrapped(shown, rules))))
+    shown_before: str | None = None
+    left = [
+        (tokens[0].start, place, tokens)
+        for place, segment in enumerate(transcript.segments)
+        if (tokens := _tokens(segment))
+    ]
+    heapify(left)
+    while left:
+        start, place, tokens = heappop(left)
+        speaker = transcript.segments[place].speaker
+        named = rules.speakers and speaker is not None and speaker != shown_before
+        if named:
+            tokens = [*_label(speaker, labels, start), *tokens]
+            tokens[1] = msgspec.structs.replace(tokens[1], spaced=True)
+        # A name doesn't stand alone.
+        count = max(_fitting(tokens, rules), 1 + named)
+        shown, tokens = tokens[:count], tokens[count:]
+        shown_before = speaker
+        end = min(shown[-1].end, start + round(1000 * rules.longest))
+        found.append(Cue(start, end, "\n".join(_wrapped(shown, rules))))
+        if tokens:
+            heappush(left, (tokens[0].start, place, tokens))
     return found
+
+
+def _label(speaker: str, labels: Mapping[str, str], start: int) -> list[_Token]:
+    label = " ".join(visible_lines(labels.get(speaker) or speaker))
+    return [_Token(f"{label}:", start, start, spaced=False)]
 
 
 def _tokens(segment: Segment) -> list[_Token]:

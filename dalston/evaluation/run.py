@@ -30,6 +30,7 @@ from dalston.evaluation.results import Circumstances, ClipResult, Evaluation, to
 from dalston.evaluation.table import markdown, print_tables
 from dalston.evaluation.totals import totals
 from dalston.evaluation.waveform import waveform
+from dalston.processes import on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _SIGNAL_STATUS = 128
@@ -127,8 +128,7 @@ async def _run(request: Request, clips: Sequence[Clip], display: Display) -> Eva
         if main is not None:
             main.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    on_signals((signal.SIGTERM, signal.SIGHUP), stop)
     session = Session(request.server, request.data_dir, display.say, request.key)
     try:
         await session.open()

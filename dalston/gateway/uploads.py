@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import collapse_rfc2231_value
 from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError
@@ -280,7 +281,8 @@ class _Form:
         _, options = parse_options_header(disposition)
         name = self._new_name(options.get(b"name", b""))
         self._text.clear()
-        filename = options.get(b"filename", _extended_filename(disposition))
+        extended = _extended_filename(disposition)
+        filename = extended or options.get(b"filename", extended)
         if filename is not None:
             kind = self._headers.get("content-type", b"").decode("latin-1")
             self._part = FileStart(name, clean_filename(filename), kind)
@@ -328,13 +330,20 @@ class _Form:
 
 
 def _extended_filename(disposition: bytes) -> bytes | None:
-    """Return the value of `filename*`, which RFC 7578 forbids and some clients send."""
+    """Return the value of `filename*`, which RFC 7578 forbids and some clients send.
+
+    It goes before `filename` (RFC 6266, section 4.3): .NET's client writes both, and a name that isn't
+    ASCII there in a notation of mails.
+    """
     if b"filename*" not in disposition:
         return None
     message = Message()
     message["Content-Disposition"] = disposition.decode("latin-1")
+    parameters = message.get_params([], "Content-Disposition")
+    values = [value for name, value in parameters if name == "filename"]
     try:
-        filename = message.get_filename("")
+        # The extended ones come last.
+        filename = collapse_rfc2231_value(values[-1]) if values else ""
     except (ValueError, LookupError):
         # It names a character set that decodes nothing. The file is welcome without its name.
         return b""

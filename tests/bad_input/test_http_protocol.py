@@ -214,7 +214,7 @@ def test_an_upload_of_a_client_that_wishes_for_http_2(strict: Stack, chunked: bo
             assert wire.answer("GET").json == {"status": "ok"}
 
 
-def test_13_a_body_is_never_taken_for_the_next_request(strict: Stack) -> None:
+def test_14_a_body_is_never_taken_for_the_next_request(strict: Stack) -> None:
     inner = head("/health", method="GET")
     wish = ["Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(inner)}"]
     with Wire(strict.url) as wire:
@@ -225,7 +225,7 @@ def test_13_a_body_is_never_taken_for_the_next_request(strict: Stack) -> None:
         assert_refused(wire.answer("GET"), 404, "not_found")
 
 
-def test_13_two_lengths_are_refused_whatever_else_is_wished_for(strict: Stack) -> None:
+def test_14_two_lengths_are_refused_whatever_else_is_wished_for(strict: Stack) -> None:
     lengths = ["Content-Length: 5", "Transfer-Encoding: chunked"]
     with Wire(strict.url) as wire:
         wire.send(head(TRANSCRIPTIONS, "Connection: Upgrade", "Upgrade: h2c", *lengths) + b"12345")

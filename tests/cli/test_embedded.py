@@ -24,6 +24,18 @@ def test_a_server_is_started_for_the_call_and_leaves_nothing(shell: Shell, silen
     assert "server_stopping" in (shell.data_dir / "logs" / "transcribe.log").read_text()
 
 
+def test_a_transcript_that_can_not_be_written_is_kept(
+    shell: Shell, silence: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "silence.txt").mkdir()
+    done = shell.run(silence, "--output-dir", tmp_path)
+    assert done.status == 1
+    [job_id] = shell.jobs()
+    assert f"can't be written: Is a directory. The server has it: `dalston jobs export {job_id}`" in (
+        done.err
+    )
+
+
 def test_a_server_that_can_not_start_says_why(shell: Shell, silence: Path) -> None:
     done = shell.run(silence, DALSTON_PIPELINE="nonsense")
     assert (done.status, done.out) == (1, "")

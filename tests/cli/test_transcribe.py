@@ -199,6 +199,16 @@ def test_a_recording_is_never_overwritten(served: Served, silence: Path, tmp_pat
     assert recording.read_bytes() == silence.read_bytes()
 
 
+def test_a_folder_that_takes_no_files_is_found_out_before_the_work(
+    served: Served, silence: Path
+) -> None:
+    before = len(served.listed())
+    done = served.shell.run(silence, "--output-dir", "/proc/self")
+    assert done.status == 2
+    assert "Nothing can be written to the folder /proc/self" in done.err
+    assert len(served.listed()) == before
+
+
 def test_a_file_name_that_is_no_text_is_still_a_file(served: Served, silence: Path) -> None:
     # Its folder must be able to hold such a name; Linux's can.
     odd = os.fsdecode(os.fsencode(silence.parent) + b"/caf\xe9\x1b.wav")

@@ -70,6 +70,8 @@ def test_where_credentials_are_handed_out_is_never_permitted(address: str) -> No
         ("HTTP://example.org:80/a?b=c#d", CalledUrl("http", "example.org", 80, "/a?b=c")),
         ("https://example.org.:8443/a%20b", CalledUrl("https", "example.org", 8443, "/a%20b")),
         ("https://[2606:2800::1]:8443?x", CalledUrl("https", "2606:2800::1", 8443, "/?x")),
+        ("https://example.org//a//b?c=d", CalledUrl("https", "example.org", 443, "//a//b?c=d")),
+        ("https://example.org/a?", CalledUrl("https", "example.org", 443, "/a")),
         ("https://xn--bcher-kva.example/", CalledUrl("https", "xn--bcher-kva.example", 443, "/")),
     ],
 )

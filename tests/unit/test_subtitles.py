@@ -94,6 +94,31 @@ def test_who_speaks_is_said_where_it_changes() -> None:
     assert next(cues(transcript)).text == "Anna: Hello."
 
 
+def test_who_goes_on_behind_an_interruption_is_said_again() -> None:
+    long = " ".join(f"word{number}" for number in range(20))
+    transcript = of(
+        Segment(0.0, 20.0, long, speaker="s0"),
+        Segment(5.2, 6.3, "Yes, indeed.", speaker="s1"),
+        Segment(20.0, 20.1, " ", speaker="s1"),
+        Segment(20.5, 21.5, "That's all.", speaker="s0"),
+        speakers=(Speaker("s0", "Anna"), Speaker("s1", "Bert")),
+    )
+    shown = list(cues(transcript, Rules(speakers=True)))
+    begun = [cue.text.partition(" ")[0] for cue in shown]
+    assert begun[:3] == ["Anna:", "Bert:", "Anna:"]
+    assert not any(":" in text for text in begun[3:])
+    assert [cue.start for cue in shown] == sorted(cue.start for cue in shown)
+    words = " ".join(cue.text for cue in shown).replace("Anna: ", "").replace("Bert: ", "").split()
+    assert sorted(words) == sorted([*long.split(), "Yes,", "indeed.", "That's", "all."])
+
+
+def test_a_name_does_not_stand_alone() -> None:
+    name = "The Honourable Anna Maria Bertolucci-Featherstonehaugh"
+    transcript = of(Segment(0.0, 1.0, "Hello.", speaker="s0"), speakers=(Speaker("s0", name),))
+    [cue] = cues(transcript, Rules(speakers=True, lines=1))
+    assert cue.text.endswith("Hello.")
+
+
 def test_without_words_times_go_by_the_letters() -> None:
     [first, second] = cues(of(Segment(0.0, 10.0, "aaaa bbbb")), Rules(longest=5.0))
     assert (first.text, first.start, first.end) == ("aaaa", 0, 5000)
