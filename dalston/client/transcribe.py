@@ -221,10 +221,10 @@ class _Call:
                 await asyncio.wait({before})
             return False
         finally:
-            of_no_use = file.job_id and file.job_id not in self.running and not file.kept
-            if session.temporary and of_no_use:
+            ended = file.job_id if file.job_id not in self.running else None
+            if session.temporary and ended is not None and not file.kept:
                 # Its folder is no archive: without this, each call would leave a copy there.
-                await self.delete(session, file.job_id)
+                await self.delete(session, ended)
         self.done += 1
         self.display.done(number, transcript.get("duration"))
         return True

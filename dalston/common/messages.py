@@ -185,7 +185,8 @@ class JobUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="job.updated
     v: int = SCHEMA_VERSION
 
 
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What is raised for bytes that are no JSON of the expected shape."""
 _event_decoder = msgspec.json.Decoder(Event)
 _update_decoder = msgspec.json.Decoder(JobUpdated)
 _entry_decoder = msgspec.json.Decoder(QueueEntry)
@@ -200,7 +201,7 @@ def decode_event(data: bytes) -> Event | None:
     """Return the event, or None if this version doesn't know it."""
     try:
         event: Event = _event_decoder.decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return event if event.v == SCHEMA_VERSION else None
 
@@ -209,7 +210,7 @@ def decode_update(data: bytes) -> JobUpdated | None:
     """Return what a job's channel says of its status, or None if it says something else."""
     try:
         return _update_decoder.decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -217,6 +218,6 @@ def decode_entry(data: bytes) -> QueueEntry | None:
     """Return the queue entry, or None if this version doesn't know it."""
     try:
         entry = _entry_decoder.decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return entry if entry.v == SCHEMA_VERSION else None

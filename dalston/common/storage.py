@@ -296,13 +296,15 @@ class ObjectStore:
 
     async def list(self, prefix: str) -> list[str]:
         """Return the paths of all objects below a prefix."""
-        paths: list[str] = []
+        return [path async for some in self.list_in_pieces(prefix) for path in some]
+
+    async def list_in_pieces(self, prefix: str) -> AsyncGenerator[Sequence[str]]:
+        """Yield the paths of all objects below a prefix, up to a thousand at a time."""
         try:
             async for batch in obstore.list(self._store, prefix, chunk_size=1000):
-                paths.extend(entry["path"] for entry in batch)
+                yield [entry["path"] for entry in batch]
         except (ObstoreError, OSError) as error:
             raise _unavailable(error) from error
-        return paths
 
     def unfinished(self) -> Sequence[str]:
         """Return what writers that were killed have left in a folder: no object, but a file.

@@ -133,12 +133,14 @@ def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
     while left:
         start, place, tokens = heappop(left)
         speaker = transcript.segments[place].speaker
-        named = rules.speakers and speaker is not None and speaker != shown_before
-        if named:
-            tokens = [*_label(speaker, labels, start), *tokens]
-            tokens[1] = msgspec.structs.replace(tokens[1], spaced=True)
-        # A name doesn't stand alone.
-        count = max(_fitting(tokens, rules), 1 + named)
+        least = 1
+        if rules.speakers and speaker and speaker != shown_before:
+            name = " ".join(visible_lines(labels.get(speaker) or speaker))
+            first = msgspec.structs.replace(tokens[0], spaced=True)
+            tokens = [_Token(f"{name}:", start, start, spaced=False), first, *tokens[1:]]
+            # A name doesn't stand alone.
+            least = 2
+        count = max(_fitting(tokens, rules), least)
         shown, tokens = tokens[:count], tokens[count:]
         shown_before = speaker
         end = min(shown[-1].end, start + round(1000 * rules.longest))
@@ -146,11 +148,6 @@ def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
         if tokens:
             heappush(left, (tokens[0].start, place, tokens))
     return found
-
-
-def _label(speaker: str, labels: Mapping[str, str], start: int) -> list[_Token]:
-    label = " ".join(visible_lines(labels.get(speaker) or speaker))
-    return [_Token(f"{label}:", start, start, spaced=False)]
 
 
 def _tokens(segment: Segment) -> list[_Token]:

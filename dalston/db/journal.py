@@ -21,6 +21,11 @@ _APPEND = Statement(
     .values(at=DatabaseNow())
 )
 _STATUS = Statement(select(jobs.c.status).where(jobs.c.id == bindparam("job_id")))
+_SAID = Statement(
+    select(history.c.id)
+    .where(history.c.job_id == bindparam("job_id"), history.c.why == bindparam("why"))
+    .limit(1)
+)
 
 
 def job_entry(job_id: str, before: JobStatus | None, after: JobStatus, why: str) -> Entry:
@@ -60,9 +65,10 @@ def _entry(
 
 
 async def note(connection: Connection, job_id: str, task_id: str | None, why: str) -> None:
-    """Say what happened to a job that changed no status; nothing, if the job isn't there."""
+    """Say once what happens to a job and changes no status; nothing, if the job isn't there."""
     row = await connection.fetch_one(_STATUS, job_id=job_id)
-    if row is not None:
+    said = await connection.fetch_one(_SAID, job_id=job_id, why=clean_text(why))
+    if row is not None and said is None:
         now = JobStatus(row.status)
         record(connection, [_entry(job_id, task_id, now, now, why)])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Float, Integer, bindparam, exists, or_, select, update
+from sqlalchemy import Float, Integer, bindparam, case, exists, or_, select, update
 
-from dalston.common.models import Failure, TaskStatus
+from dalston.common.models import Failure, JobStatus, TaskStatus
 from dalston.db.journal import record, task_entry
 from dalston.db.locking import Locked
 from dalston.db.parameters import ERROR, reason
@@ -42,6 +42,12 @@ _WAITING = Statement(
     .order_by(tasks.c.rank)
     .limit(_LIMIT)
 )
+_UNPLANNED = Statement(
+    select(jobs.c.id, jobs.c.pipeline, case((jobs.c.created_at < _SINCE, 1), else_=0).label("late"))
+    .where(jobs.c.status == JobStatus.PENDING.value, jobs.c.resumed == 0)
+    .order_by(jobs.c.created_at)
+    .limit(_LIMIT)
+)
 _GIVE_UP = Statement(
     update(tasks)
     .where(
@@ -66,6 +72,14 @@ class LateJob(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class UnplannedJob(msgspec.Struct, frozen=True):
+    """A new job that no orchestrator has planned."""
+
+    job_id: str
+    pipeline: str
+    late: bool
+
+
 class WaitingTask(msgspec.Struct, frozen=True):
     """A ready task that no engine takes."""
 
@@ -79,6 +93,12 @@ async def late_jobs(connection: Connection, limit: int) -> list[LateJob]:
     """Return jobs whose deadline has passed."""
     rows = await connection.fetch(_LATE_JOBS, limit=limit)
     return [LateJob(row.id, row.resumed, row.deadline_seconds or 0.0) for row in rows]
+
+
+async def unplanned_jobs(connection: Connection, seconds: float, limit: int) -> list[UnplannedJob]:
+    """Return the oldest jobs that wait to be planned, late if for longer than some seconds."""
+    rows = await connection.fetch(_UNPLANNED, seconds=seconds, limit=limit)
+    return [UnplannedJob(row.id, row.pipeline, bool(row.late)) for row in rows]
 
 
 async def waiting_tasks(

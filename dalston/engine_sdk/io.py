@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from dalston.common.engine_spec import Needs
-from dalston.common.messages import Attempt, PartOutput, QueueEntry, SmallOutput
+from dalston.common.errors import ObjectMissingError
+from dalston.common.messages import UNREADABLE, Attempt, PartOutput, QueueEntry, SmallOutput
 from dalston.common.models import Failure
 from dalston.common.pipeline_checks import RECORDING
 from dalston.common.storage import (
@@ -61,7 +62,7 @@ async def fetch_inputs(
         needs: What the engine says that it looks at.
 
     Raises:
-        ObjectMissingError: An input isn't there any more.
+        ObjectMissingError: An input isn't there any more, or is broken.
         StoreUnavailableError: The store did not answer for a minute.
         OSError: There is no room for them.
     """
@@ -80,7 +81,7 @@ async def fetch_inputs(
     files = {stage: folder.place_outputs(stage) for stage in apart}
     fetching += [_fetch_outputs(store, apart[stage], files[stage]) for stage in apart]
     found = await _all(fetching)
-    outputs = map(opened, found)
+    outputs = map(_opened, found)
     previous = {stage: part.facts() for stage, part in entry.chunk_of.items()}
     return ChildTask(
         task_id=entry.task_id,
@@ -93,6 +94,15 @@ async def fetch_inputs(
         chunk_outputs={stage: str(path) for stage, path in files.items()},
         warnings=entry.warnings,
     )
+
+
+def _opened(stored: bytes) -> dict[str, Any]:
+    try:
+        return opened(stored)
+    except UNREADABLE:
+        raise ObjectMissingError(
+            "What an earlier stage had stored can't be read any more. Send the recording again."
+        ) from None
 
 
 def _paths(inputs: Mapping[str, _Input]) -> Iterator[str]:
@@ -119,7 +129,7 @@ async def _fetch_outputs(store: ObjectStore, parts: Sequence[PartOutput], target
         for first in range(0, len(parts), _OUTPUTS_AT_ONCE):
             some = parts[first : first + _OUTPUTS_AT_ONCE]
             found = await _all([patiently(partial(store.get, part.path)) for part in some])
-            file.write(_encoder.encode_lines(map(_placed, map(opened, found), some)))
+            file.write(_encoder.encode_lines(map(_placed, map(_opened, found), some)))
     return b""
 
 

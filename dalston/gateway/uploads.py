@@ -332,8 +332,8 @@ class _Form:
 def _extended_filename(disposition: bytes) -> bytes | None:
     """Return the value of `filename*`, which RFC 7578 forbids and some clients send.
 
-    It goes before `filename` (RFC 6266, section 4.3): .NET's client writes both, and a name that isn't
-    ASCII there in a notation of mails.
+    It goes before `filename` (RFC 6266, section 4.3): .NET's client writes both, and there a name
+    that isn't ASCII in a notation of mails.
     """
     if b"filename*" not in disposition:
         return None

@@ -9,7 +9,7 @@ import msgspec
 
 from dalston.common.messages import Attempt, Event, JobUpdated, QueueEntry
 from dalston.common.models import Cause, Failure, JobStatus, Part
-from dalston.db.overdue import LateJob, WaitingTask
+from dalston.db.overdue import LateJob, UnplannedJob, WaitingTask
 from dalston.db.transcripts import Transcript
 
 _Kind = TypeVar("_Kind", bound=Event)
@@ -24,13 +24,13 @@ class TaskReturned(msgspec.Struct, frozen=True):
 
 
 class Overdue(msgspec.Struct, frozen=True):
-    """Not an event from outside: the sweep found a job past its deadline, or a task nobody takes.
+    """Not an event from outside: the sweep found what has waited or run for too long.
 
     Attributes:
         found: What was found, as it was then.
     """
 
-    found: LateJob | WaitingTask
+    found: LateJob | UnplannedJob | WaitingTask
     error: Failure
 
 
@@ -40,6 +40,7 @@ class Batch(msgspec.Struct):
     Attributes:
         abandoned: Jobs whose clients have gone away and wanted them stopped then.
         copied: Jobs whose transcript was put where people look for it, before the transaction.
+        uncopied: Those of them for which that failed.
         parts: The chunks that finished tasks have cut their recording into, by task.
         small: The outputs, as JSON, that have no object.
         gone: Jobs that can't be resumed, because what they would go on from is gone.
@@ -51,6 +52,7 @@ class Batch(msgspec.Struct):
     overdue: Sequence[Overdue] = ()
     abandoned: Sequence[str] = ()
     copied: set[str] = set()
+    uncopied: set[str] = set()
     parts: dict[str, list[Part]] = {}
     small: dict[Attempt, str] = {}
     gone: set[str] = set()
@@ -93,7 +95,8 @@ class Effects(msgspec.Struct):
         room: Engines whose queue may take more, should more be waiting.
         ended: Jobs that have ended, with their status.
         transcripts: Of completed jobs, those that have no object yet.
-        doubtful: Jobs whose transcript was copied for nothing: an older one may lie there.
+        doubtful: Jobs whose transcript was copied for nothing, so that an older one may lie there,
+            or was not copied.
         withdraw: Jobs whose other tasks must be taken back from queues and engines.
     """
 

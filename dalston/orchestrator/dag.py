@@ -7,7 +7,7 @@ for the chunks that are known by now, and the last one when it is known that the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,15 +46,20 @@ def build_task_dag(
     """
     pipeline = catalog.pipelines.get(job.pipeline)
     if pipeline is None:
-        raise UnknownPipelineError(
-            f"The pipeline '{job.pipeline}' isn't known here any more. Submit the recording "
-            f"again with one of: {', '.join(sorted(catalog.pipelines))}."
-        )
+        raise unknown_pipeline(job.pipeline, catalog.pipelines)
     pipeline = with_fetch(pipeline, job, catalog.engines)
     plan = _Plan(job, catalog, pipeline, new_id, parts or {}, whole, dict(planned or {}))
     for stage in plan.stages:
         plan.add(stage)
     return plan.tasks
+
+
+def unknown_pipeline(name: str, known: Iterable[str]) -> UnknownPipelineError:
+    """Return the error for a job whose pipeline isn't there."""
+    return UnknownPipelineError(
+        f"The pipeline '{name}' isn't known here any more. Submit the recording again with one "
+        f"of: {', '.join(sorted(known))}."
+    )
 
 
 @dataclass

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import structlog
 
 from dalston.common.engine_spec import Catalog, Retries
-from dalston.common.errors import DalstonError
+from dalston.common.errors import DalstonError, UnknownPipelineError
 from dalston.common.messages import (
     Attempt,
     ChunkReady,
@@ -36,7 +36,7 @@ from dalston.db import jobs as transitions
 from dalston.db import work
 from dalston.db.abandoned import take_due
 from dalston.db.locking import Locked, lock
-from dalston.db.overdue import WaitingTask, give_up_tasks
+from dalston.db.overdue import UnplannedJob, WaitingTask, give_up_tasks
 from dalston.db.statements import Connection
 from dalston.db.transcripts import Transcript
 from dalston.db.verdict import Verdict
@@ -71,7 +71,7 @@ async def apply(connection: Connection, catalog: Catalog, batch: Batch) -> Effec
     await handle_abandoned(connection, locked, batch, effects)
     await repair_jobs(connection, locked, batch, effects)
     effects.publish = locked.ready
-    effects.doubtful = batch.copied - effects.ended.keys()
+    effects.doubtful = batch.uncopied | (batch.copied - effects.ended.keys())
     return effects
 
 
@@ -87,6 +87,9 @@ async def handle_jobs_created(
             continue
         try:
             plans[job.id] = build_task_dag(job, catalog)
+        except UnknownPipelineError:
+            # An orchestrator of another version may know it (`Waits.give_up_planning`).
+            continue
         except DalstonError as error:
             unplannable[job.id] = Failure(error.code, error.message)
     effects.started += await transitions.start_jobs(connection, locked, plans)
@@ -260,6 +263,9 @@ async def handle_overdue(
     for item in batch.overdue:
         if isinstance(item.found, WaitingTask):
             waiting[item.found] = item.error
+        elif isinstance(item.found, UnplannedJob):
+            if locked.job_status.get(item.found.job_id) is JobStatus.PENDING:
+                late[item.found.job_id] = item.error
         elif (job := locked.jobs.get(item.found.job_id)) and job.resumed == item.found.resumed:
             late[job.id] = item.error
     if late:

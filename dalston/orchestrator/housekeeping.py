@@ -9,13 +9,13 @@ between the last byte of an upload and its row, it looks like one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from dalston.common.models import TERMINAL_JOB, Retention
-from dalston.common.storage import job_folder
+from dalston.common.storage import ObjectStore, job_folder
 from dalston.db import outbox, reading, removal, retention, sightings
 from dalston.db.locking import lock
 from dalston.db.retention import KnownJob
@@ -136,34 +136,39 @@ class Housekeeping:
                 await self._store.delete(path)
 
     async def _collect(self, done: Tidied, *, dry: bool) -> None:
-        by_job: dict[str, list[str]] = {}
-        for path in await self._store.list("jobs"):
-            by_job.setdefault(_job_of(path), []).append(path)
         unfinished = await asyncio.to_thread(self._store.unfinished)
         orphans: set[str] = set()
-        job_ids = sorted({*by_job, *map(_job_of, unfinished)})
-        for start in range(0, len(job_ids), _BATCH):
-            some = job_ids[start : start + _BATCH]
-            # After the store was listed: a row that was committed since then is seen.
-            async with self._database.read() as connection:
-                known = await retention.known_jobs(connection, some)
-                ended = [job_id for job_id in some if _has_ended(known.get(job_id))]
-                count = await retention.outputs_that_count(connection, ended)
-            for job_id in some:
-                paths = by_job.get(job_id, [])
-                orphans |= _orphans(job_id, paths, known.get(job_id), count)
-            orphans |= {
-                path
-                for path in unfinished
-                if _job_of(path) in some and not _is_at_work(known.get(_job_of(path)))
-            }
-            if not dry:
-                without = [job_id for job_id in ended if known[job_id].audio_deleted]
-                # Should the process that marked it have died before it had deleted everything.
-                await self._delete_audio(
-                    path for job_id in without for path in by_job.get(job_id, ())
-                )
+        async for by_job in _by_job(self._store):
+            orphans |= await self._look_at(by_job, dry=dry)
+        orphans |= await self._left_by_nobody(unfinished)
         await self._delete_lasting(orphans, set(unfinished), done, dry=dry)
+
+    async def _look_at(self, by_job: Mapping[str, Sequence[str]], *, dry: bool) -> set[str]:
+        """Return the orphans among the objects of some jobs, and delete audio that is overdue."""
+        # After they were listed: a row that was committed since then is seen.
+        async with self._database.read() as connection:
+            known = await retention.known_jobs(connection, sorted(by_job))
+            ended = [job_id for job_id in sorted(by_job) if _has_ended(known.get(job_id))]
+            count = await retention.outputs_that_count(connection, ended)
+        if not dry:
+            without = [job_id for job_id in ended if known[job_id].audio_deleted]
+            # Should the process that marked it have died before it had deleted everything.
+            await self._delete_audio(path for job_id in without for path in by_job[job_id])
+        return {
+            orphan
+            for job_id, paths in by_job.items()
+            for orphan in _orphans(job_id, paths, known.get(job_id), count)
+        }
+
+    async def _left_by_nobody(self, unfinished: Sequence[str]) -> set[str]:
+        """Return the unfinished files of which no job at work is known."""
+        left: set[str] = set()
+        for start in range(0, len(unfinished), _BATCH):
+            some = unfinished[start : start + _BATCH]
+            async with self._database.read() as connection:
+                known = await retention.known_jobs(connection, sorted(set(map(_job_of, some))))
+            left |= {path for path in some if not _is_at_work(known.get(_job_of(path)))}
+        return left
 
     async def _delete_lasting(
         self, orphans: set[str], unfinished: set[str], done: Tidied, *, dry: bool
@@ -186,6 +191,24 @@ class Housekeeping:
                 await asyncio.to_thread(self._store.delete_unfinished, path)
             else:
                 await self._store.delete_below(path)
+
+
+async def _by_job(store: ObjectStore) -> AsyncIterator[dict[str, list[str]]]:
+    """Yield all objects by their jobs, some jobs at a time: all names would fill the memory.
+
+    A listing has the objects of a job in a row. If it hadn't, what is found would be the same.
+    """
+    some: dict[str, list[str]] = {}
+    async for paths in store.list_in_pieces("jobs"):
+        for path in paths:
+            some.setdefault(_job_of(path), []).append(path)
+        if len(some) > _BATCH:
+            # The last one may go on in the next piece.
+            last, begun = some.popitem()
+            yield some
+            some = {last: begun}
+    if some:
+        yield some
 
 
 def _has_ended(job: KnownJob | None) -> bool:

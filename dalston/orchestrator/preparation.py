@@ -10,16 +10,31 @@ import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.errors import ObjectMissingError, StoreUnavailableError, UnavailableError
-from dalston.common.messages import Attempt, JobResumed, TaskCompleted
-from dalston.common.models import Part
+from dalston.common.messages import (
+    UNREADABLE,
+    Attempt,
+    Event,
+    JobResumed,
+    TaskCompleted,
+    TaskErrored,
+)
+from dalston.common.models import Failure, Part
 from dalston.common.queue import TaskQueue
 from dalston.common.storage import AUDIO_NAME, ObjectStore, beside, output_path, transcript_path
 from dalston.common.transcript import Chunk, PrepareOutput
 from dalston.db import work
+from dalston.db.statements import Row
 from dalston.orchestrator.batches import Batch
 from dalston.orchestrator.parts import Parts
+from dalston.orchestrator.scheduler import as_event
 
 log = structlog.get_logger(__name__)
+_UNREADABLE_OUTPUT = Failure(
+    "invalid_engine_output",
+    "What this stage had stored can't be read. If it happens again, look after the store's disk, "
+    "then retry the job.",
+    retryable=True,
+)
 _COPY_PAUSES = (0.1, 0.5, 1.0)
 """Seconds after each failed copy of a transcript."""
 
@@ -43,23 +58,14 @@ async def prepare(parts: Parts, batch: Batch) -> None:
     expanding = [event for event in completed if event.expands and not event.small]
     if not final and not expanding:
         return
-    there = await asyncio.gather(
-        *(_copy_transcript(parts.store, event) for event in final),
-        *(
-            _read_parts(
-                parts.store,
-                event.job_id,
-                event.task_id,
-                output_path(event.job_id, event.task_id, event.folder),
-                batch,
-            )
-            for event in expanding
-        ),
+    instead = await asyncio.gather(
+        *(_copy_transcript(parts.store, event, batch) for event in final),
+        *(_read_expansion(parts.store, event, batch) for event in expanding),
     )
-    known = zip([*final, *expanding], there, strict=True)
-    missing = [event for event, is_there in known if not is_there]
+    changed: dict[Event, Event | None] = dict(zip([*final, *expanding], instead, strict=True))
     batch.copied = {event.job_id for event in final}
-    batch.events = [event for event in batch.events if event not in missing]
+    replaced = [changed.get(event, event) for event in batch.events]
+    batch.events = [event for event in replaced if event is not None]
 
 
 async def _read_leases(queue: TaskQueue, events: Sequence[TaskCompleted]) -> dict[Attempt, str]:
@@ -89,34 +95,71 @@ async def _prepare_resumed(parts: Parts, batch: Batch, job_ids: Sequence[str]) -
     """Read once more which chunks the recordings of jobs that go on were cut into."""
     async with parts.database.read() as connection:
         kept = await work.expansions(connection, job_ids)
-    for row in kept:
-        if not await _read_parts(parts.store, row.job_id, row.id, row.output_path, batch):
-            batch.gone.add(row.job_id)
+    await asyncio.gather(*(_read_kept(parts.store, row, batch) for row in kept))
 
 
-async def _read_parts(
-    store: ObjectStore, job_id: str, task_id: str, path: str, batch: Batch
-) -> bool:
-    """Read the chunks that a task's output names; one without any is a chunk by itself."""
+async def _read_kept(store: ObjectStore, row: Row, batch: Batch) -> None:
+    about = {"job_id": row.job_id, "task_id": row.id}
     try:
-        stored = await store.get(path)
+        batch.parts[row.id] = await _read_parts(store, row.output_path)
+    except StoreUnavailableError as error:
+        # One object that can't be read holds up no other job: the sweep tries again.
+        log.warning("output_not_read", **about, reason=repr(error.__cause__))
+    except (ObjectMissingError, *UNREADABLE) as error:
+        log.warning("output_missing", **about, reason=repr(error))
+        batch.gone.add(row.job_id)
+
+
+async def _read_expansion(
+    store: ObjectStore, event: TaskCompleted, batch: Batch
+) -> TaskCompleted | TaskErrored | None:
+    """Read the chunks that a finished task's output names.
+
+    Returns:
+        The event, or what counts in its place: that the output is broken, or nothing if it isn't
+        there (the job was deleted, or the message is forged) or can't be read now. The outcome
+        stands in the lease and in the store, where the sweep finds it.
+    """
+    about = {"job_id": event.job_id, "task_id": event.task_id}
+    path = output_path(event.job_id, event.task_id, event.folder)
+    try:
+        batch.parts[event.task_id] = await _read_parts(store, path)
     except ObjectMissingError:
-        log.warning("output_missing", job_id=job_id, task_id=task_id)
-        return False
-    output = msgspec.json.decode(stored, type=PrepareOutput)
+        log.warning("output_missing", **about)
+        return None
+    except StoreUnavailableError as error:
+        log.warning("output_not_read", **about, reason=repr(error.__cause__))
+        return None
+    except UNREADABLE as error:
+        log.warning("output_unreadable", **about, reason=repr(error))
+        return as_event(TaskErrored, event, error=_UNREADABLE_OUTPUT)
+    return event
+
+
+async def _read_parts(store: ObjectStore, path: str) -> list[Part]:
+    """Return the chunks that an output names; one without any is a chunk by itself.
+
+    Raises:
+        ObjectMissingError: It isn't there.
+        StoreUnavailableError: It can't be read now.
+        ValueError: One of `UNREADABLE`: it is broken.
+    """
+    output = msgspec.json.decode(await store.get(path), type=PrepareOutput)
     whole = Chunk(AUDIO_NAME, 0.0, output.duration, 0.0, output.duration)
-    batch.parts[task_id] = [
+    return [
         msgspec.convert(msgspec.structs.asdict(chunk) | {"path": beside(path, chunk.file)}, Part)
         for chunk in output.chunks or [whole]
     ]
-    return True
 
 
-async def _copy_transcript(store: ObjectStore, event: TaskCompleted) -> bool:
+async def _copy_transcript(
+    store: ObjectStore, event: TaskCompleted, batch: Batch
+) -> TaskCompleted | None:
     """Put the transcript where people look for it; what counts is the row's pointer.
 
     Returns:
-        False if there is no output to copy: the job was deleted, or the message is forged.
+        The event; nothing if there is no output to copy: the job was deleted, or the message is
+        forged.
     """
     about = {"job_id": event.job_id, "task_id": event.task_id, "attempt": event.hand_out}
     source = output_path(event.job_id, event.task_id, event.folder)
@@ -125,11 +168,12 @@ async def _copy_transcript(store: ObjectStore, event: TaskCompleted) -> bool:
             await store.copy(source, transcript_path(event.job_id))
         except ObjectMissingError:
             log.warning("output_missing", **about)
-            return False
+            return None
         except StoreUnavailableError as error:
             log.warning("transcript_not_copied", **about, reason=repr(error.__cause__))
             await asyncio.sleep(pause)
         else:
-            return True
+            return event
     # A store in trouble must not hold up the events of other jobs for the sake of a copy.
-    return True
+    batch.uncopied.add(event.job_id)
+    return event

@@ -6,13 +6,15 @@ through the same guarded transitions as events do. A step that fails doesn't sto
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import structlog
 
-from dalston.common.errors import ObjectMissingError
+from dalston.common.errors import ObjectMissingError, StoreUnavailableError
 from dalston.common.messages import (
+    UNREADABLE,
     Attempt,
     Event,
     JobCreated,
@@ -84,6 +86,7 @@ class Sweep:
             steps += [
                 self._fill_unknown_engines,
                 self._waits.give_up_waiting,
+                self._waits.give_up_planning,
                 self._repair,
                 self._purge,
                 self._housekeeping.run_in_turn,
@@ -173,10 +176,18 @@ class Sweep:
     ) -> None:
         """End attempts: by their outcome if the store has one, otherwise for the cause."""
         returned: list[TaskReturned] = []
-        for task in ended:
+        outcomes = await asyncio.gather(
+            *(self._stored_outcome(task) for task in ended), return_exceptions=True
+        )
+        for task, outcome in zip(ended, outcomes, strict=True):
             attempt = task.attempt
-            outcome = await self._stored_outcome(task)
-            if outcome is not None:
+            if isinstance(outcome, StoreUnavailableError):
+                # Nothing is charged before it is known, and the others don't wait for that.
+                why = repr(outcome.__cause__)
+                log.warning("outcome_not_read", task_id=attempt.task_id, reason=why)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            elif outcome is not None:
                 events.append(outcome)
             else:
                 returned.append(TaskReturned(attempt, cause, reason))
@@ -194,7 +205,7 @@ class Sweep:
     async def _stored_outcome(self, task: RunningTask) -> Event | None:
         attempt = task.attempt
         place = (attempt.job_id, attempt.task_id, attempt.folder)
-        if await self._store.exists(output_path(*place)):
+        if await self._is_whole(output_path(*place)):
             return as_event(TaskCompleted, attempt, final=task.final, expands=task.expands)
         try:
             stored = await self._store.get(failure_path(*place))
@@ -202,10 +213,21 @@ class Sweep:
             return None
         try:
             failure = msgspec.json.decode(stored, type=Failure)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             text = "The engine failed, and its reason can't be read. Its log may say more."
             failure = Failure("invalid_engine_output", text, retryable=True)
         return as_event(TaskErrored, attempt, error=failure)
+
+    async def _is_whole(self, path: str) -> bool:
+        """Tell whether an output is there; after a loss of power it may be there and empty."""
+        try:
+            msgspec.json.decode(await self._store.get(path), type=msgspec.Raw)
+        except ObjectMissingError:
+            return False
+        except UNREADABLE as error:
+            log.warning("output_unreadable", path=path, reason=repr(error))
+            return False
+        return True
 
     async def _repair(self) -> None:
         async with self._database.read() as connection:

@@ -74,7 +74,12 @@ class TranscriptObjects:
         try:
             while self._waiting:
                 some = [self._waiting.popitem()[1] for _ in range(min(_MOST, len(self._waiting)))]
-                await self._put_all(some)
+                try:
+                    await self._put_all(some)
+                except BaseException:
+                    # The sweep looks for those that stand in rows; for these nobody else does.
+                    self.doubt(one.job_id for one in some if one.path is not None)
+                    raise
         except UnavailableError as error:
             log.warning("part_unavailable", code=error.code, reason=repr(error.__cause__))
         except Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
@@ -10,7 +10,9 @@ from dalston.common.models import Failure
 from dalston.common.queue import LEASE_SECONDS, EngineInstance
 from dalston.db import overdue, sightings, work
 from dalston.db.abandoned import due_jobs
+from dalston.db.overdue import UnplannedJob
 from dalston.orchestrator.batches import Batch, Overdue
+from dalston.orchestrator.dag import unknown_pipeline
 from dalston.orchestrator.parts import Parts
 
 log = structlog.get_logger(__name__)
@@ -34,6 +36,7 @@ class Waits:
     def __init__(self, parts: Parts, process: Callable[[Batch], Awaitable[None]]) -> None:
         self._database = parts.database
         self._queue = parts.queue
+        self._catalog = parts.catalog
         self._limit = parts.policy.no_engine_seconds
         self._process = process
 
@@ -79,6 +82,23 @@ class Waits:
         for engine_id in sorted(lasting):
             await self._give_up(engine_id, unable[engine_id])
 
+    async def give_up_planning(self) -> None:
+        """Fail the jobs whose pipeline has not been known to any orchestrator for too long.
+
+        Not at once: while a server is brought to a newer version, that of its neighbour may know a
+        pipeline that this one doesn't.
+        """
+        async with self._database.read() as connection:
+            waiting = await overdue.unplanned_jobs(connection, self._limit, _BATCH)
+        known = self._catalog.pipelines
+        unknown = [job for job in waiting if job.pipeline not in known]
+        if unknown:
+            wanted = sorted({job.pipeline for job in unknown})
+            log.warning("unknown_pipelines_wanted", pipelines=wanted, jobs=len(unknown))
+        late = [Overdue(job, _unplannable(job, known)) for job in unknown if job.late]
+        if late:
+            await self._process(Batch(overdue=late))
+
     async def _give_up(self, engine_id: str, instances: list[EngineInstance]) -> None:
         async with self._database.read() as connection:
             waiting = await overdue.waiting_tasks(connection, engine_id, self._limit, _BATCH)
@@ -92,6 +112,11 @@ class Waits:
             f"then retry the job.",
         )
         await self._process(Batch(overdue=[Overdue(task, failure) for task in waiting]))
+
+
+def _unplannable(job: UnplannedJob, known: Collection[str]) -> Failure:
+    error = unknown_pipeline(job.pipeline, known)
+    return Failure(error.code, error.message)
 
 
 def _late(seconds: float) -> Failure:

@@ -92,7 +92,10 @@ def test_25_odd_names_are_kept_as_harmless_text(
         ("filename*=utf-8''..%2F..%2Fx%00.mp3", "x.mp3"),
         ("filename=\"a.mp3\"; filename*=utf-8''b.mp3", "b.mp3"),
         ("filename*=utf-8''b.mp3; filename=a.mp3", "b.mp3"),
-        ('filename="=?utf-8?B?R3LDtsOfZS5tcDM=?="; filename*=utf-8\'\'Gr%C3%B6%C3%9Fe.mp3', "Größe.mp3"),
+        (
+            "filename=\"=?utf-8?B?R3LDtsOfZS5tcDM=?=\"; filename*=utf-8''Gr%C3%B6%C3%9Fe.mp3",
+            "Größe.mp3",
+        ),
         ("filename=\"a.mp3\"; filename*=undefined''b.mp3", "a.mp3"),
         ("filename*=a.mp3", "a.mp3"),
         ('filename*0="a"; filename*1="b.mp3"', "ab.mp3"),

@@ -31,8 +31,9 @@ def test_a_transcript_that_can_not_be_written_is_kept(
     done = shell.run(silence, "--output-dir", tmp_path)
     assert done.status == 1
     [job_id] = shell.jobs()
-    assert f"can't be written: Is a directory. The server has it: `dalston jobs export {job_id}`" in (
-        done.err
+    assert (
+        f"can't be written: Is a directory. The server has it: `dalston jobs export {job_id}`"
+        in (done.err)
     )
 
 
