@@ -95,13 +95,18 @@ async def open_shared(settings: Settings) -> AsyncIterator[Shared]:
 
 async def migrate(settings: Settings) -> bool:
     """Bring the database to the newest schema; tell whether anything had to be done."""
-    from dalston.db.migrate import migrate as migrate_database
+    from dalston.db.revision import SCHEMA_REVISION
     from dalston.db.session import Database
 
     if settings.database_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     try:
+        if await database.revision() == SCHEMA_REVISION:
+            return False
+        # Alembic and SQLAlchemy take longer to load than a tool takes to do its work.
+        from dalston.db.migrate import migrate as migrate_database
+
         return await migrate_database(database)
     finally:
         await database.close()

@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
-
 from dalston.common.messages import Attempt
 from dalston.common.models import JobStatus, TaskStatus, clean_text
-from dalston.db.statements import Connection, Statement
-from dalston.db.tables import DatabaseNow, history, jobs
+from dalston.db.compiled import journal as sql
+from dalston.db.statements import Connection
 
 Entry = dict[str, Any]
-
-_COLUMNS = ("job_id", "task_id", "from_status", "to_status", "why", "attempt", "instance")
-_APPEND = Statement(
-    insert(history)
-    .values({name: bindparam(name, type_=history.c[name].type) for name in _COLUMNS})
-    .values(at=DatabaseNow())
-)
-_STATUS = Statement(select(jobs.c.status).where(jobs.c.id == bindparam("job_id")))
 
 
 def job_entry(job_id: str, before: JobStatus | None, after: JobStatus, why: str) -> Entry:
@@ -61,7 +51,7 @@ def _entry(
 
 async def note(connection: Connection, job_id: str, task_id: str | None, why: str) -> None:
     """Say what happened to a job that changed no status; nothing, if the job isn't there."""
-    row = await connection.fetch_one(_STATUS, job_id=job_id)
+    row = await connection.fetch_one(sql.STATUS, job_id=job_id)
     if row is not None:
         now = JobStatus(row.status)
         record(connection, [_entry(job_id, task_id, now, now, why)])
@@ -69,4 +59,4 @@ async def note(connection: Connection, job_id: str, task_id: str | None, why: st
 
 def record(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append entries to the history, at the end of the transaction."""
-    connection.defer(_APPEND, entries)
+    connection.defer(sql.APPEND, entries)

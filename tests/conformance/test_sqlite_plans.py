@@ -11,17 +11,16 @@ import pytest
 
 from bench.backlog import STUB, Audio, insert_jobs
 from bench.database import SqliteTables
-from dalston.db import entries, rank, reading
+from dalston.db.compiled import entries, rank, reading
 from dalston.db.journal import note
 from dalston.db.migrate import migrate
 from dalston.db.session import Database
-from dalston.db.sqlite import DIALECT
 from dalston.db.statements import Statement
 
 HOT = {
-    "statuses of some jobs": reading._STATUSES,
-    "dependents of a task": entries._DEPENDENTS,
-    "last rank of a job": rank._LAST_OF_JOB,
+    "statuses of some jobs": reading.STATUSES,
+    "dependents of a task": entries.DEPENDENTS,
+    "last rank of a job": rank.LAST_OF_JOB,
 }
 
 
@@ -45,7 +44,7 @@ async def _fill(path: Path) -> None:
 @pytest.mark.parametrize("statement", HOT.values(), ids=HOT.keys())
 def test_a_few_rows_are_found_by_what_they_are_called(path: Path, statement: Statement) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        compiled = statement.on(DIALECT)
+        compiled = statement.sqlite
         nothing = [None] * compiled.sql.count("?")
         found = connection.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", nothing).fetchall()
     plan = [row[3] for row in found]

@@ -6,7 +6,9 @@ from scripts import check_rules
 from scripts.check_source import Rule, Source, repository_files
 from scripts.check_status import STATUS_WRITERS, check_status_writes
 
-TABLES = "from sqlalchemy import insert, update\nfrom dalston.db.tables import jobs, tasks\n"
+TABLES = (
+    "from sqlalchemy import insert, update\nfrom dalston.db.definitions.tables import jobs, tasks\n"
+)
 
 
 def lines_found(rule: Rule, *files: tuple[str, str]) -> list[str]:
