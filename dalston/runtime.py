@@ -104,8 +104,7 @@ async def migrate(settings: Settings) -> bool:
     try:
         if await database.revision() == SCHEMA_REVISION:
             return False
-        # Alembic and SQLAlchemy take longer to load than a tool takes to do its work.
-        from dalston.db.migrate import migrate as migrate_database
+        from dalston.db.migrate import migrate as migrate_database  # with all of SQLAlchemy
 
         return await migrate_database(database)
     finally:

@@ -7,6 +7,7 @@ status is 1 if a file is not what would be.
 import argparse
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,9 +37,9 @@ def several(sources: list[str]) -> str:
 
 def sql_source(written: SQL) -> str:
     """Returns the source of a text and its places."""
-    text = written.text.replace("\\", "\\\\").replace('"""', '""\\"')
-    if text.endswith('"'):
-        text = text[:-1] + '\\"'
+    text = written.text.replace("\\", "\\\\")
+    # What would end the string, or run into its end.
+    text = re.sub(r'"(?="")|"\Z', r"\\\g<0>", text)
     places = [
         f"Constant({place.value!r})" if isinstance(place, Constant) else named(place)
         for place in written.places

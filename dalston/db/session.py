@@ -18,6 +18,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = read_url(url)
+        self.kind = self.url.kind
         self._pool = _open_pool(self.url)
 
     @asynccontextmanager
@@ -50,7 +51,7 @@ class Database:
     async def revision(self) -> str | None:
         """Return the schema's revision, or None for an empty database."""
         async with self.read() as connection:
-            found = await connection.fetch_one(sql.HAS_VERSION_TABLE[self.url.kind])
+            found = await connection.fetch_one(sql.HAS_VERSION_TABLE[self.kind])
             if found is None or not found.there:
                 return None
             row = await connection.fetch_one(sql.VERSION)
