@@ -57,6 +57,10 @@ class Database:
             row = await connection.fetch_one(sql.VERSION)
             return None if row is None else str(row.version_num)
 
+    async def is_current(self) -> bool:
+        """Tell whether the schema is the one that this code is written for."""
+        return await self.revision() == SCHEMA_REVISION
+
     async def require_schema(self) -> None:
         """Refuse a schema that this code is not written for.
 

@@ -37,6 +37,13 @@ def test_size_limits(text: str, caught: bool) -> None:
     assert bool(lines_found(check_rules.check_sizes, ("dalston/a.py", text))) is caught
 
 
+def test_compiled_statements_are_as_long_as_they_get_and_set_what_their_definitions_set() -> None:
+    text = 'RUN = SQL("UPDATE jobs SET status=?", ())\n'
+    for rule in (check_rules.check_sizes, check_status_writes):
+        assert not lines_found(rule, ("dalston/db/compiled/jobs.py", 401 * text))
+        assert lines_found(rule, ("dalston/db/other.py", 401 * text))
+
+
 def test_a_method_and_a_nested_function_have_limits_too() -> None:
     method = "class A:\n    async def long(self) -> None:\n" + "        ...\n" * 50
     nested = "def outer() -> None:\n    def inner() -> None:\n" + "        ...\n" * 50
