@@ -345,7 +345,8 @@ def main(words: list[str]) -> int:
             began = time.monotonic()
             found = noticed(folder, guard)
             seconds = time.monotonic() - began
-            print(f"{'noticed' if found else 'NOT NOTICED':12} {guard.name} ({seconds:.0f} s)")
+            said = "NOT NOTICED" if found is None else "noticed"
+            print(f"{said:12} {guard.name} ({seconds:.0f} s)")
             print(f"             {found}" if found else "", flush=True)
             if found is None:
                 unnoticed.append(guard.name)
