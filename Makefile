@@ -1,7 +1,7 @@
 # What can be done here. Each command sets up .venv by itself; `make` alone prints this list.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-node fuzz check serve env compose-test bench eval faults chaos mutations format lock audit sbom clean run-environment dev-environment
+.PHONY: help demo test test-node fuzz check serve env compose-test bench eval faults chaos mutations statements format lock audit sbom clean run-environment dev-environment
 
 BIN := .venv/bin
 
@@ -49,6 +49,9 @@ chaos: dev-environment  ## kill, freeze and cut off everything at random (ARGS="
 
 mutations: dev-environment  ## weaken each guard in a copy: the tests must notice (ARGS="token lease")
 	@$(BIN)/python -m scripts.mutate_guards $(ARGS)
+
+statements: dev-environment  ## compile dalston/db/definitions/ after a change of it
+	@$(BIN)/python -m scripts.compile_statements
 
 format: dev-environment  ## format the code and repair what the linter can repair
 	@$(BIN)/ruff check --fix-only --quiet .

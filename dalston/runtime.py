@@ -95,13 +95,16 @@ async def open_shared(settings: Settings) -> AsyncIterator[Shared]:
 
 async def migrate(settings: Settings) -> bool:
     """Bring the database to the newest schema; tell whether anything had to be done."""
-    from dalston.db.migrate import migrate as migrate_database
     from dalston.db.session import Database
 
     if settings.database_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     try:
+        if await database.is_current():
+            return False
+        from dalston.db.migrate import migrate as migrate_database  # with all of SQLAlchemy
+
         return await migrate_database(database)
     finally:
         await database.close()

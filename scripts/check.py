@@ -1,4 +1,4 @@
-"""Runs all checks: format, lint, the rules of the house, import layers, strict types.
+"""Runs all checks: format, lint, rules of the house, import layers, types, compiled statements.
 
 All of them run even when one fails; only what failed prints more than a line. Two at a time, since
 the type checker takes most of the time and uses one processor.
@@ -61,6 +61,7 @@ def steps() -> list[Step]:
         Step("types of engines", engine_commands()),
         Step("import layers", ((str(BIN / "lint-imports"), "--no-logo"),)),
         Step("rules of the house", ((sys.executable, "-m", "scripts.check_rules"),)),
+        Step("statements", ((sys.executable, "-m", "scripts.compile_statements", "--check"),)),
         Step("lint", ((ruff, "check", "--quiet", "--output-format", "concise", "."),)),
         Step("format", ((ruff, "format", "--check", "--quiet", "."),)),
     ]

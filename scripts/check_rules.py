@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from scripts.check_source import Rule, Source, Violation, called, imported, repository_files
-from scripts.check_status import check_status_writes
+from scripts.check_status import COMPILED, check_status_writes
 
 SIZE_EXCEPTIONS = "scripts/size_exceptions.txt"
 
@@ -43,10 +43,13 @@ def frozen_sizes(sources: list[Source]) -> dict[str, int]:
 
 
 def check_sizes(sources: list[Source]) -> Iterator[Violation]:
-    """Files up to 400 lines, functions up to 50; an exception never grows and ends when it can."""
+    """Files up to 400 lines, functions up to 50; an exception never grows and ends when it can.
+
+    Nobody reads compiled statements from one end to the other: their files are as long as they get.
+    """
     frozen = frozen_sizes(sources)
     for source in sources:
-        if not source.path.endswith(".py"):
+        if not source.path.endswith(".py") or source.below(COMPILED):
             continue
         sizes = [(source.path, 1, len(source.text.splitlines()), LONGEST_FILE)]
         for name, line, length in functions(source.tree):

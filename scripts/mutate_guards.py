@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scripts.check_source import ROOT, repository_files
 
+DEFINITIONS = "dalston/db/definitions/"
 MODEL = "tests/conformance/test_transition_machine.py"
 TRANSITIONS = "tests/conformance/test_transitions.py"
 QUEUE = "tests/conformance/test_queue.py"
@@ -74,21 +75,21 @@ GUARDS = (
     ),
     Guard(
         "a job is locked",
-        "dalston/db/locking.py",
+        "dalston/db/definitions/locking.py",
         ".order_by(jobs.c.id).with_for_update()",
         ".order_by(jobs.c.id)",
         ("tests/conformance/test_two_orchestrators.py", "-k", "distributed"),
     ),
     Guard(
         "a message is one sender's",
-        "dalston/db/outbox.py",
+        "dalston/db/definitions/outbox.py",
         "    .with_for_update(skip_locked=True)\n",
         "",
         ("tests/conformance/test_outbox.py", "-k", "distributed"),
     ),
     Guard(
         "an outcome is its attempt's",
-        "dalston/db/outbox.py",
+        "dalston/db/definitions/outbox.py",
         '    deliveries.c.attempts == bindparam("by_attempt", type_=Integer),\n',
         "",
         ("tests/conformance/test_outbox.py", "-k", "embedded"),
@@ -110,13 +111,13 @@ GUARDS = (
     Guard(
         "history in the same transaction",
         "dalston/db/journal.py",
-        "    connection.defer(_APPEND, entries)",
-        "    connection.defer(_APPEND, entries[1:])",
+        "    connection.defer(sql.APPEND, entries)",
+        "    connection.defer(sql.APPEND, entries[1:])",
         (MODEL, "-k", "embedded"),
     ),
     Guard(
         "a return is the next hand-out",
-        "dalston/db/jobs.py",
+        "dalston/db/definitions/jobs.py",
         "hand_out=tasks.c.hand_out + 1",
         "hand_out=tasks.c.hand_out",
         (TRANSITIONS,),
@@ -144,10 +145,10 @@ GUARDS = (
     ),
     Guard(
         "a job is completed when all its tasks are done",
-        "dalston/db/work.py",
-        "        ~exists(select(_sibling.c.id)"
-        ".where(_sibling.c.job_id == tasks.c.job_id, ~done(_sibling))),\n    )\n)\n_OVERLOOKED",
-        "    )\n)\n_OVERLOOKED",
+        "dalston/db/definitions/work.py",
+        "    ~exists(select(_sibling.c.id)"
+        ".where(_sibling.c.job_id == tasks.c.job_id, ~done(_sibling))),\n)\nOVERLOOKED",
+        ")\nOVERLOOKED",
         (TRANSITIONS,),
     ),
     Guard(
@@ -294,13 +295,20 @@ def _no_caches(_folder: str, names: list[str]) -> set[str]:
 
 def noticed(folder: Path, guard: Guard) -> str | None:
     """Weaken a guard and run the tests that should notice; return what they say, if anything."""
-    path = folder / guard.path
-    whole = path.read_text(encoding="utf-8")
-    path.write_text(whole.replace(guard.text, guard.weakened), encoding="utf-8")
+    whole = (folder / guard.path).read_text(encoding="utf-8")
     try:
+        write(folder, guard.path, whole.replace(guard.text, guard.weakened))
         return failure_of(folder, guard.tests)
     finally:
-        path.write_text(whole, encoding="utf-8")
+        write(folder, guard.path, whole)
+
+
+def write(folder: Path, path: str, text: str) -> None:
+    """Write a file of a copy; a definition of statements is compiled as well."""
+    (folder / path).write_text(text, encoding="utf-8")
+    if path.startswith(DEFINITIONS):
+        command = [sys.executable, "-B", "-m", "scripts.compile_statements"]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
 def failure_of(folder: Path, tests: tuple[str, ...]) -> str | None:
@@ -337,7 +345,8 @@ def main(words: list[str]) -> int:
             began = time.monotonic()
             found = noticed(folder, guard)
             seconds = time.monotonic() - began
-            print(f"{'noticed' if found else 'NOT NOTICED':12} {guard.name} ({seconds:.0f} s)")
+            said = "NOT NOTICED" if found is None else "noticed"
+            print(f"{said:12} {guard.name} ({seconds:.0f} s)")
             print(f"             {found}" if found else "", flush=True)
             if found is None:
                 unnoticed.append(guard.name)

@@ -18,6 +18,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -32,10 +33,20 @@ EVENTS = {
 MIN_SECRET_CHARACTERS = 32
 EXCHANGED_SECONDS = 24 * 3600.0
 """For how long the secret before the newest one signs too."""
+GIVE_UP_SECONDS = 3 * 24 * 3600.0
+"""How long it is tried to tell somebody of an end."""
 _SHOWN_PREFIX = "whsec_"
 _ID_BYTES = 12
 WEBHOOK_ID = re.compile(r"wh_[0-9a-f]{24}")
 MESSAGE_ID = re.compile(r"msg_[0-9a-f]{24}")
+
+
+class DeliveryState(StrEnum):
+    """How far it is to tell one receiver of one end."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)

@@ -5,111 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    FromClause,
-    Integer,
-    Select,
-    and_,
-    bindparam,
-    exists,
-    or_,
-    select,
-)
 
 from dalston.common.messages import PartOutput, QueueEntry, SmallOutput
-from dalston.common.models import Job, Part, PlannedTask, TaskStatus
+from dalston.common.models import Job, Part, PlannedTask
 from dalston.common.pipeline_checks import FETCH
 from dalston.common.storage import AUDIO_NAME, RECORDING_NAME, beside
-from dalston.db.statements import Connection, Row, Statement, any_of
-from dalston.db.tables import DatabaseAgo, edges, jobs, tasks
+from dalston.db.compiled import entries as sql
+from dalston.db.statements import Connection, Row
 
 _Inputs = dict[str, str | SmallOutput | list[PartOutput]]
-_source = tasks.alias("source")
 SMALL_OUTPUT_BYTES = 16 * 1024
 """An output up to this size may be kept in its task's row, if its engine made it quickly."""
-
-
-def done(table: FromClause) -> ColumnElement[bool]:
-    """Return the condition that nothing has to wait for a task any more.
-
-    Args:
-        table: `tasks`, or an alias of it.
-    """
-    return or_(
-        table.c.status == TaskStatus.COMPLETED.value,
-        table.c.status == TaskStatus.SKIPPED.value,
-        and_(table.c.status == TaskStatus.FAILED.value, table.c.optional == 1),
-    )
-
-
-def unfinished_before() -> Select[tuple[str]]:
-    """Return the edges from a task to those before it that it has to wait for."""
-    before = tasks.alias("before")
-    return (
-        select(edges.c.task_id)
-        .join(before, before.c.id == edges.c.after_id)
-        .where(edges.c.task_id == tasks.c.id, ~done(before))
-    )
-
-
-def _entries() -> Select[tuple[object, ...]]:
-    """Return what `_entry` needs, of tasks that are to be chosen."""
-    return (
-        select(
-            tasks.c.id,
-            tasks.c.hand_out,
-            tasks.c.job_id,
-            tasks.c.engine_id,
-            tasks.c.stage,
-            tasks.c.config,
-            tasks.c.audio_from,
-            tasks.c.part,
-            tasks.c.final,
-            tasks.c.expands,
-            jobs.c.audio_path,
-            jobs.c.audio_bytes,
-            jobs.c.owner,
-            _source.c.output_path.label("source_output"),
-            _source.c.stage.label("source_stage"),
-        )
-        .join(jobs, jobs.c.id == tasks.c.job_id)
-        .outerjoin(_source, _source.c.id == tasks.c.audio_from)
-    )
-
-
-_READY = Statement(
-    _entries()
-    .where(
-        tasks.c.engine_id == bindparam("engine_id"),
-        tasks.c.status == TaskStatus.READY.value,
-        or_(tasks.c.not_before.is_(None), tasks.c.not_before <= DatabaseAgo(0)),
-    )
-    .order_by(tasks.c.rank, tasks.c.id)
-    .limit(bindparam("limit", type_=Integer))
-)
-WAITING_FOR_NOTHING = and_(tasks.c.status == TaskStatus.PENDING.value, ~exists(unfinished_before()))
-"""The condition that a task is pending and has nothing to wait for."""
-_DEPENDENTS = Statement(
-    _entries().where(
-        tasks.c.id.in_(select(edges.c.task_id).where(any_of(edges.c.after_id, "task_ids"))),
-        WAITING_FOR_NOTHING,
-    )
-)
-_STARTABLE = Statement(_entries().where(any_of(tasks.c.job_id, "job_ids"), WAITING_FOR_NOTHING))
-_OUTPUTS_BEFORE = Statement(
-    select(
-        edges.c.task_id,
-        tasks.c.stage,
-        tasks.c.part,
-        tasks.c.output_path,
-        tasks.c.output,
-        tasks.c.error_message,
-    )
-    .join(tasks, tasks.c.id == edges.c.after_id)
-    .where(any_of(edges.c.task_id, "task_ids"))
-    .order_by(tasks.c.stage, tasks.c.index)
-)
 
 
 async def ready_entries(connection: Connection, engine_id: str, limit: int) -> list[QueueEntry]:
@@ -118,18 +24,18 @@ async def ready_entries(connection: Connection, engine_id: str, limit: int) -> l
     One that came back after a failure isn't there before its pause is over.
     """
     return await with_inputs(
-        connection, await connection.fetch(_READY, engine_id=engine_id, limit=limit)
+        connection, await connection.fetch(sql.READY, engine_id=engine_id, limit=limit)
     )
 
 
 async def dependents_of(connection: Connection, task_ids: Sequence[str]) -> list[Row]:
     """Return the pending tasks behind some tasks that wait for nothing any more."""
-    return await connection.fetch(_DEPENDENTS, task_ids=task_ids)
+    return await connection.fetch(sql.DEPENDENTS, task_ids=task_ids)
 
 
 async def startable_tasks(connection: Connection, job_ids: Sequence[str]) -> list[Row]:
     """Return the pending tasks of some jobs that wait for nothing any more."""
-    return await connection.fetch(_STARTABLE, job_ids=job_ids)
+    return await connection.fetch(sql.STARTABLE, job_ids=job_ids)
 
 
 async def with_inputs(connection: Connection, rows: Sequence[Row]) -> list[QueueEntry]:
@@ -137,7 +43,7 @@ async def with_inputs(connection: Connection, rows: Sequence[Row]) -> list[Queue
     if not rows:
         return []
     before: dict[str, list[Row]] = {}
-    for output in await connection.fetch(_OUTPUTS_BEFORE, task_ids=[row.id for row in rows]):
+    for output in await connection.fetch(sql.OUTPUTS_BEFORE, task_ids=[row.id for row in rows]):
         before.setdefault(output.task_id, []).append(output)
     return [_entry(row, before.get(row.id, ())) for row in rows]
 

@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select
 
-from dalston.db.parameters import given
-from dalston.db.statements import Connection, Statement, any_of
-from dalston.db.tables import DatabaseAgo, DatabaseNow, idempotency_keys
-
-KEPT_SECONDS = 24 * 3600.0
-"""How long a key stands for its job."""
+from dalston.db.compiled import idempotency as sql
+from dalston.db.statements import Connection
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
@@ -41,30 +36,6 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
         return cls(owner, f"content {content}", content, job_id)
 
 
-_FIELDS = IdempotencyKey.__struct_fields__
-_KNOWN = Statement(
-    select(*(idempotency_keys.c[name] for name in _FIELDS)).where(
-        any_of(idempotency_keys.c.owner, "owners"),
-        any_of(idempotency_keys.c.key, "keys"),
-        idempotency_keys.c.created_at > DatabaseAgo(KEPT_SECONDS),
-    )
-)
-_FORGET = Statement(
-    delete(idempotency_keys).where(idempotency_keys.c.created_at <= DatabaseAgo(KEPT_SECONDS))
-)
-_REPLACE = Statement(
-    delete(idempotency_keys).where(
-        idempotency_keys.c.owner == bindparam("by_owner"),
-        idempotency_keys.c.key == bindparam("by_key"),
-    )
-)
-_REMEMBER = Statement(
-    insert(idempotency_keys).values(
-        **given(idempotency_keys, " ".join(_FIELDS)), created_at=DatabaseNow()
-    )
-)
-
-
 async def known_keys(
     connection: Connection, named: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], IdempotencyKey]:
@@ -77,7 +48,7 @@ async def known_keys(
     if not named:
         return {}
     rows = await connection.fetch(
-        _KNOWN,
+        sql.KNOWN,
         owners=sorted({owner for owner, _ in named}),
         keys=sorted({key for _, key in named}),
     )
@@ -97,8 +68,8 @@ async def remember_keys(
         replaced: Owner and key of those that stood for another job before.
     """
     if new:
-        await connection.fetch(_FORGET)
+        await connection.fetch(sql.FORGET)
         if replaced:
             rows = [{"by_owner": owner, "by_key": key} for owner, key in sorted(replaced)]
-            await connection.run_many(_REPLACE, rows)
-        await connection.run_many(_REMEMBER, [msgspec.structs.asdict(key) for key in new])
+            await connection.run_many(sql.REPLACE, rows)
+        await connection.run_many(sql.REMEMBER, [msgspec.structs.asdict(key) for key in new])

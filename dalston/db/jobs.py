@@ -16,119 +16,20 @@ from functools import partial
 from types import MappingProxyType
 
 import msgspec
-from sqlalchemy import Float, Update, bindparam, func, insert, select, update
 
 from dalston.common.messages import Attempt, TaskCompleted
-from dalston.common.models import LIVE_JOB, Cause, Failure, Job, JobStatus, PlannedTask, TaskStatus
+from dalston.common.models import Cause, Failure, Job, JobStatus, PlannedTask, TaskStatus
 from dalston.common.storage import output_path
 from dalston.db import entries, outbox, work
+from dalston.db.compiled import jobs as sql
 from dalston.db.journal import job_entry, record, task_entry
 from dalston.db.locking import Locked
-from dalston.db.parameters import BIND, ERROR, NO_ERROR, binding, given, naming, reason
+from dalston.db.parameters import binding, naming, reason
 from dalston.db.planned import add_tasks
 from dalston.db.rank import Waiting, ranks
 from dalston.db.reading import taken_job_ids
-from dalston.db.statements import Connection, Row, Statement, any_of, one_of
-from dalston.db.tables import DatabaseAgo, DatabaseLater, DatabaseNow, jobs, tasks
+from dalston.db.statements import Connection, Row
 from dalston.db.verdict import Verdict, judge, on_completion, on_failure, on_return, on_start
-
-_LIVE_TASK = (TaskStatus.PENDING, TaskStatus.READY, TaskStatus.RUNNING)
-_LIVE_JOB = tuple(sorted(LIVE_JOB))
-_HANDED_OUT = (TaskStatus.READY, TaskStatus.RUNNING)
-_COUNTERS = {Cause.RETRY: ["failures"], Cause.LOST: ["losses"], Cause.RESTART: ["restarts"]}
-
-
-def _task_update(after: TaskStatus, *before: TaskStatus) -> Update:
-    return (
-        update(tasks)
-        .where(
-            tasks.c.id == bindparam("by_id"),
-            tasks.c.hand_out == bindparam("by_hand_out"),
-            one_of(tasks.c.status, before),
-        )
-        .values(status=after.value)
-    )
-
-
-def _end_job(after: JobStatus, *before: JobStatus) -> Update:
-    return (
-        update(jobs)
-        .where(jobs.c.id == bindparam("by_id"), one_of(jobs.c.status, before))
-        .values(status=after.value, completed_at=DatabaseNow(), deadline_at=None)
-    )
-
-
-_NOW = Statement(select(DatabaseNow().label("now")))
-_JOB_VALUES = (
-    "id owner pipeline parameters filename audio_path audio_bytes created_at deadline_seconds "
-    "retention retention_days callback_url"
-)
-_NEW_JOB = Statement(
-    insert(jobs).values(
-        **given(jobs, _JOB_VALUES),
-        status=JobStatus.PENDING.value,
-        deadline_at=DatabaseLater(bindparam("until_seconds", type_=Float)),
-    )
-)
-_START_JOB = Statement(
-    update(jobs)
-    .where(jobs.c.id == bindparam("by_id"), jobs.c.status == JobStatus.PENDING.value)
-    .values(status=JobStatus.RUNNING.value, started_at=DatabaseNow())
-)
-_START = Statement(
-    _task_update(TaskStatus.RUNNING, TaskStatus.READY).values(
-        **BIND, **NO_ERROR, started_at=DatabaseNow()
-    )
-)
-_BEGAN = func.coalesce(tasks.c.started_at, DatabaseAgo(bindparam("by_seconds", type_=Float)))
-_COMPLETE = Statement(
-    _task_update(TaskStatus.COMPLETED, *_HANDED_OUT).values(
-        **BIND,
-        **NO_ERROR,
-        output_path=bindparam("by_output"),
-        output=bindparam("by_small"),
-        started_at=_BEGAN,
-        completed_at=DatabaseNow(),
-    )
-)
-_FAIL = Statement(
-    _task_update(TaskStatus.FAILED, *_HANDED_OUT).values(
-        **BIND, **ERROR, completed_at=DatabaseNow()
-    )
-)
-_RETURN = {
-    cause: Statement(
-        _task_update(TaskStatus.READY, *_HANDED_OUT).values(
-            **(NO_ERROR if cause is Cause.RELEASED else ERROR),
-            hand_out=tasks.c.hand_out + 1,
-            token=None,
-            instance=None,
-            started_at=None,
-            not_before=DatabaseLater(bindparam("by_pause", type_=Float)),
-            **{name: tasks.c[name] + 1 for name in _COUNTERS.get(cause, ())},
-        )
-    )
-    for cause in Cause
-}
-_READY = Statement(
-    update(tasks)
-    .where(tasks.c.id == bindparam("by_id"), tasks.c.status == TaskStatus.PENDING.value)
-    .values(status=TaskStatus.READY.value, rank=bindparam("by_rank"))
-)
-_COMPLETE_JOB = Statement(
-    _end_job(JobStatus.COMPLETED, JobStatus.RUNNING).values(
-        transcript_path=bindparam("by_transcript")
-    )
-)
-_FAIL_JOB = Statement(_end_job(JobStatus.FAILED, *_LIVE_JOB).values(**ERROR))
-_CANCEL_JOB = Statement(_end_job(JobStatus.CANCELLED, *_LIVE_JOB))
-_OF_LIVE_TASKS = (any_of(tasks.c.job_id, "job_ids"), one_of(tasks.c.status, _LIVE_TASK))
-_LIVE_TASKS = Statement(select(tasks.c.id, tasks.c.job_id, tasks.c.status).where(*_OF_LIVE_TASKS))
-_CANCEL_TASKS = Statement(
-    update(tasks)
-    .where(*_OF_LIVE_TASKS)
-    .values(status=TaskStatus.CANCELLED.value, completed_at=DatabaseNow())
-)
 
 
 async def create_jobs(connection: Connection, new: Sequence[Job]) -> dict[str, datetime]:
@@ -138,13 +39,13 @@ async def create_jobs(connection: Connection, new: Sequence[Job]) -> dict[str, d
         When each job was created, by id; one that is missing has an id that was taken already.
     """
     taken = await taken_job_ids(connection, [job.id for job in new])
-    [row] = await connection.fetch(_NOW)
+    [row] = await connection.fetch(sql.NOW)
     accepted = {job.id: job for job in new if job.id not in taken}
     rows = [
         msgspec.structs.asdict(job) | {"created_at": row.now, "until_seconds": job.deadline_seconds}
         for job in accepted.values()
     ]
-    await connection.run_many(_NEW_JOB, rows)
+    await connection.run_many(sql.NEW_JOB, rows)
     story = [job_entry(job_id, None, JobStatus.PENDING, "accepted") for job_id in accepted]
     record(connection, story)
     return dict.fromkeys(accepted, row.now)
@@ -161,7 +62,7 @@ async def start_jobs(
     started = [job_id for job_id in plans if locked.job_status.get(job_id) is JobStatus.PENDING]
     if not started:
         return []
-    await connection.run_many(_START_JOB, [{"by_id": job_id} for job_id in started])
+    await connection.run_many(sql.START_JOB, [{"by_id": job_id} for job_id in started])
     for job_id in started:
         locked.job_status[job_id] = JobStatus.RUNNING
     story = [
@@ -200,7 +101,7 @@ async def start_attempts(
     """Ready → running; the first attempt that is heard of is bound to the row."""
     messages = [(attempt, "started") for attempt in attempts]
     verdicts, changed = judge(locked, messages, on_start, TaskStatus.RUNNING)
-    await connection.run_many(_START, [binding(attempt) for attempt in changed.attempts])
+    await connection.run_many(sql.START, [binding(attempt) for attempt in changed.attempts])
     record(connection, changed.entries)
     return verdicts
 
@@ -230,7 +131,7 @@ async def complete_tasks(
         }
         for a in changed.attempts
     ]
-    await connection.run_many(_COMPLETE, rows)
+    await connection.run_many(sql.COMPLETE, rows)
     record(connection, changed.entries)
     return verdicts
 
@@ -243,7 +144,7 @@ async def fail_tasks(
     verdicts, changed = judge(locked, messages, on_failure, TaskStatus.FAILED)
     reasons = dict(reversed(failed))
     rows = [binding(attempt) | reason(reasons[attempt]) for attempt in changed.attempts]
-    await connection.run_many(_FAIL, rows)
+    await connection.run_many(sql.FAIL, rows)
     record(connection, changed.entries)
     return verdicts
 
@@ -274,7 +175,7 @@ async def return_tasks(
         | (reason(reasons[a]) if reasons else {})
         for a in changed.attempts
     ]
-    await connection.run_many(_RETURN[cause], rows)
+    await connection.run_many(sql.RETURN[cause], rows)
     record(connection, changed.entries)
     return verdicts
 
@@ -305,7 +206,7 @@ async def _ready(connection: Connection, locked: Locked, found: Sequence[Row]) -
     ]
     rank = await ranks(connection, waiting)
     ranked = [{"by_id": task_id, "by_rank": value} for task_id, value in rank.items()]
-    await connection.run_many(_READY, ranked)
+    await connection.run_many(sql.READY, ranked)
     locked.ready += await entries.with_inputs(connection, rows)
     why = "inputs are there"
     record(
@@ -329,7 +230,7 @@ async def complete_jobs(
         if locked.job_status.get(row.job_id) is JobStatus.RUNNING
     ]
     pointers = [{"by_id": row.job_id, "by_transcript": row.output_path} for row in rows]
-    await connection.run_many(_COMPLETE_JOB, pointers)
+    await connection.run_many(sql.COMPLETE_JOB, pointers)
     completed = [row.job_id for row in rows]
     having = {row.job_id for row in rows if row.has_endpoint}
     why = "all tasks done"
@@ -346,7 +247,7 @@ async def fail_jobs(
     """
     failing = [job_id for job_id in failures if locked.is_live(job_id)]
     rows = [{"by_id": job_id} | reason(failures[job_id]) for job_id in failing]
-    await connection.run_many(_FAIL_JOB, rows)
+    await connection.run_many(sql.FAIL_JOB, rows)
     await _cancel_tasks(connection, locked, failing, "another task of the job failed")
     for job_id in failing:
         await _ended(connection, locked, [job_id], JobStatus.FAILED, failures[job_id].code)
@@ -360,7 +261,7 @@ async def cancel_jobs(connection: Connection, locked: Locked, job_ids: Sequence[
         The jobs that were cancelled; one that had ended already is not among them.
     """
     live = [job_id for job_id in job_ids if locked.is_live(job_id)]
-    await connection.run_many(_CANCEL_JOB, [{"by_id": job_id} for job_id in live])
+    await connection.run_many(sql.CANCEL_JOB, [{"by_id": job_id} for job_id in live])
     await _cancel_tasks(connection, locked, live, "the job was cancelled")
     return await _ended(connection, locked, live, JobStatus.CANCELLED, "asked for")
 
@@ -388,8 +289,8 @@ async def _cancel_tasks(
 ) -> None:
     if not job_ids:
         return
-    rows = await connection.fetch(_LIVE_TASKS, job_ids=job_ids)
-    await connection.fetch(_CANCEL_TASKS, job_ids=job_ids)
+    rows = await connection.fetch(sql.LIVE_TASKS, job_ids=job_ids)
+    await connection.fetch(sql.CANCEL_TASKS, job_ids=job_ids)
     story = [
         task_entry(row.job_id, row.id, TaskStatus(row.status), TaskStatus.CANCELLED, why)
         for row in rows

@@ -5,27 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
-
 from dalston.common.messages import Attempt
 from dalston.common.models import JobStatus, TaskStatus, clean_text
-from dalston.db.statements import Connection, Statement
-from dalston.db.tables import DatabaseNow, history, jobs
+from dalston.db.compiled import journal as sql
+from dalston.db.statements import Connection
 
 Entry = dict[str, Any]
-
-_COLUMNS = ("job_id", "task_id", "from_status", "to_status", "why", "attempt", "instance")
-_APPEND = Statement(
-    insert(history)
-    .values({name: bindparam(name, type_=history.c[name].type) for name in _COLUMNS})
-    .values(at=DatabaseNow())
-)
-_STATUS = Statement(select(jobs.c.status).where(jobs.c.id == bindparam("job_id")))
-_SAID = Statement(
-    select(history.c.id)
-    .where(history.c.job_id == bindparam("job_id"), history.c.why == bindparam("why"))
-    .limit(1)
-)
 
 
 def job_entry(job_id: str, before: JobStatus | None, after: JobStatus, why: str) -> Entry:
@@ -66,8 +51,8 @@ def _entry(
 
 async def note(connection: Connection, job_id: str, task_id: str | None, why: str) -> None:
     """Say once what happens to a job and changes no status; nothing, if the job isn't there."""
-    row = await connection.fetch_one(_STATUS, job_id=job_id)
-    said = await connection.fetch_one(_SAID, job_id=job_id, why=clean_text(why))
+    row = await connection.fetch_one(sql.STATUS, job_id=job_id)
+    said = await connection.fetch_one(sql.SAID, job_id=job_id, why=clean_text(why))
     if row is not None and said is None:
         now = JobStatus(row.status)
         record(connection, [_entry(job_id, task_id, now, now, why)])
@@ -75,4 +60,4 @@ async def note(connection: Connection, job_id: str, task_id: str | None, why: st
 
 def record(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append entries to the history, at the end of the transaction."""
-    connection.defer(_APPEND, entries)
+    connection.defer(sql.APPEND, entries)

@@ -10,15 +10,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import and_, func, insert, or_, select, update
-from sqlalchemy import bindparam as parameter
 
 from dalston.common.access import Caller, Limits, Scope
 from dalston.common.errors import KeyNotFoundError
+from dalston.db.compiled import keys as sql
 from dalston.db.limits import add_owner, limits_of
-from dalston.db.parameters import given
-from dalston.db.statements import Connection, Statement, any_of
-from dalston.db.tables import DatabaseAgo, DatabaseNow, api_keys
+from dalston.db.statements import Connection
 
 
 class KeyRow(msgspec.Struct, frozen=True):
@@ -49,29 +46,6 @@ class KnownKey(msgspec.Struct, frozen=True):
     caller: Caller
 
 
-_COLUMNS = "prefix digest name owner scopes created_at expires_at revoked_at"
-_USABLE = and_(
-    api_keys.c.revoked_at.is_(None),
-    or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > DatabaseAgo(0)),
-)
-_KEY = select(*(api_keys.c[name] for name in _COLUMNS.split()), _USABLE.label("usable"))
-_LIST = Statement(_KEY.order_by(api_keys.c.created_at, api_keys.c.prefix))
-_FIND = Statement(_KEY.where(any_of(api_keys.c.prefix, "prefixes")))
-_COUNT = Statement(
-    select(func.count().label("some")).select_from(select(api_keys.c.prefix).limit(1).subquery())
-)
-_NEW = Statement(
-    insert(api_keys).values(
-        **given(api_keys, "prefix digest name owner scopes expires_at"), created_at=DatabaseNow()
-    )
-)
-_REVOKE = Statement(
-    update(api_keys)
-    .where(api_keys.c.prefix == parameter("by_prefix"), api_keys.c.revoked_at.is_(None))
-    .values(revoked_at=DatabaseNow())
-)
-
-
 async def add_key(
     connection: Connection,
     *,
@@ -85,7 +59,7 @@ async def add_key(
     """Write a new key, and its owner if that is new too."""
     await add_owner(connection, owner)
     await connection.fetch(
-        _NEW,
+        sql.NEW,
         prefix=prefix,
         digest=digest,
         name=name,
@@ -97,7 +71,7 @@ async def add_key(
 
 async def list_keys(connection: Connection) -> list[KeyRow]:
     """Return all keys, oldest first."""
-    return [_key_of(row) for row in await connection.fetch(_LIST)]
+    return [_key_of(row) for row in await connection.fetch(sql.LIST)]
 
 
 async def revoke_key(connection: Connection, prefix: str) -> None:
@@ -106,20 +80,20 @@ async def revoke_key(connection: Connection, prefix: str) -> None:
     Raises:
         KeyNotFoundError: There is none of that prefix.
     """
-    if not await connection.fetch(_FIND, prefixes=[prefix]):
+    if not await connection.fetch(sql.FIND, prefixes=[prefix]):
         raise KeyNotFoundError(f"There is no key {prefix}. `dalston keys list` shows all prefixes.")
-    await connection.fetch(_REVOKE, by_prefix=prefix)
+    await connection.fetch(sql.REVOKE, by_prefix=prefix)
 
 
 async def any_key(connection: Connection) -> bool:
     """Tell whether there is a key, or ever was."""
-    row = await connection.fetch_one(_COUNT)
+    row = await connection.fetch_one(sql.COUNT)
     return row is not None and bool(row.some)
 
 
 async def find_keys(connection: Connection, prefixes: Sequence[str]) -> dict[str, KnownKey]:
     """Return those of some keys that there are, by prefix."""
-    found = [_key_of(row) for row in await connection.fetch(_FIND, prefixes=prefixes)]
+    found = [_key_of(row) for row in await connection.fetch(sql.FIND, prefixes=prefixes)]
     limits = await limits_of(connection, {key.owner for key in found}) if found else {}
     return {
         key.prefix: KnownKey(

@@ -9,48 +9,15 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
 
 from dalston.common.access import Limits
-from dalston.db.parameters import given
-from dalston.db.statements import Connection, Row, Statement, any_of
-from dalston.db.tables import DatabaseNow, UTCDateTime, owners
+from dalston.db.compiled import limits as sql
+from dalston.db.statements import Connection, Row
 
 EVERYBODY = "*"
 """The row whose limits hold where an owner's own row says nothing."""
 MINUTE = 60.0
 _LIMITS = Limits.__struct_fields__
-_ROWS = Statement(
-    select(owners.c.name, *(owners.c[name] for name in _LIMITS)).where(
-        any_of(owners.c.name, "names")
-    )
-)
-_ALL = Statement(
-    select(owners.c.name, *(owners.c[name] for name in _LIMITS)).order_by(owners.c.name)
-)
-_NEW = Statement(insert(owners).values(**given(owners, "name"), audio_seconds=0.0))
-_SET = Statement(
-    update(owners)
-    .where(owners.c.name == bindparam("by_name"))
-    .values(**{name: bindparam(name, type_=owners.c[name].type) for name in _LIMITS})
-)
-_LOCK = Statement(
-    select(
-        owners.c.name,
-        owners.c.requests_paid,
-        owners.c.audio_day,
-        owners.c.audio_seconds,
-        DatabaseNow().label("now"),
-    )
-    .where(any_of(owners.c.name, "names"))
-    .order_by(owners.c.name)
-    .with_for_update()
-)
-_PAY = Statement(
-    update(owners)
-    .where(owners.c.name == bindparam("by_name"))
-    .values(requests_paid=bindparam("by_paid", type_=UTCDateTime))
-)
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -71,8 +38,8 @@ class Granted(msgspec.Struct, frozen=True):
 
 async def add_owner(connection: Connection, name: str) -> None:
     """Write an owner's row, if there is none yet."""
-    if not await connection.fetch(_ROWS, names=[name]):
-        await connection.fetch(_NEW, name=name)
+    if not await connection.fetch(sql.ROWS, names=[name]):
+        await connection.fetch(sql.NEW, name=name)
 
 
 async def set_limits(connection: Connection, name: str, changed: Mapping[str, object]) -> Limits:
@@ -84,20 +51,20 @@ async def set_limits(connection: Connection, name: str, changed: Mapping[str, ob
         changed: By the name of the limit; None takes it away.
     """
     await add_owner(connection, name)
-    [row] = await connection.fetch(_ROWS, names=[name])
+    [row] = await connection.fetch(sql.ROWS, names=[name])
     limits = msgspec.structs.replace(_limits_in(row), **changed)
-    await connection.fetch(_SET, by_name=name, **msgspec.structs.asdict(limits))
+    await connection.fetch(sql.SET, by_name=name, **msgspec.structs.asdict(limits))
     return limits
 
 
 async def all_limits(connection: Connection) -> dict[str, Limits]:
     """Return each owner's own limits, and those for everybody."""
-    return {row.name: _limits_in(row) for row in await connection.fetch(_ALL)}
+    return {row.name: _limits_in(row) for row in await connection.fetch(sql.ALL)}
 
 
 async def limits_of(connection: Connection, names: Collection[str]) -> dict[str, Limits]:
     """Return the limits that hold for some owners: their own, else those for everybody."""
-    rows = await connection.fetch(_ROWS, names=[*sorted(names), EVERYBODY])
+    rows = await connection.fetch(sql.ROWS, names=[*sorted(names), EVERYBODY])
     own = {row.name: _limits_in(row) for row in rows}
     general = own.get(EVERYBODY, Limits())
     return {name: _completed(own.get(name, Limits()), general) for name in names}
@@ -117,7 +84,7 @@ def _limits_in(row: Row) -> Limits:
 
 async def lock_owners(connection: Connection, names: Collection[str]) -> dict[str, Row]:
     """Hold some owners' rows, in ascending order, and return them with the database's `now`."""
-    rows = await connection.fetch(_LOCK, names=sorted(names))
+    rows = await connection.fetch(sql.LOCK, names=sorted(names))
     return {row.name: row for row in rows}
 
 
@@ -149,5 +116,5 @@ async def take_requests(
         paid.append({"by_name": owner, "by_paid": now + timedelta(seconds=ahead)})
         wait = max(0.0, ahead + each - MINUTE)
         granted[owner] = Granted(taken, room - taken, ahead, wait)
-    await connection.run_many(_PAY, paid)
+    await connection.run_many(sql.PAY, paid)
     return granted

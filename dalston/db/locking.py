@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import select
 
 from dalston.common.messages import Attempt, QueueEntry
 from dalston.common.models import LIVE_JOB, TASK_TRANSITIONS, Cause, Job, JobStatus, TaskStatus
-from dalston.db.reading import JOB_COLUMNS, job_of
-from dalston.db.statements import Connection, Row, Statement, any_of
-from dalston.db.tables import jobs, tasks
+from dalston.db.compiled import locking as sql
+from dalston.db.reading import job_of
+from dalston.db.statements import Connection, Row
 
 
 class LockedTask(msgspec.Struct):
@@ -72,17 +71,6 @@ class LockedTask(msgspec.Struct):
         return counts.get(cause, 0)
 
 
-_LOCK_JOBS = Statement(
-    select(*JOB_COLUMNS).where(any_of(jobs.c.id, "job_ids")).order_by(jobs.c.id).with_for_update()
-)
-_LOCK_TASKS = Statement(
-    select(*(tasks.c[name] for name in LockedTask.__struct_fields__))
-    .where(any_of(tasks.c.id, "task_ids"))
-    .order_by(tasks.c.id)
-    .with_for_update()
-)
-
-
 class Locked(msgspec.Struct):
     """The rows that a transaction holds, by id.
 
@@ -113,9 +101,9 @@ async def lock(
         job_ids: All jobs that the transaction will touch.
         task_ids: The tasks that it will hand to a transition of a single task.
     """
-    job_rows = await connection.fetch(_LOCK_JOBS, job_ids=sorted(set(job_ids)))
+    job_rows = await connection.fetch(sql.LOCK_JOBS, job_ids=sorted(set(job_ids)))
     wanted = sorted(set(task_ids))
-    task_rows = await connection.fetch(_LOCK_TASKS, task_ids=wanted) if wanted else []
+    task_rows = await connection.fetch(sql.LOCK_TASKS, task_ids=wanted) if wanted else []
     found = {row.id: job_of(row) for row in job_rows}
     return Locked(
         jobs=found,

@@ -7,19 +7,27 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.db.session import Database, schema_error
+from dalston.db.url import DatabaseURL
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def alembic_config(url: URL) -> Config:
+def engine_url(url: DatabaseURL) -> URL:
+    """Return a database's URL as SQLAlchemy wants it, with our drivers."""
+    if url.kind == "sqlite":
+        return URL.create("sqlite+aiosqlite", database=url.path)
+    return make_url(url.dsn).set(drivername="postgresql+asyncpg")
+
+
+def alembic_config(url: DatabaseURL) -> Config:
     """Return Alembic's configuration for a database."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
-    config.attributes["url"] = url
+    config.attributes["url"] = engine_url(url)
     return config
 
 

@@ -11,30 +11,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from sqlalchemy import Float, Integer, String, bindparam, delete, insert, null, select, update
 
 from dalston.common.models import Job, JobStatus
-from dalston.common.webhooks import EVENTS, EXCHANGED_SECONDS, new_message_id
-from dalston.db.parameters import given
-from dalston.db.statements import Connection, Row, Statement, any_of
-from dalston.db.tables import DatabaseAgo, DatabaseLater, DatabaseNow, deliveries, webhooks
+from dalston.common.webhooks import EVENTS, new_message_id
+from dalston.db.compiled import outbox as sql
+from dalston.db.statements import Connection, Row
 
-GIVE_UP_SECONDS = 3 * 24 * 3600.0
-"""How long it is tried to tell somebody of an end."""
 _PATH = "/v1/audio/transcriptions/{job_id}"
-
-
-class DeliveryState(StrEnum):
-    """How far it is."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -80,107 +67,6 @@ class Tried(msgspec.Struct, frozen=True):
     pause_seconds: float = 0.0
 
 
-_ENDPOINTS = Statement(
-    select(webhooks.c.id, webhooks.c.owner, webhooks.c.url).where(
-        any_of(webhooks.c.owner, "owners"), webhooks.c.disabled_at.is_(None)
-    )
-)
-_QUEUE = Statement(
-    insert(deliveries).values(
-        **given(deliveries, "id job_id owner webhook_id url event data"),
-        state=DeliveryState.PENDING.value,
-        attempts=0,
-        failures=0,
-        created_at=DatabaseNow(),
-        due_at=DatabaseNow(),
-        give_up_at=DatabaseLater(GIVE_UP_SECONDS),
-    )
-)
-_IS_DUE = deliveries.c.due_at <= DatabaseAgo(0)
-_ANY_DUE = Statement(select(deliveries.c.id).where(_IS_DUE).limit(1))
-_CLAIMED_FIELDS = "id job_id owner webhook_id url event data created_at attempts failures"
-_DUE = Statement(
-    select(*(deliveries.c[name] for name in _CLAIMED_FIELDS.split()))
-    .where(_IS_DUE, ~any_of(deliveries.c.owner, "busy"))
-    .order_by(deliveries.c.due_at)
-    .limit(bindparam("limit", type_=Integer))
-    .with_for_update(skip_locked=True)
-)
-_CLAIM = Statement(
-    update(deliveries)
-    .where(
-        deliveries.c.id == bindparam("by_id"),
-        deliveries.c.attempts == bindparam("by_attempts", type_=Integer),
-    )
-    .values(
-        attempts=deliveries.c.attempts + 1,
-        last_attempt_at=DatabaseNow(),
-        due_at=DatabaseLater(bindparam("by_lease", type_=Float)),
-    )
-)
-_GENERATIONS = Statement(
-    select(
-        webhooks.c.id,
-        webhooks.c.generation,
-        (webhooks.c.exchanged_at > DatabaseAgo(EXCHANGED_SECONDS)).label("exchanging"),
-    ).where(any_of(webhooks.c.id, "webhook_ids"))
-)
-_LAST = {
-    "last_status": bindparam("by_status", type_=Integer),
-    "last_error": bindparam("by_error", type_=String),
-}
-_OF_ATTEMPT = (
-    deliveries.c.id == bindparam("by_id"),
-    deliveries.c.attempts == bindparam("by_attempt", type_=Integer),
-    deliveries.c.state == DeliveryState.PENDING.value,
-)
-_DELIVERED = Statement(
-    update(deliveries)
-    .where(*_OF_ATTEMPT)
-    .values(**_LAST, state=DeliveryState.DELIVERED.value, due_at=null(), delivered_at=DatabaseNow())
-)
-_GIVE_UP = (
-    update(deliveries)
-    .where(*_OF_ATTEMPT)
-    .values(
-        **_LAST,
-        state=DeliveryState.FAILED.value,
-        due_at=null(),
-        failures=deliveries.c.failures + 1,
-    )
-)
-_GIVE_UP_AT_ONCE = Statement(_GIVE_UP)
-_GIVE_UP_IN_TIME = Statement(_GIVE_UP.where(deliveries.c.give_up_at <= DatabaseAgo(0)))
-_TRY_AGAIN = Statement(
-    update(deliveries)
-    .where(*_OF_ATTEMPT)
-    .values(
-        **_LAST,
-        failures=deliveries.c.failures + 1,
-        due_at=DatabaseLater(bindparam("by_pause", type_=Float)),
-    )
-)
-_DISABLE = Statement(
-    update(webhooks)
-    .where(any_of(webhooks.c.id, "webhook_ids"), webhooks.c.disabled_at.is_(None))
-    .values(disabled_at=DatabaseNow())
-)
-_GIVE_UP_ALL = Statement(
-    update(deliveries)
-    .where(
-        any_of(deliveries.c.webhook_id, "webhook_ids"),
-        deliveries.c.state == DeliveryState.PENDING.value,
-    )
-    .values(state=DeliveryState.FAILED.value, due_at=null())
-)
-_FORGET_OLD = Statement(
-    delete(deliveries).where(
-        deliveries.c.created_at < DatabaseAgo(bindparam("seconds", type_=Float)),
-        deliveries.c.state != DeliveryState.PENDING.value,
-    )
-)
-
-
 async def tell_of_end(
     connection: Connection,
     ended: Sequence[Job],
@@ -199,7 +85,7 @@ async def tell_of_end(
             jobs that nobody wants to hear of cost no statement.
     """
     owners = sorted({job.owner for job in ended if having is None or job.id in having})
-    endpoints = await connection.fetch(_ENDPOINTS, owners=owners) if owners else []
+    endpoints = await connection.fetch(sql.ENDPOINTS, owners=owners) if owners else []
     rows = [
         {
             "id": new_message_id(),
@@ -214,7 +100,7 @@ async def tell_of_end(
         for webhook_id, url in _receivers(job, endpoints)
     ]
     if rows:
-        await connection.run_many(_QUEUE, rows)
+        await connection.run_many(sql.QUEUE, rows)
 
 
 def _receivers(job: Job, endpoints: Sequence[Row]) -> list[tuple[str | None, str]]:
@@ -240,7 +126,7 @@ def _data(job: Job, status: JobStatus, why: str) -> dict[str, Any]:
 
 async def any_due(connection: Connection) -> bool:
     """Tell whether there is anything to send now."""
-    return await connection.fetch_one(_ANY_DUE) is not None
+    return await connection.fetch_one(sql.ANY_DUE) is not None
 
 
 async def claim_due(
@@ -263,16 +149,16 @@ async def claim_due(
     busy = sorted(owner for owner, count in calls.items() if count >= most_calls)
     rows: list[Row] = []
     taken = Counter(calls)
-    for row in await connection.fetch(_DUE, limit=limit, busy=busy):
+    for row in await connection.fetch(sql.DUE, limit=limit, busy=busy):
         if taken[row.owner] < most_calls:
             taken[row.owner] += 1
             rows.append(row)
     await connection.run_many(
-        _CLAIM,
+        sql.CLAIM,
         [{"by_id": row.id, "by_attempts": row.attempts, "by_lease": lease_seconds} for row in rows],
     )
     wanted = sorted({row.webhook_id for row in rows if row.webhook_id is not None})
-    found = await connection.fetch(_GENERATIONS, webhook_ids=wanted) if wanted else []
+    found = await connection.fetch(sql.GENERATIONS, webhook_ids=wanted) if wanted else []
     return [_claimed(row, {one.id: one for one in found}) for row in rows]
 
 
@@ -304,19 +190,19 @@ async def note_outcome(connection: Connection, tried: Tried) -> None:
         "by_error": tried.error,
     }
     if tried.error is None:
-        await connection.fetch(_DELIVERED, **values)
+        await connection.fetch(sql.DELIVERED, **values)
     elif tried.gone:
         if claimed.webhook_id is not None:
             # First, so that of two who hear the same one waits for the other.
-            await connection.fetch(_DISABLE, webhook_ids=[claimed.webhook_id])
-        await connection.fetch(_GIVE_UP_AT_ONCE, **values)
+            await connection.fetch(sql.DISABLE, webhook_ids=[claimed.webhook_id])
+        await connection.fetch(sql.GIVE_UP_AT_ONCE, **values)
         if claimed.webhook_id is not None:
-            await connection.fetch(_GIVE_UP_ALL, webhook_ids=[claimed.webhook_id])
+            await connection.fetch(sql.GIVE_UP_ALL, webhook_ids=[claimed.webhook_id])
     else:
-        await connection.fetch(_GIVE_UP_IN_TIME, **values)
-        await connection.fetch(_TRY_AGAIN, **values, by_pause=tried.pause_seconds)
+        await connection.fetch(sql.GIVE_UP_IN_TIME, **values)
+        await connection.fetch(sql.TRY_AGAIN, **values, by_pause=tried.pause_seconds)
 
 
 async def forget_old(connection: Connection, days: float) -> None:
     """Remove what was done with some days ago; what hangs on a job goes with that before."""
-    await connection.fetch(_FORGET_OLD, seconds=days * 86400.0)
+    await connection.fetch(sql.FORGET_OLD, seconds=days * 86400.0)

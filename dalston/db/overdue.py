@@ -5,58 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Float, Integer, bindparam, case, exists, or_, select, update
 
-from dalston.common.models import Failure, JobStatus, TaskStatus
+from dalston.common.models import Failure, TaskStatus
+from dalston.db.compiled import overdue as sql
 from dalston.db.journal import record, task_entry
 from dalston.db.locking import Locked
-from dalston.db.parameters import ERROR, reason
-from dalston.db.statements import Connection, Statement
-from dalston.db.tables import DatabaseAgo, DatabaseNow, edges, jobs, tasks
-
-_LIMIT = bindparam("limit", type_=Integer)
-_LATE_JOBS = Statement(
-    # A job that has ended has none.
-    select(jobs.c.id, jobs.c.resumed, jobs.c.deadline_seconds)
-    .where(jobs.c.deadline_at < DatabaseAgo(0))
-    .order_by(jobs.c.deadline_at)
-    .limit(_LIMIT)
-)
-_before = tasks.alias("before")
-_SINCE = DatabaseAgo(bindparam("seconds", type_=Float))
-_WAITING = Statement(
-    select(tasks.c.id, tasks.c.job_id, tasks.c.stage, tasks.c.hand_out)
-    .join(jobs, jobs.c.id == tasks.c.job_id)
-    .where(
-        tasks.c.engine_id == bindparam("engine_id"),
-        tasks.c.status == TaskStatus.READY.value,
-        or_(tasks.c.not_before.is_(None), tasks.c.not_before < _SINCE),
-        jobs.c.started_at < _SINCE,
-        # It became ready when the last of these had ended.
-        ~exists(
-            select(edges.c.task_id)
-            .join(_before, _before.c.id == edges.c.after_id)
-            .where(edges.c.task_id == tasks.c.id, _before.c.completed_at >= _SINCE)
-        ),
-    )
-    .order_by(tasks.c.rank)
-    .limit(_LIMIT)
-)
-_UNPLANNED = Statement(
-    select(jobs.c.id, jobs.c.pipeline, case((jobs.c.created_at < _SINCE, 1), else_=0).label("late"))
-    .where(jobs.c.status == JobStatus.PENDING.value, jobs.c.resumed == 0)
-    .order_by(jobs.c.created_at)
-    .limit(_LIMIT)
-)
-_GIVE_UP = Statement(
-    update(tasks)
-    .where(
-        tasks.c.id == bindparam("by_id"),
-        tasks.c.hand_out == bindparam("by_hand_out"),
-        tasks.c.status == TaskStatus.READY.value,
-    )
-    .values(**ERROR, status=TaskStatus.FAILED.value, completed_at=DatabaseNow())
-)
+from dalston.db.parameters import reason
+from dalston.db.statements import Connection
 
 
 class LateJob(msgspec.Struct, frozen=True):
@@ -91,13 +46,13 @@ class WaitingTask(msgspec.Struct, frozen=True):
 
 async def late_jobs(connection: Connection, limit: int) -> list[LateJob]:
     """Return jobs whose deadline has passed."""
-    rows = await connection.fetch(_LATE_JOBS, limit=limit)
+    rows = await connection.fetch(sql.LATE_JOBS, limit=limit)
     return [LateJob(row.id, row.resumed, row.deadline_seconds or 0.0) for row in rows]
 
 
 async def unplanned_jobs(connection: Connection, seconds: float, limit: int) -> list[UnplannedJob]:
     """Return the oldest jobs that wait to be planned, late if for longer than some seconds."""
-    rows = await connection.fetch(_UNPLANNED, seconds=seconds, limit=limit)
+    rows = await connection.fetch(sql.UNPLANNED, seconds=seconds, limit=limit)
     return [UnplannedJob(row.id, row.pipeline, bool(row.late)) for row in rows]
 
 
@@ -105,7 +60,7 @@ async def waiting_tasks(
     connection: Connection, engine_id: str, seconds: float, limit: int
 ) -> list[WaitingTask]:
     """Return the tasks of an engine that have been ready for longer than some seconds."""
-    rows = await connection.fetch(_WAITING, engine_id=engine_id, seconds=seconds, limit=limit)
+    rows = await connection.fetch(sql.WAITING, engine_id=engine_id, seconds=seconds, limit=limit)
     return [WaitingTask(row.job_id, row.id, row.stage, row.hand_out) for row in rows]
 
 
@@ -128,7 +83,7 @@ async def give_up_tasks(
         {"by_id": waiting.task_id, "by_hand_out": waiting.hand_out} | reason(reasons[waiting])
         for waiting in given_up
     ]
-    await connection.run_many(_GIVE_UP, rows)
+    await connection.run_many(sql.GIVE_UP, rows)
     story = [
         task_entry(
             waiting.job_id,

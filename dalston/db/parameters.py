@@ -1,32 +1,13 @@
-"""What the transitions give to their statements, and the columns that it goes to."""
+"""What the transitions give to their statements."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Table, bindparam
-
 from dalston.common.messages import Attempt
 from dalston.common.models import Failure, clean_failure
 
 Values = dict[str, Any]
-
-BIND: Values = {"token": bindparam("by_token"), "instance": bindparam("by_instance")}
-ERROR: Values = {
-    "error_code": bindparam("by_code"),
-    "error_message": bindparam("by_message"),
-}
-NO_ERROR: Values = {"error_code": None, "error_message": None}
-
-
-def given(table: Table, names: str) -> Values:
-    """Return columns that are given a parameter of their own name and type.
-
-    Args:
-        table: Theirs.
-        names: Of the columns, with blanks between them.
-    """
-    return {name: bindparam(name, type_=table.c[name].type) for name in names.split()}
 
 
 def naming(attempt: Attempt) -> Values:

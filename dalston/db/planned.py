@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import insert
 
 from dalston.common.models import Job, PlannedTask, TaskStatus
+from dalston.db.compiled import planned as sql
 from dalston.db.journal import record, task_entry
-from dalston.db.parameters import Values, given
-from dalston.db.statements import Connection, Statement
-from dalston.db.tables import edges, tasks
-
-_TASK_VALUES = (
-    "id job_id stage index engine_id status rank final config audio_from part optional expands"
-)
-_NEW_TASK = Statement(
-    insert(tasks).values(**given(tasks, _TASK_VALUES), hand_out=1, failures=0, losses=0, restarts=0)
-)
-_NEW_EDGE = Statement(insert(edges).values(**given(edges, "task_id after_id")))
+from dalston.db.parameters import Values
+from dalston.db.statements import Connection
 
 
 async def add_tasks(
@@ -34,9 +25,11 @@ async def add_tasks(
         planned: The tasks and their jobs.
         rank: Of those that wait for nothing, by id.
     """
-    await connection.run_many(_NEW_TASK, [_new_task(job.id, task, rank) for job, task in planned])
+    await connection.run_many(
+        sql.NEW_TASK, [_new_task(job.id, task, rank) for job, task in planned]
+    )
     pairs = [{"task_id": task.id, "after_id": after} for _, task in planned for after in task.after]
-    await connection.run_many(_NEW_EDGE, pairs)
+    await connection.run_many(sql.NEW_EDGE, pairs)
     story = [
         task_entry(job.id, task.id, None, _first_status(task), f"stage {task.stage}")
         for job, task in planned

@@ -8,13 +8,9 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import msgspec
-from sqlalchemy import Dialect
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
-from sqlalchemy.engine import URL
 
 from dalston.db.statements import Connection, Parameters, Row, Statement, chunks
 
-DIALECT: Dialect = postgresql_dialect()  # type: ignore[no-untyped-call]
 _CONNECTIONS = 10
 _LEND_SECONDS = 10.0
 """How long to wait for a connection that others use."""
@@ -35,12 +31,12 @@ class PostgreSQLConnection(Connection):
 
     async def fetch(self, statement: Statement, **parameters: object) -> list[Row]:
         """Run a statement and return its rows."""
-        compiled = statement.on(DIALECT)
+        compiled = statement.postgresql
         return compiled.rows(await self._driver.fetch(compiled.sql, *compiled.values(parameters)))
 
     async def run_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
         """Run a statement once for each row of parameters, thousands on one trip."""
-        compiled = statement.on(DIALECT)
+        compiled = statement.postgresql
         if len(rows) == 1:
             await self._driver.fetch(compiled.sql, *compiled.values(rows[0]))
             return
@@ -56,11 +52,11 @@ class PostgreSQLPool:
     """Connections of asyncpg, opened when they are needed.
 
     Args:
-        url: The database's.
+        dsn: The database's URL.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 

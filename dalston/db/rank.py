@@ -10,56 +10,14 @@ first of anybody else. Ranks are stored: handing out reads an index.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
-from sqlalchemy import ScalarSelect, bindparam, func, select
 
-from dalston.common.models import JobStatus, TaskStatus
-from dalston.db.statements import Connection, Statement, one_of
-from dalston.db.tables import jobs, tasks
+from dalston.db.compiled import rank as sql
+from dalston.db.statements import Connection
 
-_COUNTED_JOBS = 1000
-"""An owner's jobs are counted up to here, so that ranking costs the same at any backlog."""
 _AHEAD = 0.5
 """By how much an owner's further job stands in front of the next task of the job before it."""
-
-
-def _rank(best: Any, status: TaskStatus) -> ScalarSelect[float]:  # noqa: ANN401 - min or max
-    return (
-        select(best(tasks.c.rank))
-        .where(tasks.c.engine_id == bindparam("engine_id"), tasks.c.status == status.value)
-        .scalar_subquery()
-    )
-
-
-def _running_jobs() -> ScalarSelect[int]:
-    some = (
-        select(jobs.c.id)
-        .where(jobs.c.owner == bindparam("owner"), jobs.c.status == JobStatus.RUNNING.value)
-        .limit(_COUNTED_JOBS)
-        .subquery()
-    )
-    return select(func.count()).select_from(some).scalar_subquery()
-
-
-_BASIS = Statement(
-    select(
-        func.coalesce(
-            _rank(func.max, TaskStatus.RUNNING), _rank(func.min, TaskStatus.READY), 0.0
-        ).label("virtual_time"),
-        _running_jobs().label("running_jobs"),
-    )
-)
-
-
-_LAST_OF_JOB = Statement(
-    select(func.max(tasks.c.rank).label("rank")).where(
-        tasks.c.job_id == bindparam("job_id"),
-        tasks.c.engine_id == bindparam("engine_id"),
-        one_of(tasks.c.status, (TaskStatus.READY, TaskStatus.RUNNING)),
-    )
-)
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -81,7 +39,7 @@ async def ranks(connection: Connection, waiting: Sequence[Waiting]) -> dict[str,
     now: dict[str, float] = {}
     running: dict[str, int] = {}
     for engine_id, owner in sorted({(task.engine_id, task.owner) for task in waiting}):
-        row = await connection.fetch_one(_BASIS, engine_id=engine_id, owner=owner)
+        row = await connection.fetch_one(sql.BASIS, engine_id=engine_id, owner=owner)
         now[engine_id] = 0.0 if row is None else float(row.virtual_time)
         running[owner] = 1 if row is None else max(1, int(row.running_jobs))
     weights = _weights(waiting, running)
@@ -103,7 +61,7 @@ async def _last_ranks(
     places = {(task.job_id, task.engine_id) for task in waiting if task.in_turn}
     last: dict[tuple[str, str], float] = {}
     for job_id, engine_id in sorted(places):
-        row = await connection.fetch_one(_LAST_OF_JOB, job_id=job_id, engine_id=engine_id)
+        row = await connection.fetch_one(sql.LAST_OF_JOB, job_id=job_id, engine_id=engine_id)
         if row is not None and row.rank is not None:
             last[job_id, engine_id] = float(row.rank)
     return last

@@ -6,17 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, or_, select
 
 from dalston.common.models import Failure, Job, JobStatus, Part, Retention, Task, TaskStatus
-from dalston.db.statements import Connection, Row, Statement, any_of
-from dalston.db.tables import UTCDateTime, edges, history, jobs, tasks
+from dalston.db.compiled import reading as sql
+from dalston.db.statements import Connection, Row
 
 _OWN_JOB_FIELDS = [name for name in Job.__struct_fields__ if name != "error"]
 _OWN_TASK_FIELDS = [name for name in Task.__struct_fields__ if name != "error"]
-JOB_COLUMNS = [jobs.c[name] for name in (*_OWN_JOB_FIELDS, "error_code", "error_message")]
-"""What `job_of` needs."""
-_TASK_COLUMNS = [tasks.c[name] for name in (*_OWN_TASK_FIELDS, "error_code", "error_message")]
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
@@ -31,53 +27,6 @@ class HistoryRow(msgspec.Struct, frozen=True):
     instance: str | None
 
 
-_FIND_JOBS = Statement(
-    select(*JOB_COLUMNS)
-    .where(any_of(jobs.c.id, "job_ids"), jobs.c.deleted_at.is_(None))
-    .order_by(jobs.c.created_at, jobs.c.id)
-)
-_OWNED_JOBS = Statement(
-    select(*JOB_COLUMNS).where(
-        any_of(jobs.c.id, "job_ids"), any_of(jobs.c.owner, "owners"), jobs.c.deleted_at.is_(None)
-    )
-)
-_STATUSES = Statement(
-    select(jobs.c.id, jobs.c.status).where(
-        any_of(jobs.c.id, "job_ids"), jobs.c.deleted_at.is_(None)
-    )
-)
-_FINISHED_CHUNKS = Statement(
-    select(tasks.c.job_id, func.count().label("finished"))
-    .where(
-        any_of(tasks.c.job_id, "job_ids"),
-        tasks.c.part.is_not(None),
-        tasks.c.status == TaskStatus.COMPLETED.value,
-    )
-    .group_by(tasks.c.job_id)
-)
-_TAKEN_IDS = Statement(select(jobs.c.id).where(any_of(jobs.c.id, "job_ids")))
-_TASKS = Statement(
-    select(*_TASK_COLUMNS, tasks.c.audio_from)
-    .where(any_of(tasks.c.job_id, "job_ids"))
-    .order_by(tasks.c.index)
-)
-_EDGES = Statement(
-    select(edges.c.task_id, edges.c.after_id)
-    .join(tasks, tasks.c.id == edges.c.task_id)
-    .where(any_of(tasks.c.job_id, "job_ids"))
-)
-_AUDIO_FROM = Statement(
-    select(tasks.c.id, tasks.c.audio_from).where(
-        any_of(tasks.c.job_id, "job_ids"), tasks.c.audio_from.is_not(None)
-    )
-)
-_HISTORY = Statement(
-    select(*(history.c[name] for name in HistoryRow.__struct_fields__))
-    .where(history.c.job_id == bindparam("job_id"))
-    .order_by(history.c.id)
-)
-
-
 async def find_job(connection: Connection, job_id: str) -> Job | None:
     """Return a job, or None if there is none or it was deleted."""
     found = await find_jobs(connection, [job_id])
@@ -86,7 +35,7 @@ async def find_job(connection: Connection, job_id: str) -> Job | None:
 
 async def find_jobs(connection: Connection, job_ids: Sequence[str]) -> list[Job]:
     """Return those of some jobs that are there, oldest first."""
-    return [job_of(row) for row in await connection.fetch(_FIND_JOBS, job_ids=job_ids)]
+    return [job_of(row) for row in await connection.fetch(sql.FIND_JOBS, job_ids=job_ids)]
 
 
 async def owned_jobs(
@@ -99,7 +48,7 @@ async def owned_jobs(
         wanted: Owner and id of each.
     """
     rows = await connection.fetch(
-        _OWNED_JOBS,
+        sql.OWNED_JOBS,
         owners=sorted({owner for owner, _ in wanted}),
         job_ids=sorted({job_id for _, job_id in wanted}),
     )
@@ -109,19 +58,19 @@ async def owned_jobs(
 
 async def statuses_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobStatus]:
     """Return the status of those of some jobs that are there."""
-    rows = await connection.fetch(_STATUSES, job_ids=job_ids)
+    rows = await connection.fetch(sql.STATUSES, job_ids=job_ids)
     return {row.id: JobStatus(row.status) for row in rows}
 
 
 async def finished_chunks(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
     """Return how many tasks on chunks are completed, of jobs that have any."""
-    rows = await connection.fetch(_FINISHED_CHUNKS, job_ids=job_ids)
+    rows = await connection.fetch(sql.FINISHED_CHUNKS, job_ids=job_ids)
     return {row.job_id: int(row.finished) for row in rows}
 
 
 async def taken_job_ids(connection: Connection, job_ids: Sequence[str]) -> set[str]:
     """Return those of some ids that are in use, also by a deleted job."""
-    return {row.id for row in await connection.fetch(_TAKEN_IDS, job_ids=job_ids)}
+    return {row.id for row in await connection.fetch(sql.TAKEN_IDS, job_ids=job_ids)}
 
 
 async def list_jobs(
@@ -143,7 +92,7 @@ async def list_jobs(
     """
     created_at, job_id = (None, None) if after is None else after
     rows = await connection.fetch(
-        _LIST[status is not None, after is not None],
+        sql.LIST[status is not None, after is not None],
         owner=owner,
         limit=limit,
         status=status,
@@ -153,42 +102,16 @@ async def list_jobs(
     return [job_of(row) for row in rows]
 
 
-def _list_statement(*, of_status: bool, further: bool) -> Statement:
-    conditions: list[ColumnElement[bool]] = [
-        jobs.c.owner == bindparam("owner"),
-        jobs.c.deleted_at.is_(None),
-    ]
-    if of_status:
-        conditions.append(jobs.c.status == bindparam("status"))
-    if further:
-        created_at = bindparam("created_at", type_=UTCDateTime)
-        same_moment = and_(jobs.c.created_at == created_at, jobs.c.id < bindparam("job_id"))
-        conditions.append(or_(jobs.c.created_at < created_at, same_moment))
-    return Statement(
-        select(*JOB_COLUMNS)
-        .where(*conditions)
-        .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
-        .limit(bindparam("limit", type_=Integer))
-    )
-
-
-_LIST = {
-    (of_status, further): _list_statement(of_status=of_status, further=further)
-    for of_status in (False, True)
-    for further in (False, True)
-}
-
-
 async def tasks_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[Task]]:
     """Return each job's tasks in the order in which they can be done."""
     found: dict[str, list[Task]] = {job_id: [] for job_id in job_ids}
     after: dict[str, set[str]] = {}
-    for row in await connection.fetch(_TASKS, job_ids=job_ids):
+    for row in await connection.fetch(sql.TASKS, job_ids=job_ids):
         found[row.job_id].append(_task_of(row))
         if row.audio_from is not None:
             # A task on a chunk doesn't wait for the one that cuts.
             after[row.id] = {row.audio_from}
-    for edge in await connection.fetch(_EDGES, job_ids=job_ids):
+    for edge in await connection.fetch(sql.EDGES, job_ids=job_ids):
         after.setdefault(edge.task_id, set()).add(edge.after_id)
     return {job_id: _in_order(own_tasks, after) for job_id, own_tasks in found.items()}
 
@@ -198,8 +121,8 @@ async def edges_of(connection: Connection, job_id: str) -> list[tuple[str, str]]
 
     A task on a chunk doesn't wait for the task that cuts, but is of no use without it.
     """
-    rows = await connection.fetch(_EDGES, job_ids=[job_id])
-    sources = await connection.fetch(_AUDIO_FROM, job_ids=[job_id])
+    rows = await connection.fetch(sql.EDGES, job_ids=[job_id])
+    sources = await connection.fetch(sql.AUDIO_FROM, job_ids=[job_id])
     return [(row.task_id, row.after_id) for row in rows] + [
         (row.id, row.audio_from) for row in sources
     ]
@@ -219,7 +142,7 @@ def _in_order(own_tasks: list[Task], after: Mapping[str, set[str]]) -> list[Task
 
 async def history_of(connection: Connection, job_id: str) -> list[HistoryRow]:
     """Return what happened to a job and its tasks, in order."""
-    return [HistoryRow(*row) for row in await connection.fetch(_HISTORY, job_id=job_id)]
+    return [HistoryRow(*row) for row in await connection.fetch(sql.HISTORY, job_id=job_id)]
 
 
 def job_of(row: Row) -> Job:

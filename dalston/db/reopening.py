@@ -11,50 +11,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Float, bindparam, delete, insert, select, update
 
 from dalston.common.models import TERMINAL_JOB, Job, JobStatus, Task, TaskStatus
 from dalston.db.abandoned import forget_abandoned
+from dalston.db.compiled import reopening as sql
 from dalston.db.journal import job_entry, record
 from dalston.db.locking import Locked
-from dalston.db.parameters import NO_ERROR, given
-from dalston.db.statements import Connection, Statement, any_of, one_of
-from dalston.db.tables import DatabaseLater, edges, jobs, tasks, versions
-
-_VERSION_VALUES = (
-    "job_id version status parameters rerun tasks transcript transcript_path error_code "
-    "error_message started_at completed_at"
-)
-_NEW_VERSION = Statement(insert(versions).values(**given(versions, _VERSION_VALUES)))
-_SMALL_TRANSCRIPT = Statement(
-    select(tasks.c.output).where(tasks.c.job_id == bindparam("job_id"), tasks.c.final == 1)
-)
-_DROP = [
-    Statement(delete(edges).where(any_of(edges.c.task_id, "task_ids"))),
-    Statement(delete(edges).where(any_of(edges.c.after_id, "task_ids"))),
-    Statement(delete(tasks).where(any_of(tasks.c.id, "task_ids"))),
-]
-_AGAIN = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("by_id"), one_of(jobs.c.status, sorted(TERMINAL_JOB)))
-    .values(
-        **NO_ERROR,
-        status=JobStatus.PENDING.value,
-        resumed=jobs.c.resumed + 1,
-        started_at=None,
-        completed_at=None,
-        deadline_at=DatabaseLater(bindparam("by_deadline", type_=Float)),
-    )
-)
-_RETRY = Statement(_AGAIN)
-_RERUN = Statement(
-    _AGAIN.values(
-        version=jobs.c.version + 1,
-        transcript_path=None,
-        parameters=bindparam("by_parameters", type_=jobs.c.parameters.type),
-        rerun=bindparam("by_rerun", type_=jobs.c.rerun.type),
-    )
-)
+from dalston.db.statements import Connection
 
 
 class Rerun(msgspec.Struct, frozen=True):
@@ -112,7 +75,7 @@ async def retry_job(
     job = locked.jobs[job_id]
     await _drop(connection, drop)
     await forget_abandoned(connection, [job_id])
-    await connection.run_many(_RETRY, [_naming(job)])
+    await connection.run_many(sql.RETRY, [_naming(job)])
     return _reopened(connection, locked, job_id, "retried: what was finished is kept")
 
 
@@ -140,15 +103,15 @@ async def rerun_job(  # noqa: PLR0917 - a transition's usual parameters, and wha
     if locked.job_status.get(job_id) not in TERMINAL_JOB:
         return False
     job = locked.jobs[job_id]
-    final = await connection.fetch_one(_SMALL_TRANSCRIPT, job_id=job_id)
+    final = await connection.fetch_one(sql.SMALL_TRANSCRIPT, job_id=job_id)
     # It goes with the task's row; the object that people find is the newest version's.
     transcript = None if final is None else final.output
-    await connection.run_many(_NEW_VERSION, [_version(job, own_tasks, transcript)])
+    await connection.run_many(sql.NEW_VERSION, [_version(job, own_tasks, transcript)])
     await _drop(connection, drop)
     await forget_abandoned(connection, [job_id])
     shown = {"from_stage": rerun.from_stage, "options": rerun.options}
     asked = {"by_parameters": rerun.parameters, "by_rerun": shown}
-    await connection.run_many(_RERUN, [_naming(job) | asked])
+    await connection.run_many(sql.RERUN, [_naming(job) | asked])
     why = f"rerun from {rerun.from_stage}, as version {job.version + 1}"
     return _reopened(connection, locked, job_id, why)
 
@@ -175,7 +138,7 @@ def _naming(job: Job) -> dict[str, Any]:
 
 
 async def _drop(connection: Connection, task_ids: Sequence[str]) -> None:
-    for statement in _DROP:
+    for statement in sql.DROP:
         await connection.fetch(statement, task_ids=task_ids)
 
 

@@ -5,40 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Float, Integer, String, bindparam, func, select
 
 from dalston.common.models import TERMINAL_JOB, JobStatus, Retention
-from dalston.db.statements import Connection, Statement, any_of, one_of
-from dalston.db.tables import DatabaseAgo, jobs, tasks
+from dalston.db.compiled import retention as sql
+from dalston.db.statements import Connection
 from dalston.db.versions import versions_of
-
-_DAY = 86400.0
-_ENDED = one_of(jobs.c.status, sorted(TERMINAL_JOB))
-_DAYS = func.coalesce(jobs.c.retention_days, bindparam("default_days", type_=Float))
-_OVER = (
-    select(jobs.c.id)
-    .where(
-        _ENDED,
-        jobs.c.deleted_at.is_(None),
-        func.coalesce(jobs.c.retention, bindparam("default", type_=String))
-        == bindparam("wanted", type_=String),
-        jobs.c.completed_at <= DatabaseAgo(_DAYS * _DAY),
-    )
-    .order_by(jobs.c.completed_at)
-    .limit(bindparam("limit", type_=Integer))
-)
-_OVER_ALL = Statement(_OVER)
-_OVER_AUDIO = Statement(_OVER.where(jobs.c.audio_deleted_at.is_(None)))
-_KNOWN = Statement(
-    select(jobs.c.id, jobs.c.status, jobs.c.deleted_at, jobs.c.audio_deleted_at).where(
-        any_of(jobs.c.id, "job_ids")
-    )
-)
-_OUTPUTS = Statement(
-    select(tasks.c.output_path).where(
-        any_of(tasks.c.job_id, "job_ids"), tasks.c.output_path.is_not(None)
-    )
-)
 
 
 class KnownJob(msgspec.Struct, frozen=True):
@@ -60,7 +31,7 @@ async def jobs_over(
         default: That, and after how many days, of jobs that don't say so themselves.
         limit: How many at most.
     """
-    statement = _OVER_ALL if wanted is Retention.DELETE_ALL else _OVER_AUDIO
+    statement = sql.OVER_ALL if wanted is Retention.DELETE_ALL else sql.OVER_AUDIO
     rows = await connection.fetch(
         statement,
         wanted=wanted.value,
@@ -73,7 +44,7 @@ async def jobs_over(
 
 async def known_jobs(connection: Connection, job_ids: Sequence[str]) -> dict[str, KnownJob]:
     """Return those of some jobs that have a row, also if they were deleted."""
-    rows = await connection.fetch(_KNOWN, job_ids=job_ids)
+    rows = await connection.fetch(sql.KNOWN, job_ids=job_ids)
     return {
         row.id: KnownJob(
             ended=JobStatus(row.status) in TERMINAL_JOB,
@@ -86,7 +57,7 @@ async def known_jobs(connection: Connection, job_ids: Sequence[str]) -> dict[str
 
 async def outputs_that_count(connection: Connection, job_ids: Sequence[str]) -> set[str]:
     """Return the object paths of all outputs that some jobs point at, in any of their versions."""
-    rows = await connection.fetch(_OUTPUTS, job_ids=job_ids)
+    rows = await connection.fetch(sql.OUTPUTS, job_ids=job_ids)
     earlier = await versions_of(connection, list(job_ids))
     old = {task.output_path for version in earlier for task in version.tasks}
     return {row.output_path for row in rows} | {path for path in old if path is not None}

@@ -8,45 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Float, String, bindparam, delete, insert, select, update
-
-from dalston.db.statements import Connection, Statement, any_of
-from dalston.db.tables import DatabaseAgo, DatabaseNow, sightings
-
-_WITHIN = DatabaseAgo(bindparam("within", type_=Float))
-_KNOWN = Statement(select(sightings.c.name).where(any_of(sightings.c.name, "names")))
-_NEW = Statement(
-    insert(sightings).values(
-        name=bindparam("new_name"), first_at=DatabaseNow(), last_at=DatabaseNow()
-    )
-)
-_FORGOTTEN = Statement(
-    # Nobody has looked for so long that it may have been gone in between.
-    update(sightings)
-    .where(any_of(sightings.c.name, "names"), sightings.c.last_at < _WITHIN)
-    .values(first_at=DatabaseNow())
-)
-_SEEN = Statement(
-    update(sightings).where(any_of(sightings.c.name, "names")).values(last_at=DatabaseNow())
-)
-_LASTING = Statement(
-    select(sightings.c.name).where(
-        any_of(sightings.c.name, "names"),
-        sightings.c.first_at <= DatabaseAgo(bindparam("seconds", type_=Float)),
-    )
-)
-_OF_KIND = Statement(
-    select(sightings.c.name).where(
-        sightings.c.name.startswith(bindparam("kind", type_=String), autoescape=False)
-    )
-)
-_GONE = Statement(delete(sightings).where(any_of(sightings.c.name, "names")))
-_TAKE_TURN = Statement(
-    update(sightings)
-    .where(sightings.c.name == bindparam("by_name"), sightings.c.last_at <= _WITHIN)
-    .values(last_at=DatabaseNow())
-    .returning(sightings.c.name)
-)
+from dalston.db.compiled import sightings as sql
+from dalston.db.statements import Connection
 
 
 async def note(
@@ -65,23 +28,23 @@ async def note(
         Those that have been seen for so long.
     """
     now = {f"{kind}{name}" for name in names}
-    rows = await connection.fetch(_OF_KIND, kind=kind)
+    rows = await connection.fetch(sql.OF_KIND, kind=kind)
     before = {row.name for row in rows if row.name.startswith(kind)}
     if before - now:
-        await connection.fetch(_GONE, names=sorted(before - now))
+        await connection.fetch(sql.GONE, names=sorted(before - now))
     if not now:
         return set()
     both = sorted(before & now)
-    await connection.fetch(_FORGOTTEN, names=both, within=within)
-    await connection.fetch(_SEEN, names=both)
-    await connection.run_many(_NEW, [{"new_name": name} for name in sorted(now - before)])
-    lasting = await connection.fetch(_LASTING, names=sorted(now), seconds=seconds)
+    await connection.fetch(sql.FORGOTTEN, names=both, within=within)
+    await connection.fetch(sql.SEEN, names=both)
+    await connection.run_many(sql.NEW, [{"new_name": name} for name in sorted(now - before)])
+    lasting = await connection.fetch(sql.LASTING, names=sorted(now), seconds=seconds)
     return {row.name.removeprefix(kind) for row in lasting}
 
 
 async def any_of_kind(connection: Connection, kind: str) -> bool:
     """Tell whether anything of a kind has been seen and not been forgotten."""
-    rows = await connection.fetch(_OF_KIND, kind=kind)
+    rows = await connection.fetch(sql.OF_KIND, kind=kind)
     return any(row.name.startswith(kind) for row in rows)
 
 
@@ -93,8 +56,8 @@ async def take_turn(connection: Connection, name: str, every: float) -> bool:
         name: Of what is done.
         every: Seconds between two times.
     """
-    known: Sequence[object] = await connection.fetch(_KNOWN, names=[name])
+    known: Sequence[object] = await connection.fetch(sql.KNOWN, names=[name])
     if not known:
-        await connection.run_many(_NEW, [{"new_name": name}])
+        await connection.run_many(sql.NEW, [{"new_name": name}])
         return True
-    return bool(await connection.fetch(_TAKE_TURN, by_name=name, within=every))
+    return bool(await connection.fetch(sql.TAKE_TURN, by_name=name, within=every))

@@ -8,13 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import aiosqlite
-from sqlalchemy import Dialect
-from sqlalchemy.dialects.sqlite.aiosqlite import dialect as sqlite_dialect
-from sqlalchemy.engine import URL
 
 from dalston.db.statements import Connection, Parameters, Row, Statement, chunks
 
-DIALECT: Dialect = sqlite_dialect()
 _CONNECTIONS = 5
 _PASSING = frozenset(
     {
@@ -49,13 +45,13 @@ class SQLiteConnection(Connection):
 
     async def fetch(self, statement: Statement, **parameters: object) -> list[Row]:
         """Run a statement and return its rows."""
-        compiled = statement.on(DIALECT)
+        compiled = statement.sqlite
         found = await self._driver.execute_fetchall(compiled.sql, compiled.values(parameters))
         return compiled.rows([tuple(row) for row in found])
 
     async def run_many(self, statement: Statement, rows: Sequence[Parameters]) -> None:
         """Run a statement once for each row of parameters, thousands on one trip."""
-        compiled = statement.on(DIALECT)
+        compiled = statement.sqlite
         for some in chunks(rows):
             await self._driver.executemany(compiled.sql, [compiled.values(row) for row in some])
 
@@ -68,11 +64,11 @@ class SQLitePool:
     """Connections of aiosqlite, each with a thread of its own, opened when they are needed.
 
     Args:
-        url: The database's.
+        path: The database's file.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._path = url.database or ":memory:"
+    def __init__(self, path: str) -> None:
+        self._path = path or ":memory:"
         self._idle: list[aiosqlite.Connection] = []
         self._free = asyncio.Semaphore(_CONNECTIONS)
         # SQLite lets one transaction write at a time, and whoever waits for it inside SQLite

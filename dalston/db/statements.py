@@ -1,104 +1,90 @@
-"""Statements that SQLAlchemy writes, once for each kind of database, and that the driver runs.
+"""Statements as the drivers run them: the text for each kind of database, and what goes in and out.
 
-SQLAlchemy's own way of running a statement costs several times what the drivers need
-(`docs/decisions/0014-the-driver-runs-the-statements.md`). So a `Statement` is compiled once, and
-its values and rows are converted by the types that the tables declare.
+SQLAlchemy writes them, but long before: loading it, and having it write or run a statement, costs
+several times what the drivers need (`docs/decisions/0014-the-driver-runs-the-statements.md`,
+`docs/decisions/0029-sql-is-compiled-ahead.md`). `dalston/db/definitions/` has them as they are
+written, `dalston/db/compiled/` as they are run.
 """
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ARRAY,
-    BindParameter,
-    ColumnElement,
-    Delete,
-    Dialect,
-    Insert,
-    Select,
-    String,
-    Text,
-    TypeDecorator,
-    Update,
-    bindparam,
-    or_,
+from dalston.db.kinds import (
+    FROM_POSTGRESQL,
+    FROM_SQLITE,
+    TO_POSTGRESQL,
+    TO_SQLITE,
+    Convert,
+    Kind,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeEngine
 
 Parameters = Mapping[str, Any]
-Expression = Select[*tuple[Any, ...]] | Insert | Update | Delete
 Row = Any
 """A named tuple with the statement's columns."""
-_Convert = Callable[[Any], Any]
 
 _ROWS = 2000
 """Rows that one trip to the database carries at most."""
-_DOUBLE_PRECISION = 701
-"""PostgreSQL's number of that type: the only kind of fraction that the tables have."""
 
 
-class _JSONList(TypeDecorator[list[str]]):
-    """A list of texts as one JSON text."""
+class Parameter(NamedTuple):
+    """A place in a statement that is given a value at each run."""
 
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Write as JSON."""
-        return None if value is None else json.dumps(list(value))
+    name: str
+    kind: Kind = Kind.PLAIN
 
 
-class any_of(ColumnElement[bool]):  # noqa: N801 - reads as a function in a condition
-    """The condition that a column is one of a list of texts, which is one parameter.
+class Constant(NamedTuple):
+    """A place in a statement whose value never changes, as the driver takes it."""
 
-    Args:
-        column: The column.
-        name: Name of the parameter that holds the list.
-    """
-
-    inherit_cache = False
-
-    def __init__(self, column: ColumnElement[str], name: str) -> None:
-        self.column = column
-        self.name = name
+    value: object
 
 
-@compiles(any_of, "postgresql")
-def _any_of_on_postgresql(element: any_of, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401 - SQLAlchemy's signature
-    values: BindParameter[Any] = bindparam(element.name, type_=ARRAY(String))
-    return f"{compiler.process(element.column, **more)} = ANY ({compiler.process(values, **more)})"
+class Column(NamedTuple):
+    """A column of a statement's rows."""
+
+    name: str
+    kind: Kind = Kind.PLAIN
 
 
-@compiles(any_of, "sqlite")
-def _any_of_on_sqlite(element: any_of, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401 - SQLAlchemy's signature
-    values: BindParameter[Any] = bindparam(element.name, type_=_JSONList)
-    column, text = (compiler.process(part, **more) for part in (element.column, values))
-    return f"{column} IN (SELECT value FROM json_each({text}))"  # noqa: S608 - names, no values
+class SQL(NamedTuple):
+    """A statement's text for one kind of database, and what its places are given, in order."""
+
+    text: str
+    places: tuple[Parameter | Constant, ...]
 
 
 class Compiled:
-    """A statement for one kind of database."""
+    """A statement for one kind of database.
 
-    def __init__(self, expression: Expression, dialect: Dialect) -> None:
-        compiled: Any = expression.compile(dialect=dialect)
-        self.sql = str(compiled)
-        parameters = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
-        self._values = [
-            (name, _to_driver(parameter.type, dialect), _constant(parameter))
-            for name, parameter in parameters
+    Args:
+        written: Its text and places.
+        columns: Of its rows.
+        to_driver: What is made of values on their way in, by kind.
+        from_driver: What is made of them on their way out.
+    """
+
+    def __init__(
+        self,
+        written: SQL,
+        columns: Sequence[Column],
+        to_driver: Mapping[Kind, Convert],
+        from_driver: Mapping[Kind, Convert],
+    ) -> None:
+        self.sql = written.text
+        self._values: list[tuple[str, Convert | None, tuple[object] | None]] = [
+            ("", None, (place.value,))
+            if isinstance(place, Constant)
+            else (place.name, to_driver.get(place.kind), None)
+            for place in written.places
         ]
-        columns = list(expression.exported_columns)
         names = [column.name for column in columns]
         self._row: Any = namedtuple("_row", names) if names else None  # noqa: PYI024 - its fields are known only now
-        found = [_from_driver(column.type, dialect) for column in columns]
+        found = [from_driver.get(column.kind) for column in columns]
         self._converters = [(place, one) for place, one in enumerate(found) if one is not None]
 
     def values(self, parameters: Parameters) -> list[Any]:
@@ -129,35 +115,28 @@ class Compiled:
         return converted
 
 
-def _to_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
-    return kind.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
-    return kind.dialect_impl(dialect).result_processor(dialect, _DOUBLE_PRECISION)
-
-
-def _constant(parameter: BindParameter[Any]) -> tuple[Any] | None:
-    return None if parameter.required else (parameter.value,)
-
-
 class Statement:
-    """A statement of SQLAlchemy, compiled at its first use on each kind of database.
+    """A statement for all kinds of database; what a driver needs is made at its first use.
 
-    Keep it in a constant where it doesn't change from call to call: compiling costs more than
-    running. Its parameters are `bindparam`s; a list is an `any_of`, never an `in_`.
+    Args:
+        columns: Of its rows, which are the same everywhere.
+        postgresql: What PostgreSQL is told.
+        sqlite: What SQLite is told.
     """
 
-    def __init__(self, expression: Expression) -> None:
-        self._expression = expression
-        self._compiled: dict[str, Compiled] = {}
+    def __init__(self, *, columns: Sequence[Column] = (), postgresql: SQL, sqlite: SQL) -> None:
+        self.columns = columns
+        self.written = {"postgresql": postgresql, "sqlite": sqlite}
 
-    def on(self, dialect: Dialect) -> Compiled:
-        """Return it for a kind of database."""
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            compiled = self._compiled[dialect.name] = Compiled(self._expression, dialect)
-        return compiled
+    @cached_property
+    def postgresql(self) -> Compiled:
+        """Return it for asyncpg."""
+        return Compiled(self.written["postgresql"], self.columns, TO_POSTGRESQL, FROM_POSTGRESQL)
+
+    @cached_property
+    def sqlite(self) -> Compiled:
+        """Return it for aiosqlite."""
+        return Compiled(self.written["sqlite"], self.columns, TO_SQLITE, FROM_SQLITE)
 
 
 class Connection(ABC):
@@ -199,8 +178,3 @@ def chunks(rows: Sequence[Parameters]) -> Iterator[Sequence[Parameters]]:
     """Cut rows into parts of a bounded size."""
     for start in range(0, len(rows), _ROWS):
         yield rows[start : start + _ROWS]
-
-
-def one_of(column: ColumnElement[str], states: Sequence[StrEnum]) -> ColumnElement[bool]:
-    """Return the condition that a status is one of some."""
-    return or_(*(column == state.value for state in states))

@@ -5,48 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Float, Integer, and_, bindparam, select, update
 
 from dalston.common.models import TERMINAL_JOB, JobStatus
 from dalston.common.storage import transcript_path
-from dalston.db.statements import Connection, Statement, any_of
-from dalston.db.tables import DatabaseAgo, jobs, tasks
-
-_IN_ROWS = select(tasks.c.job_id, tasks.c.output).where(
-    tasks.c.final == 1, tasks.c.output.is_not(None)
-)
-_PRESENT = Statement(
-    select(jobs.c.id, jobs.c.version, jobs.c.status, tasks.c.output, tasks.c.output_path)
-    .outerjoin(tasks, and_(tasks.c.job_id == jobs.c.id, tasks.c.final == 1))
-    .where(any_of(jobs.c.id, "job_ids"), jobs.c.deleted_at.is_(None))
-)
-_OF_JOBS = Statement(_IN_ROWS.where(any_of(tasks.c.job_id, "job_ids")))
-_WITHOUT_OBJECT = Statement(
-    _IN_ROWS.add_columns(jobs.c.version)
-    .join(jobs, jobs.c.id == tasks.c.job_id)
-    .where(
-        jobs.c.status == JobStatus.COMPLETED.value,
-        jobs.c.transcript_path.is_(None),
-        jobs.c.deleted_at.is_(None),
-        jobs.c.completed_at < DatabaseAgo(bindparam("seconds", type_=Float)),
-    )
-    .limit(bindparam("limit", type_=Integer))
-)
-_HAS_OBJECT = Statement(
-    update(jobs)
-    .where(
-        jobs.c.id == bindparam("by_id"),
-        jobs.c.version == bindparam("by_version"),
-        jobs.c.status == JobStatus.COMPLETED.value,
-        jobs.c.transcript_path.is_(None),
-    )
-    .values(transcript_path=bindparam("by_path"))
-)
+from dalston.db.compiled import transcripts as sql
+from dalston.db.statements import Connection
 
 
 async def small_transcripts(connection: Connection, job_ids: Sequence[str]) -> dict[str, str]:
     """Return the transcripts, as JSON, of those of some jobs whose rows have them."""
-    rows = await connection.fetch(_OF_JOBS, job_ids=job_ids)
+    rows = await connection.fetch(sql.OF_JOBS, job_ids=job_ids)
     return {row.job_id: row.output for row in rows}
 
 
@@ -75,7 +43,7 @@ async def transcripts_without_object(
         seconds: For how long their jobs have been completed at least.
         limit: How many at most.
     """
-    rows = await connection.fetch(_WITHOUT_OBJECT, seconds=seconds, limit=limit)
+    rows = await connection.fetch(sql.WITHOUT_OBJECT, seconds=seconds, limit=limit)
     return [Transcript(row.job_id, row.version, row.output) for row in rows]
 
 
@@ -83,7 +51,7 @@ async def present_transcripts(
     connection: Connection, job_ids: Sequence[str]
 ) -> tuple[list[Transcript], set[str]]:
     """Return the transcripts of those of some jobs that are completed, and the ids of live ones."""
-    rows = await connection.fetch(_PRESENT, job_ids=job_ids)
+    rows = await connection.fetch(sql.PRESENT, job_ids=job_ids)
     completed = [
         Transcript(row.id, row.version, row.output, row.output_path)
         for row in rows
@@ -104,7 +72,7 @@ async def note_transcript_objects(connection: Connection, put: Sequence[Transcri
         for one in sorted(put, key=lambda one: one.job_id)
         if one.text is not None
     ]
-    await connection.run_many(_HAS_OBJECT, rows)
-    now = await connection.fetch(_PRESENT, job_ids=[one.job_id for one in put])
+    await connection.run_many(sql.HAS_OBJECT, rows)
+    now = await connection.fetch(sql.PRESENT, job_ids=[one.job_id for one in put])
     versions = {one.job_id: one.version for one in put}
     return [row.id for row in now if row.version != versions[row.id]]

@@ -10,75 +10,15 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import (
-    Float,
-    String,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
 
 from dalston.common.access import Limits
-from dalston.common.models import Job, JobStatus, TaskStatus
+from dalston.common.models import Job, JobStatus
+from dalston.db.compiled import usage as sql
 from dalston.db.limits import lock_owners
-from dalston.db.parameters import given
-from dalston.db.statements import Connection, Row, Statement, any_of
-from dalston.db.tables import DatabaseNow, audio_charges, jobs, owners, tasks
+from dalston.db.statements import Connection, Row
 
 _BYTES_PER_SECOND = 16_000.0
 """Of a recording whose length isn't known: 128 kbit/s."""
-_UNENDED = (JobStatus.PENDING.value, JobStatus.RUNNING.value)
-_ROW = Statement(
-    select(
-        owners.c.name, owners.c.audio_day, owners.c.audio_seconds, DatabaseNow().label("now")
-    ).where(owners.c.name == bindparam("owner"))
-)
-_JOBS = Statement(
-    select(func.count().label("jobs")).where(
-        jobs.c.owner == bindparam("owner"), or_(*(jobs.c.status == one for one in _UNENDED))
-    )
-)
-_ENDED_CHARGES = Statement(
-    select(audio_charges.c.job_id, audio_charges.c.day, audio_charges.c.seconds, jobs.c.status)
-    .outerjoin(jobs, jobs.c.id == audio_charges.c.job_id)
-    .where(
-        audio_charges.c.owner == bindparam("owner"),
-        or_(jobs.c.id.is_(None), and_(*(jobs.c.status != one for one in _UNENDED))),
-    )
-)
-_cutter = tasks.alias("cutter")
-_PARTS = Statement(
-    select(tasks.c.job_id, tasks.c.part).where(
-        any_of(tasks.c.job_id, "job_ids"),
-        tasks.c.part.is_not(None),
-        # Of a job that ended in the middle of the cutting only its beginning is known.
-        exists(
-            select(_cutter.c.id).where(
-                _cutter.c.job_id == tasks.c.job_id,
-                _cutter.c.expands == 1,
-                _cutter.c.status == TaskStatus.COMPLETED.value,
-            )
-        ),
-    )
-)
-_CHARGE = Statement(
-    insert(audio_charges).values(**given(audio_charges, "job_id owner day seconds"))
-)
-_SETTLE = Statement(delete(audio_charges).where(any_of(audio_charges.c.job_id, "job_ids")))
-_USE = Statement(
-    update(owners)
-    .where(owners.c.name == bindparam("by_name"))
-    .values(
-        audio_day=bindparam("by_day", type_=String),
-        audio_seconds=bindparam("by_seconds", type_=Float),
-    )
-)
 
 
 class Usage(msgspec.Struct):
@@ -111,7 +51,7 @@ class Usage(msgspec.Struct):
 
 async def usage_of(connection: Connection, owner: str, limits: Limits) -> Usage:
     """Return what an owner has used, for who only wants to know."""
-    row = await connection.fetch_one(_ROW, owner=owner)
+    row = await connection.fetch_one(sql.ROW, owner=owner)
     if row is None:
         raise LookupError(f"the owner {owner} has no row")
     return await _usage(connection, row, limits)
@@ -136,17 +76,17 @@ async def write_usage(
             if job_id in created
         ]
         # In this order: a job that goes on may be settled and charged anew.
-        await connection.fetch(_SETTLE, job_ids=usage.settled)
-        await connection.run_many(_CHARGE, charges)
+        await connection.fetch(sql.SETTLE, job_ids=usage.settled)
+        await connection.run_many(sql.CHARGE, charges)
         await connection.fetch(
-            _USE, by_name=owner, by_day=usage.day, by_seconds=usage.audio_seconds
+            sql.USE, by_name=owner, by_day=usage.day, by_seconds=usage.audio_seconds
         )
 
 
 async def _usage(connection: Connection, row: Row, limits: Limits) -> Usage:
     unended = 0
     if limits.running_jobs is not None:
-        [count] = await connection.fetch(_JOBS, owner=row.name)
+        [count] = await connection.fetch(sql.JOBS, owner=row.name)
         unended = int(count.jobs)
     now: datetime = row.now
     tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -160,12 +100,12 @@ async def _usage(connection: Connection, row: Row, limits: Limits) -> Usage:
 
 async def _settle(connection: Connection, owner: str, usage: Usage) -> None:
     """Replace the charges of jobs that have ended by their true lengths."""
-    charges = await connection.fetch(_ENDED_CHARGES, owner=owner)
+    charges = await connection.fetch(sql.ENDED_CHARGES, owner=owner)
     if not charges:
         return
     usage.settled = [charge.job_id for charge in charges]
     lengths: dict[str, float] = {}
-    for row in await connection.fetch(_PARTS, job_ids=usage.settled):
+    for row in await connection.fetch(sql.PARTS, job_ids=usage.settled):
         lengths[row.job_id] = max(lengths.get(row.job_id, 0.0), float(row.part["core_end"]))
     for charge in charges:
         if charge.day == usage.day:

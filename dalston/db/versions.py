@@ -6,16 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
 
 from dalston.common.models import Failure, JobStatus, Task
+from dalston.db.compiled import versions as sql
 from dalston.db.reading import failure_of
-from dalston.db.statements import Connection, Row, Statement, any_of
-from dalston.db.tables import versions
-
-_OF_JOBS = Statement(
-    select(*versions.c).where(any_of(versions.c.job_id, "job_ids")).order_by(versions.c.version)
-)
+from dalston.db.statements import Connection, Row
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -43,7 +38,7 @@ class Version(msgspec.Struct, frozen=True):
 
 async def versions_of(connection: Connection, job_ids: list[str]) -> list[Version]:
     """Return the earlier versions of some jobs, oldest first."""
-    return [_version(row) for row in await connection.fetch(_OF_JOBS, job_ids=job_ids)]
+    return [_version(row) for row in await connection.fetch(sql.OF_JOBS, job_ids=job_ids)]
 
 
 def _version(row: Row) -> Version:

@@ -6,105 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Integer, String, bindparam, exists, or_, select
 
 from dalston.common.messages import Attempt
-from dalston.common.models import JobStatus, Part, TaskStatus
-from dalston.db.entries import WAITING_FOR_NOTHING, done
-from dalston.db.statements import Connection, Row, Statement, any_of, one_of
-from dalston.db.tables import DatabaseAgo, jobs, tasks, webhooks
-
-_LIMIT = bindparam("limit", type_=Integer)
-_PENDING_JOBS = Statement(
-    select(jobs.c.id, jobs.c.resumed)
-    .where(jobs.c.status == JobStatus.PENDING.value)
-    .order_by(jobs.c.created_at)
-    .limit(_LIMIT)
-)
-_RUNNING_COLUMNS = (
-    tasks.c.id,
-    tasks.c.job_id,
-    tasks.c.hand_out,
-    tasks.c.token,
-    tasks.c.instance,
-    tasks.c.engine_id,
-    tasks.c.final,
-    tasks.c.expands,
-    tasks.c.started_at,
-)
-_RUNNING = select(*_RUNNING_COLUMNS).where(tasks.c.status == TaskStatus.RUNNING.value)
-_ALL_RUNNING = Statement(_RUNNING)
-_RUNNING_OF = Statement(
-    _RUNNING.where(tasks.c.instance.startswith(bindparam("prefix", type_=String), autoescape=False))
-)
-_HANDED_OUT = Statement(
-    select(tasks.c.engine_id, tasks.c.id).where(
-        any_of(tasks.c.job_id, "job_ids"), tasks.c.status != TaskStatus.PENDING.value
-    )
-)
-_STOPPED = Statement(
-    select(tasks.c.engine_id, tasks.c.id).where(
-        any_of(tasks.c.job_id, "job_ids"),
-        one_of(tasks.c.status, (TaskStatus.CANCELLED, TaskStatus.FAILED)),
-    )
-)
-_CANCELLED = Statement(
-    select(tasks.c.engine_id, tasks.c.id).where(
-        tasks.c.status == TaskStatus.CANCELLED.value,
-        tasks.c.completed_at > DatabaseAgo(bindparam("within", type_=Integer)),
-        tasks.c.instance.is_not(None),
-    )
-)
-_ENGINES = Statement(
-    select(tasks.c.engine_id).where(tasks.c.status == TaskStatus.READY.value).distinct()
-)
-_PLANNED = Statement(
-    select(tasks.c.id, tasks.c.stage, tasks.c.index, tasks.c.part).where(
-        tasks.c.job_id == bindparam("job_id"),
-        or_(
-            tasks.c.part.is_(None),
-            tasks.c.index == 0,
-            tasks.c.index >= bindparam("first", type_=Integer),
-        ),
-    )
-)
-_EXPANSIONS = Statement(
-    select(tasks.c.job_id, tasks.c.id, tasks.c.output_path).where(
-        any_of(tasks.c.job_id, "job_ids"),
-        tasks.c.expands == 1,
-        tasks.c.status == TaskStatus.COMPLETED.value,
-    )
-)
-_sibling = tasks.alias("sibling")
-# Asked here because it costs no statement of its own: each job comes by once.
-_HAS_ENDPOINT = exists(
-    select(webhooks.c.id)
-    .join(jobs, jobs.c.owner == webhooks.c.owner)
-    .where(jobs.c.id == tasks.c.job_id, webhooks.c.disabled_at.is_(None))
-    .correlate(tasks)
-)
-_FINISHED = Statement(
-    select(tasks.c.job_id, tasks.c.output_path, _HAS_ENDPOINT.label("has_endpoint")).where(
-        any_of(tasks.c.job_id, "job_ids"),
-        tasks.c.final == 1,
-        tasks.c.status == TaskStatus.COMPLETED.value,
-        ~exists(select(_sibling.c.id).where(_sibling.c.job_id == tasks.c.job_id, ~done(_sibling))),
-    )
-)
-_OVERLOOKED_TASKS = Statement(
-    select(tasks.c.job_id)
-    .join(jobs, jobs.c.id == tasks.c.job_id)
-    .where(jobs.c.status == JobStatus.RUNNING.value, WAITING_FOR_NOTHING)
-    .limit(_LIMIT)
-)
-_OVERLOOKED_JOBS = Statement(
-    select(jobs.c.id)
-    .where(
-        jobs.c.status == JobStatus.RUNNING.value,
-        ~exists(select(tasks.c.id).where(tasks.c.job_id == jobs.c.id, ~done(tasks))),
-    )
-    .limit(_LIMIT)
-)
+from dalston.common.models import Part
+from dalston.db.compiled import work as sql
+from dalston.db.statements import Connection, Row
 
 
 class RunningTask(msgspec.Struct, frozen=True):
@@ -119,7 +25,7 @@ class RunningTask(msgspec.Struct, frozen=True):
 
 async def pending_jobs(connection: Connection, limit: int) -> list[tuple[str, bool]]:
     """Return the oldest jobs that have to be planned, and whether they had ended before."""
-    rows = await connection.fetch(_PENDING_JOBS, limit=limit)
+    rows = await connection.fetch(sql.PENDING_JOBS, limit=limit)
     return [(row.id, row.resumed > 0) for row in rows]
 
 
@@ -133,9 +39,9 @@ async def running_tasks(
         instance_prefix: Only those of the engine instances whose name begins so.
     """
     if instance_prefix is None:
-        rows = await connection.fetch(_ALL_RUNNING)
+        rows = await connection.fetch(sql.ALL_RUNNING)
     else:
-        rows = await connection.fetch(_RUNNING_OF, prefix=instance_prefix)
+        rows = await connection.fetch(sql.RUNNING_OF, prefix=instance_prefix)
         # A prefix may hold what LIKE takes for a placeholder.
         rows = [row for row in rows if row.instance.startswith(instance_prefix)]
     return [
@@ -159,13 +65,14 @@ async def running_tasks(
 async def stopped_tasks(connection: Connection, job_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Return engine and id of the tasks that came to nothing, not those of a job that goes on."""
     return [
-        (row.engine_id, row.id) for row in await connection.fetch(_STOPPED, job_ids=list(job_ids))
+        (row.engine_id, row.id)
+        for row in await connection.fetch(sql.STOPPED, job_ids=list(job_ids))
     ]
 
 
 async def handed_out_tasks(connection: Connection, job_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Return engine id and task id of each task of some jobs that has been ready at some time."""
-    rows = await connection.fetch(_HANDED_OUT, job_ids=job_ids)
+    rows = await connection.fetch(sql.HANDED_OUT, job_ids=job_ids)
     return [(row.engine_id, row.id) for row in rows]
 
 
@@ -176,13 +83,13 @@ async def recently_cancelled(connection: Connection, within: int) -> list[tuple[
         connection: Of the database.
         within: Seconds that have passed since then at most.
     """
-    rows = await connection.fetch(_CANCELLED, within=within)
+    rows = await connection.fetch(sql.CANCELLED, within=within)
     return [(row.engine_id, row.id) for row in rows]
 
 
 async def engines_with_ready_tasks(connection: Connection) -> set[str]:
     """Return the engines that have work waiting, known here or not."""
-    return {row.engine_id for row in await connection.fetch(_ENGINES)}
+    return {row.engine_id for row in await connection.fetch(sql.ENGINES)}
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -199,7 +106,7 @@ class Planned(msgspec.Struct, frozen=True):
 
 async def planned_tasks(connection: Connection, job_id: str, first: int = 0) -> Planned:
     """Return a job's tasks without a chunk, on its first chunk, and on those from an index on."""
-    rows = await connection.fetch(_PLANNED, job_id=job_id, first=first)
+    rows = await connection.fetch(sql.PLANNED, job_id=job_id, first=first)
     return Planned(
         {(row.stage, row.index): row.id for row in rows},
         {row.index: msgspec.convert(row.part, Part) for row in rows if row.part is not None},
@@ -208,7 +115,7 @@ async def planned_tasks(connection: Connection, job_id: str, first: int = 0) -> 
 
 async def expansions(connection: Connection, job_ids: Sequence[str]) -> list[Row]:
     """Return job, id and output of the finished tasks that cut the recordings of some jobs."""
-    return await connection.fetch(_EXPANSIONS, job_ids=job_ids)
+    return await connection.fetch(sql.EXPANSIONS, job_ids=job_ids)
 
 
 async def finished_jobs(connection: Connection, job_ids: Sequence[str]) -> list[Row]:
@@ -216,7 +123,7 @@ async def finished_jobs(connection: Connection, job_ids: Sequence[str]) -> list[
 
     And whether their owner has registered an endpoint.
     """
-    return await connection.fetch(_FINISHED, job_ids=job_ids)
+    return await connection.fetch(sql.FINISHED, job_ids=job_ids)
 
 
 async def overlooked_jobs(connection: Connection, limit: int) -> list[str]:
@@ -224,6 +131,6 @@ async def overlooked_jobs(connection: Connection, limit: int) -> list[str]:
 
     No transition leaves one behind; this is asked in case that something else did.
     """
-    found = {row.job_id for row in await connection.fetch(_OVERLOOKED_TASKS, limit=limit)}
-    found |= {row.id for row in await connection.fetch(_OVERLOOKED_JOBS, limit=limit)}
+    found = {row.job_id for row in await connection.fetch(sql.OVERLOOKED_TASKS, limit=limit)}
+    found |= {row.id for row in await connection.fetch(sql.OVERLOOKED_JOBS, limit=limit)}
     return sorted(found)[:limit]

@@ -10,8 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from dalston.db.definitions.compiling import compile_statement
+from dalston.db.definitions.tables import DatabaseAgo, idempotency_keys, jobs
 from dalston.db.statements import Connection, Row, Statement
-from dalston.db.tables import DatabaseAgo, idempotency_keys, jobs
 from tests.conftest import STUBS
 from tests.support.deployment import Deployment
 from tests.support.keys import bearer, in_database, make_key
@@ -19,9 +20,9 @@ from tests.support.stack import TRANSCRIPTIONS, Stack
 from tests.support.waiting import until
 
 CLIENTS = 25
-_JOBS = Statement(select(func.count().label("number")).select_from(jobs))
-_KEYS = Statement(select(func.count().label("number")).select_from(idempotency_keys))
-_AGE = Statement(update(idempotency_keys).values(created_at=DatabaseAgo(24 * 3600 + 5)))
+_JOBS = compile_statement(select(func.count().label("number")).select_from(jobs))
+_KEYS = compile_statement(select(func.count().label("number")).select_from(idempotency_keys))
+_AGE = compile_statement(update(idempotency_keys).values(created_at=DatabaseAgo(24 * 3600 + 5)))
 
 
 def post(url: str, key: str, recording: bytes = b"recording", **more: str) -> httpx.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from dalston.common.redis import connect
 from dalston.common.storage import attempt_folder, job_folder, original_path
 from dalston.db import jobs as transitions
 from dalston.db import reading, sightings
-from dalston.orchestrator.housekeeping import Housekeeping, Tidied
+from dalston.orchestrator.housekeeping import Housekeeping, Tidied, _by_job
 from dalston.orchestrator.parts import Parts, Policy
 from tests.support.board import Board, new_job
 from tests.support.deployment import Deployment
@@ -45,6 +46,23 @@ def with_policy(parts: Parts, **changes: object) -> Housekeeping:
             Policy(**values),
         )
     )
+
+
+class LargeStore:
+    """A store that only lists: many jobs, whose objects a page may divide."""
+
+    async def list_in_pieces(self, prefix: str) -> AsyncIterator[list[str]]:
+        paths = [f"{prefix}/job_{number:04}/{name}" for number in range(1000) for name in "abc"]
+        for start in range(0, len(paths), 100):
+            yield paths[start : start + 100]
+
+
+async def test_only_some_jobs_are_in_memory_at_a_time() -> None:
+    store: Any = LargeStore()
+    pieces = [piece async for piece in _by_job(store)]
+    assert max(map(len, pieces)) < 300
+    found = [(job_id, len(paths)) for piece in pieces for job_id, paths in piece.items()]
+    assert found == [(f"job_{number:04}", 3) for number in range(1000)]
 
 
 def is_there(path: Path) -> bool:

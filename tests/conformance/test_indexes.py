@@ -8,14 +8,10 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
+from dalston.db.compiled import outbox, overdue, removal, work
 from dalston.db.migrate import migrate
-from dalston.db.outbox import _ANY_DUE, _DUE, _FORGET_OLD
-from dalston.db.overdue import _LATE_JOBS
-from dalston.db.postgresql import DIALECT
-from dalston.db.removal import _SETTLED
 from dalston.db.session import Database
 from dalston.db.statements import Statement
-from dalston.db.work import _CANCELLED
 from tests.support.distributed import database
 
 
@@ -34,12 +30,20 @@ async def migrated(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", [_LATE_JOBS, _SETTLED, _CANCELLED, _ANY_DUE, _DUE, _FORGET_OLD]
+    "statement",
+    [
+        overdue.LATE_JOBS,
+        removal.SETTLED,
+        work.CANCELLED,
+        outbox.ANY_DUE,
+        outbox.DUE,
+        outbox.FORGET_OLD,
+    ],
 )
 async def test_a_moment_is_a_condition_of_the_index(
     database_url: str, statement: Statement
 ) -> None:
-    compiled = statement.on(DIALECT)
+    compiled = statement.postgresql
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")

@@ -10,25 +10,26 @@ import pytest
 from sqlalchemy import bindparam, update
 
 from dalston.common.models import Failure, JobStatus, new_job_id
-from dalston.common.webhooks import new_webhook_id
+from dalston.common.webhooks import DeliveryState, new_webhook_id
 from dalston.db import jobs as transitions
 from dalston.db import outbox, removal
 from dalston.db import webhooks as endpoints
+from dalston.db.definitions.compiling import compile_statement
+from dalston.db.definitions.tables import DatabaseAgo, DatabaseNow, deliveries, jobs
 from dalston.db.locking import lock
-from dalston.db.outbox import Claimed, DeliveryState, Tried
+from dalston.db.outbox import Claimed, Tried
 from dalston.db.session import Database
 from dalston.db.statements import Statement
-from dalston.db.tables import DatabaseAgo, DatabaseNow, deliveries, jobs
 from dalston.db.webhooks import Delivery
 from tests.support.board import FAILURE, Board, new_job
 from tests.support.deployment import Deployment
 
 URL = "https://example.org/hook"
 LEASE = 60.0
-_OLD = Statement(update(deliveries).values(created_at=DatabaseAgo(40 * 86400.0)))
-_ALL_DUE = Statement(update(deliveries).values(due_at=DatabaseNow()))
-_OVER = Statement(update(deliveries).values(give_up_at=DatabaseAgo(1)))
-_LONG_DELETED = Statement(
+_OLD = compile_statement(update(deliveries).values(created_at=DatabaseAgo(40 * 86400.0)))
+_ALL_DUE = compile_statement(update(deliveries).values(due_at=DatabaseNow()))
+_OVER = compile_statement(update(deliveries).values(give_up_at=DatabaseAgo(1)))
+_LONG_DELETED = compile_statement(
     update(jobs).where(jobs.c.id == bindparam("by_id")).values(deleted_at=DatabaseAgo(1000))
 )
 

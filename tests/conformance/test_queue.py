@@ -212,6 +212,13 @@ async def test_redis_is_steady_only_since_it_was_last_wiped(
     assert await queue.steady_seconds() == 0
 
 
+async def test_redis_is_steady_again_soon_after_its_clock_was_set_back(queue: TaskQueue) -> None:
+    now = int((await queue.redis.time())[0])
+    await queue.redis.set(STEADY, now + 3600, px=5000)
+    assert await queue.steady_seconds() == 0
+    assert int(await queue.redis.get(STEADY)) < now + 3600
+
+
 async def test_live_instances_are_those_that_said_so_lately(queue: TaskQueue) -> None:
     one, two = (
         EngineInstance(instance=name, engine_id=ENGINE, slots=2, state="ready")

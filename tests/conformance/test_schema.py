@@ -17,14 +17,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dalston.common.errors import SchemaVersionError
-from dalston.db.migrate import alembic_config, migrate
+from dalston.db.definitions.tables import metadata
+from dalston.db.migrate import alembic_config, engine_url, migrate
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.db.session import Database
-from dalston.db.tables import metadata
+from dalston.db.url import DatabaseURL
 from tests.support.deployment import Deployment, embedded
 from tests.support.distributed import distributed
 from tests.support.schema import Described, contents, describe, fill
@@ -39,9 +39,9 @@ async def database(deployment: Deployment) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def on(url: URL, call: Callable[[Connection], Result]) -> Result:
+async def on(url: DatabaseURL, call: Callable[[Connection], Result]) -> Result:
     """Look at a database without the code that is tested."""
-    engine = create_async_engine(url)
+    engine = create_async_engine(engine_url(url))
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(call)

@@ -19,14 +19,14 @@ from dalston.common.models import (
 )
 from dalston.common.storage import output_path
 from dalston.db import jobs as transitions
+from dalston.db.definitions.compiling import compile_statement
+from dalston.db.definitions.tables import tasks
 from dalston.db.entries import ready_entries
 from dalston.db.locking import lock
-from dalston.db.statements import Statement
-from dalston.db.tables import tasks
 from dalston.db.verdict import Verdict
 from tests.support.board import FAILURE, Board, new_job
 
-_ENDED = Statement(
+_ENDED = compile_statement(
     update(tasks)
     .where(tasks.c.id == bindparam("task_id"))
     .values(status=TaskStatus.COMPLETED.value, output_path="jobs/made-up")

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from sqlalchemy import bindparam, insert, literal, select, update
 
-from dalston.db.statements import Connection, Statement
-from dalston.db.tables import DatabaseAgo, DatabaseLater, abandoned_jobs
+from dalston.db.definitions.compiling import compile_statement
+from dalston.db.definitions.tables import DatabaseAgo, DatabaseLater, abandoned_jobs
+from dalston.db.statements import Connection
 from tests.support.deployment import Deployment
 from tests.support.gate import ENGINES, Gate
 from tests.support.keys import in_database
@@ -19,11 +20,11 @@ from tests.support.waiting import until
 
 ASKED = {"Prefer": "cancel-on-disconnect", "X-Stainless-Retry-Count": "0"}
 AGAIN = ASKED | {"X-Stainless-Retry-Count": "1"}
-_A_MINUTE_LATER = Statement(update(abandoned_jobs).values(due_at=DatabaseAgo(1)))
-_NOTE = Statement(
+_A_MINUTE_LATER = compile_statement(update(abandoned_jobs).values(due_at=DatabaseAgo(1)))
+_NOTE = compile_statement(
     insert(abandoned_jobs).values(job_id=bindparam("by_id"), due_at=DatabaseLater(literal(60.0)))
 )
-_NOTED = Statement(select(abandoned_jobs.c.job_id))
+_NOTED = compile_statement(select(abandoned_jobs.c.job_id))
 
 
 async def note(connection: Connection, job_id: str) -> None:

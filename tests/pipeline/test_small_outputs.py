@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from dalston.common.redis import lease_key, queue_key
 from dalston.common.storage import transcript_path
+from dalston.db.definitions.compiling import compile_statement
+from dalston.db.definitions.tables import DatabaseAgo, jobs
 from dalston.db.session import Database
-from dalston.db.statements import Statement
-from dalston.db.tables import DatabaseAgo, jobs
 from dalston.db.transcripts import small_transcripts
 from tests.support.deployment import Deployment
 from tests.support.stack import Stack, running
@@ -96,7 +96,7 @@ async def forget_object(deployment: Deployment, job_id: str, path: str) -> None:
         completed_at=DatabaseAgo(60.0)
     )
     async with database.write() as connection:
-        await connection.fetch(Statement(forget))
+        await connection.fetch(compile_statement(forget))
     await deployment.store().delete(path)
     async with database.read() as connection:
         assert job_id in await small_transcripts(connection, [job_id])
@@ -108,6 +108,6 @@ async def is_noted(deployment: Deployment, job_id: str) -> bool:
     path = select(jobs.c.transcript_path).where(jobs.c.id == job_id)
     database = Database(deployment.database_url)
     async with database.read() as connection:
-        row = await connection.fetch_one(Statement(path))
+        row = await connection.fetch_one(compile_statement(path))
     await database.close()
     return row is not None and row.transcript_path is not None

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import bindparam, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from dalston.db.definitions.compiling import compile_statement
+from dalston.db.definitions.tables import DatabaseAgo, DatabaseNow, deliveries
 from dalston.db.statements import Connection, Statement
-from dalston.db.tables import DatabaseAgo, DatabaseNow, deliveries
 from tests.conftest import STUBS
 from tests.support.deployment import Deployment
 from tests.support.keys import in_database
@@ -22,10 +23,10 @@ from tests.support.waiting import until
 
 SECRET = "of-a-test-" * 4
 DELIVERIES = "/v1/webhook-deliveries"
-_DUE = Statement(
+_DUE = compile_statement(
     update(deliveries).where(deliveries.c.id == bindparam("by_id")).values(due_at=DatabaseNow())
 )
-_LATE = Statement(
+_LATE = compile_statement(
     update(deliveries)
     .where(deliveries.c.id == bindparam("by_id"))
     .values(due_at=DatabaseNow(), give_up_at=DatabaseAgo(1))

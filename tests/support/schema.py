@@ -49,14 +49,18 @@ def describe(connection: Connection) -> dict[str, Described]:
 
 def _describe(inspector: Inspector, table: str) -> Described:
     unique = inspector.get_unique_constraints(table)
+    keys = inspector.get_pk_constraint(table)["constrained_columns"]
     # PostgreSQL lists the index that keeps a constraint among the others, SQLite doesn't.
     of_constraints = {constraint["name"] for constraint in unique}
     return {
         "columns": {
-            column["name"]: (_kind(column["type"]), column["nullable"])
+            column["name"]: (
+                _kind(column["type"], number=keys == [column["name"]]),
+                column["nullable"],
+            )
             for column in inspector.get_columns(table)
         },
-        "primary key": inspector.get_pk_constraint(table)["constrained_columns"],
+        "primary key": keys,
         "foreign keys": sorted(
             (
                 key["constrained_columns"],
@@ -80,8 +84,11 @@ def _describe(inspector: Inspector, table: str) -> Described:
     }
 
 
-def _kind(of: TypeEngine[Any]) -> str:
+def _kind(of: TypeEngine[Any], *, number: bool = False) -> str:
+    """Return a type's name; SQLite has one kind of number of a row, of eight bytes."""
     name = next((name for known, name in _KINDS if isinstance(of, known)), repr(of))
+    if number and name in {"integer", "big integer"}:
+        return "number of a row"
     length = getattr(of, "length", None)
     return name if length is None else f"{name} of {length}"
 
@@ -102,8 +109,9 @@ def _row(table: Table, seed: int) -> dict[str, Any]:
     """Return a row; keys are alike in all tables, so that they refer to each other's rows."""
     values: dict[str, Any] = {}
     for column in table.columns:
-        kind = _kind(column.type).partition(" of ")[0]
+        kind = _kind(column.type, number=column.primary_key).partition(" of ")[0]
         values[column.name] = {
+            "number": seed + 1,
             "json": {"seed": seed},
             "moment": _MOMENT,
             "boolean": True,

@@ -6,7 +6,9 @@ from scripts import check_rules
 from scripts.check_source import Rule, Source, repository_files
 from scripts.check_status import STATUS_WRITERS, check_status_writes
 
-TABLES = "from sqlalchemy import insert, update\nfrom dalston.db.tables import jobs, tasks\n"
+TABLES = (
+    "from sqlalchemy import insert, update\nfrom dalston.db.definitions.tables import jobs, tasks\n"
+)
 
 
 def lines_found(rule: Rule, *files: tuple[str, str]) -> list[str]:
@@ -33,6 +35,13 @@ def file_of(lines: int) -> str:
 )
 def test_size_limits(text: str, caught: bool) -> None:
     assert bool(lines_found(check_rules.check_sizes, ("dalston/a.py", text))) is caught
+
+
+def test_compiled_statements_are_as_long_as_they_get_and_set_what_their_definitions_set() -> None:
+    text = 'RUN = SQL("UPDATE jobs SET status=?", ())\n'
+    for rule in (check_rules.check_sizes, check_status_writes):
+        assert not lines_found(rule, ("dalston/db/compiled/jobs.py", 401 * text))
+        assert lines_found(rule, ("dalston/db/other.py", 401 * text))
 
 
 def test_a_method_and_a_nested_function_have_limits_too() -> None:

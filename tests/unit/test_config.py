@@ -8,7 +8,7 @@ import pytest
 
 from dalston.common.errors import ConfigurationError
 from dalston.config import engine_environment, read_settings, role_environment
-from dalston.db.session import driver_url
+from dalston.db.url import read_url
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_urls_choose_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S3_BUCKET", "recordings")
     settings = read_settings()
 
-    assert str(driver_url(settings.database)).startswith("postgresql+asyncpg://user:***@db:5432")
+    assert read_url(settings.database).dsn == "postgresql://user:secret@db:5432/name"
     assert settings.redis == "redis://queue:6379/0"
     assert settings.store.bucket == "recordings"
 
@@ -54,7 +54,7 @@ def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("url", ["mysql://host/name", "nothing", "redis://host"])
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL"):
-        driver_url(url)
+        read_url(url)
 
 
 def test_a_long_data_folder_gets_a_short_socket(monkeypatch: pytest.MonkeyPatch) -> None:

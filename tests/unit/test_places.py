@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dalston.client.api import Api
 from dalston.client.errors import RefusedError
 from dalston.client.outputs import StandardOutput
 from dalston.client.progress import display_for
@@ -33,6 +34,10 @@ class Full:
         return "job_2"
 
 
+async def submit(_: Api) -> str:
+    raise AssertionError("nobody is asked but the session")
+
+
 @pytest.fixture
 def call() -> _Call:
     recordings = [Recording(Path("a.wav")), Recording(Path("b.wav"))]
@@ -43,11 +48,11 @@ def call() -> _Call:
 async def test_a_file_waits_as_long_as_its_own_calls_jobs_run(call: _Call) -> None:
     call.running["job_1"] = 0
     session: Any = Full(call)
-    assert await _File(call, session, 1)._accepted(lambda api: api.submit) == "job_2"
+    assert await _File(call, session, 1)._accepted(submit) == "job_2"
     assert session.asked == 2
 
 
 async def test_a_file_fails_if_it_is_others_who_take_the_places(call: _Call) -> None:
     session: Any = Full(call)
     with pytest.raises(RefusedError):
-        await _File(call, session, 1)._accepted(lambda api: api.submit)
+        await _File(call, session, 1)._accepted(submit)

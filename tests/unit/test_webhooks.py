@@ -13,6 +13,7 @@ import pytest
 
 from dalston.common.errors import ConfigurationError
 from dalston.common.webhooks import (
+    GIVE_UP_SECONDS,
     Signer,
     WebhookPolicy,
     body_of,
@@ -21,7 +22,6 @@ from dalston.common.webhooks import (
     signer_of_owner,
 )
 from dalston.config import Settings
-from dalston.db.outbox import GIVE_UP_SECONDS
 from dalston.orchestrator.webhooks import pause_seconds
 from dalston.policies import webhook_policy
 

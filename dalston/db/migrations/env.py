@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from dalston.db.tables import metadata
+from dalston.db.definitions.tables import metadata
 
 _LOCK = 0x64616C73746F6E
 """Key of PostgreSQL's lock that migrations hold: the bytes of the word dalston."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dalston.db.outbox import GIVE_UP_SECONDS
+from dalston.common.webhooks import GIVE_UP_SECONDS
 from dalston.orchestrator.calling import Refusal
 from dalston.orchestrator.webhooks import pause_seconds
 from tests.conftest import STUBS

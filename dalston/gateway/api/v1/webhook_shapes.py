@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from dalston.db.outbox import DeliveryState
+from dalston.common.webhooks import DeliveryState
 from dalston.gateway.api.envelope import errors
 
 _TAGS = ["webhooks"]

@@ -12,8 +12,7 @@ from starlette.responses import Response
 
 from dalston.common.access import Scope
 from dalston.common.models import JOB_ID
-from dalston.common.webhooks import MESSAGE_ID, WEBHOOK_ID
-from dalston.db.outbox import DeliveryState
+from dalston.common.webhooks import MESSAGE_ID, WEBHOOK_ID, DeliveryState
 from dalston.db.webhooks import Delivery, Webhook
 from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.cursors import decode_cursor, encode_cursor

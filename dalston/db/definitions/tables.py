@@ -203,7 +203,13 @@ edges = Table(
 history = Table(
     "history",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    # Numbers of deleted rows don't come back, and 2³¹ of them may be used up.
+    Column(
+        "id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
     Column("job_id", String(32), ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     Column("task_id", String(32)),
     Column("at", UTCDateTime, nullable=False),

@@ -1,0 +1,1 @@
+"""The statements as SQL, written by `make statements` from dalston/db/definitions/."""

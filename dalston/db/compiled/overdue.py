@@ -1,0 +1,122 @@
+"""Written by `make statements` from dalston/db/definitions/overdue.py: change that."""
+
+from __future__ import annotations
+
+from dalston.db.kinds import Kind
+from dalston.db.statements import SQL, Column, Constant, Parameter, Statement
+
+LATE_JOBS = Statement(
+    columns=(Column("id"), Column("resumed"), Column("deadline_seconds")),
+    postgresql=SQL(
+        """\
+SELECT jobs.id, jobs.resumed, jobs.deadline_seconds
+FROM jobs
+WHERE jobs.deadline_at < (statement_timestamp() - $1::INTEGER * interval '1 second') ORDER BY jobs.deadline_at
+ LIMIT $2::INTEGER""",
+        (Constant(0), Parameter("limit")),
+    ),
+    sqlite=SQL(
+        """\
+SELECT jobs.id, jobs.resumed, jobs.deadline_seconds
+FROM jobs
+WHERE jobs.deadline_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') ORDER BY jobs.deadline_at
+ LIMIT ? OFFSET ?""",
+        (Constant(0), Parameter("limit"), Constant(0)),
+    ),
+)
+WAITING = Statement(
+    columns=(Column("id"), Column("job_id"), Column("stage"), Column("hand_out")),
+    postgresql=SQL(
+        """\
+SELECT tasks.id, tasks.job_id, tasks.stage, tasks.hand_out
+FROM tasks JOIN jobs ON jobs.id = tasks.job_id
+WHERE tasks.engine_id = $1::VARCHAR AND tasks.status = $2::VARCHAR AND (tasks.not_before IS NULL OR tasks.not_before < (statement_timestamp() - $3::FLOAT * interval '1 second')) AND jobs.started_at < (statement_timestamp() - $3::FLOAT * interval '1 second') AND NOT (EXISTS (SELECT task_edges.task_id
+FROM task_edges JOIN tasks AS before ON before.id = task_edges.after_id
+WHERE task_edges.task_id = tasks.id AND before.completed_at >= (statement_timestamp() - $3::FLOAT * interval '1 second'))) ORDER BY tasks.rank
+ LIMIT $4::INTEGER""",
+        (
+            Parameter("engine_id"),
+            Constant("ready"),
+            Parameter("seconds", Kind.FRACTION),
+            Parameter("limit"),
+        ),
+    ),
+    sqlite=SQL(
+        """\
+SELECT tasks.id, tasks.job_id, tasks.stage, tasks.hand_out
+FROM tasks JOIN jobs ON jobs.id = tasks.job_id
+WHERE tasks.engine_id = ? AND tasks.status = ? AND (tasks.not_before IS NULL OR tasks.not_before < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000')) AND jobs.started_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') AND NOT (EXISTS (SELECT task_edges.task_id
+FROM task_edges JOIN tasks AS "before" ON "before".id = task_edges.after_id
+WHERE task_edges.task_id = tasks.id AND "before".completed_at >= (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000'))) ORDER BY tasks.rank
+ LIMIT ? OFFSET ?""",
+        (
+            Parameter("engine_id"),
+            Constant("ready"),
+            Parameter("seconds", Kind.FRACTION),
+            Parameter("seconds", Kind.FRACTION),
+            Parameter("seconds", Kind.FRACTION),
+            Parameter("limit"),
+            Constant(0),
+        ),
+    ),
+)
+UNPLANNED = Statement(
+    columns=(Column("id"), Column("pipeline"), Column("late")),
+    postgresql=SQL(
+        """\
+SELECT jobs.id, jobs.pipeline, CASE WHEN (jobs.created_at < (statement_timestamp() - $1::FLOAT * interval '1 second')) THEN $2::INTEGER ELSE $3::INTEGER END AS late
+FROM jobs
+WHERE jobs.status = $4::VARCHAR AND jobs.resumed = $5::INTEGER ORDER BY jobs.created_at
+ LIMIT $6::INTEGER""",
+        (
+            Parameter("seconds", Kind.FRACTION),
+            Constant(1),
+            Constant(0),
+            Constant("pending"),
+            Constant(0),
+            Parameter("limit"),
+        ),
+    ),
+    sqlite=SQL(
+        """\
+SELECT jobs.id, jobs.pipeline, CASE WHEN (jobs.created_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000')) THEN ? ELSE ? END AS late
+FROM jobs
+WHERE jobs.status = ? AND jobs.resumed = ? ORDER BY jobs.created_at
+ LIMIT ? OFFSET ?""",
+        (
+            Parameter("seconds", Kind.FRACTION),
+            Constant(1),
+            Constant(0),
+            Constant("pending"),
+            Constant(0),
+            Parameter("limit"),
+            Constant(0),
+        ),
+    ),
+)
+GIVE_UP = Statement(
+    postgresql=SQL(
+        """\
+UPDATE tasks SET status=$1::VARCHAR, error_code=$2::VARCHAR, error_message=$3::VARCHAR, completed_at=clock_timestamp() WHERE tasks.id = $4::VARCHAR AND tasks.hand_out = $5::INTEGER AND tasks.status = $6::VARCHAR""",
+        (
+            Constant("failed"),
+            Parameter("by_code"),
+            Parameter("by_message"),
+            Parameter("by_id"),
+            Parameter("by_hand_out"),
+            Constant("ready"),
+        ),
+    ),
+    sqlite=SQL(
+        """\
+UPDATE tasks SET status=?, error_code=?, error_message=?, completed_at=(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') WHERE tasks.id = ? AND tasks.hand_out = ? AND tasks.status = ?""",
+        (
+            Constant("failed"),
+            Parameter("by_code"),
+            Parameter("by_message"),
+            Parameter("by_id"),
+            Parameter("by_hand_out"),
+            Constant("ready"),
+        ),
+    ),
+)

@@ -1,0 +1,67 @@
+"""Written by `make statements` from dalston/db/definitions/session.py: change that."""
+
+from __future__ import annotations
+
+from dalston.db.kinds import Kind
+from dalston.db.statements import SQL, Column, Constant, Statement
+
+NOW = Statement(
+    columns=(Column("now", Kind.MOMENT),),
+    postgresql=SQL(
+        """\
+SELECT clock_timestamp() AS now""",
+        (),
+    ),
+    sqlite=SQL(
+        """\
+SELECT (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') AS now""",
+        (),
+    ),
+)
+VERSION = Statement(
+    columns=(Column("version_num"),),
+    postgresql=SQL(
+        """\
+SELECT alembic_version.version_num
+FROM alembic_version""",
+        (),
+    ),
+    sqlite=SQL(
+        """\
+SELECT alembic_version.version_num
+FROM alembic_version""",
+        (),
+    ),
+)
+HAS_VERSION_TABLE = {
+    "postgresql": Statement(
+        columns=(Column("there", Kind.FLAG),),
+        postgresql=SQL(
+            """\
+SELECT to_regclass($1::VARCHAR) IS NOT NULL AS there""",
+            (Constant("alembic_version"),),
+        ),
+        sqlite=SQL(
+            """\
+SELECT to_regclass(?) IS NOT NULL AS there""",
+            (Constant("alembic_version"),),
+        ),
+    ),
+    "sqlite": Statement(
+        columns=(Column("there"),),
+        postgresql=SQL(
+            """\
+SELECT count(*) AS there
+FROM sqlite_master
+WHERE name = $1::VARCHAR""",
+            (Constant("alembic_version"),),
+        ),
+        sqlite=SQL(
+            """\
+SELECT count(*) AS there
+FROM sqlite_master
+WHERE name = ?""",
+            (Constant("alembic_version"),),
+        ),
+    ),
+}

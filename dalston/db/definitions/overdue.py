@@ -1,0 +1,53 @@
+"""What has waited or run for too long."""
+
+from __future__ import annotations
+
+from sqlalchemy import Float, Integer, bindparam, case, exists, or_, select, update
+
+from dalston.common.models import JobStatus, TaskStatus
+from dalston.db.definitions.parameters import ERROR
+from dalston.db.definitions.tables import DatabaseAgo, DatabaseNow, edges, jobs, tasks
+
+_LIMIT = bindparam("limit", type_=Integer)
+LATE_JOBS = (
+    # A job that has ended has none.
+    select(jobs.c.id, jobs.c.resumed, jobs.c.deadline_seconds)
+    .where(jobs.c.deadline_at < DatabaseAgo(0))
+    .order_by(jobs.c.deadline_at)
+    .limit(_LIMIT)
+)
+_before = tasks.alias("before")
+_SINCE = DatabaseAgo(bindparam("seconds", type_=Float))
+WAITING = (
+    select(tasks.c.id, tasks.c.job_id, tasks.c.stage, tasks.c.hand_out)
+    .join(jobs, jobs.c.id == tasks.c.job_id)
+    .where(
+        tasks.c.engine_id == bindparam("engine_id"),
+        tasks.c.status == TaskStatus.READY.value,
+        or_(tasks.c.not_before.is_(None), tasks.c.not_before < _SINCE),
+        jobs.c.started_at < _SINCE,
+        # It became ready when the last of these had ended.
+        ~exists(
+            select(edges.c.task_id)
+            .join(_before, _before.c.id == edges.c.after_id)
+            .where(edges.c.task_id == tasks.c.id, _before.c.completed_at >= _SINCE)
+        ),
+    )
+    .order_by(tasks.c.rank)
+    .limit(_LIMIT)
+)
+UNPLANNED = (
+    select(jobs.c.id, jobs.c.pipeline, case((jobs.c.created_at < _SINCE, 1), else_=0).label("late"))
+    .where(jobs.c.status == JobStatus.PENDING.value, jobs.c.resumed == 0)
+    .order_by(jobs.c.created_at)
+    .limit(_LIMIT)
+)
+GIVE_UP = (
+    update(tasks)
+    .where(
+        tasks.c.id == bindparam("by_id"),
+        tasks.c.hand_out == bindparam("by_hand_out"),
+        tasks.c.status == TaskStatus.READY.value,
+    )
+    .values(**ERROR, status=TaskStatus.FAILED.value, completed_at=DatabaseNow())
+)

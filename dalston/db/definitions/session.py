@@ -1,0 +1,19 @@
+"""What is asked of a database as such: its clock, and the revision of its schema."""
+
+from __future__ import annotations
+
+from sqlalchemy import String, column, func, select, table
+
+from dalston.db.definitions.tables import DatabaseNow
+
+_VERSION_TABLE = "alembic_version"
+NOW = select(DatabaseNow().label("now"))
+VERSION = select(table(_VERSION_TABLE, column("version_num", String)).c.version_num)
+HAS_VERSION_TABLE = {
+    "postgresql": select(func.to_regclass(_VERSION_TABLE).is_not(None).label("there")),
+    "sqlite": (
+        select(func.count().label("there"))
+        .select_from(table("sqlite_master", column("name", String)))
+        .where(column("name", String) == _VERSION_TABLE)
+    ),
+}

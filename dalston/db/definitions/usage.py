@@ -1,0 +1,61 @@
+"""What owners have used of their limits."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Float,
+    String,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from dalston.common.models import JobStatus, TaskStatus
+from dalston.db.definitions.conditions import any_of
+from dalston.db.definitions.parameters import given
+from dalston.db.definitions.tables import DatabaseNow, audio_charges, jobs, owners, tasks
+
+_UNENDED = (JobStatus.PENDING.value, JobStatus.RUNNING.value)
+ROW = select(
+    owners.c.name, owners.c.audio_day, owners.c.audio_seconds, DatabaseNow().label("now")
+).where(owners.c.name == bindparam("owner"))
+JOBS = select(func.count().label("jobs")).where(
+    jobs.c.owner == bindparam("owner"), or_(*(jobs.c.status == one for one in _UNENDED))
+)
+ENDED_CHARGES = (
+    select(audio_charges.c.job_id, audio_charges.c.day, audio_charges.c.seconds, jobs.c.status)
+    .outerjoin(jobs, jobs.c.id == audio_charges.c.job_id)
+    .where(
+        audio_charges.c.owner == bindparam("owner"),
+        or_(jobs.c.id.is_(None), and_(*(jobs.c.status != one for one in _UNENDED))),
+    )
+)
+_cutter = tasks.alias("cutter")
+PARTS = select(tasks.c.job_id, tasks.c.part).where(
+    any_of(tasks.c.job_id, "job_ids"),
+    tasks.c.part.is_not(None),
+    # Of a job that ended in the middle of the cutting only its beginning is known.
+    exists(
+        select(_cutter.c.id).where(
+            _cutter.c.job_id == tasks.c.job_id,
+            _cutter.c.expands == 1,
+            _cutter.c.status == TaskStatus.COMPLETED.value,
+        )
+    ),
+)
+CHARGE = insert(audio_charges).values(**given(audio_charges, "job_id owner day seconds"))
+SETTLE = delete(audio_charges).where(any_of(audio_charges.c.job_id, "job_ids"))
+USE = (
+    update(owners)
+    .where(owners.c.name == bindparam("by_name"))
+    .values(
+        audio_day=bindparam("by_day", type_=String),
+        audio_seconds=bindparam("by_seconds", type_=Float),
+    )
+)
