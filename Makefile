@@ -4,6 +4,8 @@
 .PHONY: help demo test test-node fuzz check serve env compose-test bench eval faults chaos mutations statements format lock audit sbom clean run-environment dev-environment
 
 BIN := .venv/bin
+# Without compiled files each process that a test starts would compile the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

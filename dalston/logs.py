@@ -16,21 +16,21 @@ from dalston.common.errors import ConfigurationError
 
 
 @contextmanager
-def _hidden(name: str) -> Iterator[None]:
-    """Let an import within believe that a package isn't installed."""
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # what the import system asks for
+def _hidden(*names: str) -> Iterator[None]:
+    """Let an import within believe that some packages aren't installed."""
+    hidden = [name for name in names if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # what the import system asks for
     try:
         yield
     finally:
-        del sys.modules[name]
+        for name in hidden:
+            del sys.modules[name]
 
 
 # structlog loads rich if it is there, for tracebacks that show the values of all variables: five
-# megabytes in each process, and secrets in the log.
-with _hidden("rich"):
+# megabytes in each process, and secrets in the log. And greenlet, of which nothing here has any.
+with _hidden("rich", "greenlet"):
     import structlog
     from structlog.typing import Processor
 

@@ -52,7 +52,8 @@ def database() -> Iterator[str]:
     """Make a fresh database; yields its URL."""
     server = postgresql_server()
     name = f"test_{secrets.token_hex(6)}"
-    server.execute(f"CREATE DATABASE {name}")
+    # A database that is empty is quicker copied than written to the log: half the work.
+    server.execute(f"CREATE DATABASE {name} STRATEGY FILE_COPY")
     try:
         yield server.url(name)
     finally:
