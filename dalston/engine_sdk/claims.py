@@ -12,6 +12,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.engine_spec import EngineSpec
+from dalston.common.errors import StoreUnavailableError
 from dalston.common.messages import Attempt, QueueEntry, decode_entry
 from dalston.common.models import new_attempt_token
 from dalston.common.queue import TaskQueue
@@ -154,6 +155,14 @@ class Claimer:
         except (RedisError, OSError) as error:
             # Their rows have been ready all the time: the sweep publishes them again.
             log.warning("redis_unavailable", reason=repr(error))
+
+    async def store_answers(self) -> bool:
+        """Tell whether the store can be used, for other objects than one that it doesn't give."""
+        try:
+            await self._store.check()
+        except StoreUnavailableError:
+            return False
+        return True
 
     def begin_fetch(self, claim: Claim) -> asyncio.Task[ChildTask]:
         """Bring a claimed task's inputs into a folder of its own.

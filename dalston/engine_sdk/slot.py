@@ -31,6 +31,13 @@ _WATCH_SECONDS = 0.25
 _TRIM_SECONDS = 1.0
 """A task that takes longer than this keeps others from their turn."""
 _CLAIM_PAUSE_SECONDS = 1.0
+_UNREADABLE_INPUT = Failure(
+    "object_unreadable",
+    "The store answers, but does not give the recording, or what an earlier stage had made of it. "
+    "Look who may read it there, whether it was moved to an archive, and at the disk; then retry "
+    "the job.",
+    retryable=True,
+)
 
 
 class Slot:
@@ -154,8 +161,12 @@ class Slot:
         try:
             return None if claim.lease.closed.done() else fetching.result()
         except StoreUnavailableError:
-            # Not the task's fault: whoever reaches the store shall do it, uncharged.
-            await self._reporter.release(claim)
+            if await self._claimer.store_answers():
+                # It is about this object. Handed back, the task would come again for ever.
+                await self._reporter.report_failure(claim, _UNREADABLE_INPUT)
+            else:
+                # Not the task's fault: whoever reaches the store shall do it, uncharged.
+                await self._reporter.release(claim)
         except (DalstonError, OSError) as error:
             await self._reporter.report_failure(claim, _input_failure(error))
         return None

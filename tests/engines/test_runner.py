@@ -19,6 +19,7 @@ from dalston.common.messages import (
 )
 from dalston.common.redis import lease_key
 from dalston.common.storage import output_path
+from dalston.engine_sdk import patience
 from tests.support.files import files_below
 from tests.support.gate import is_alive
 from tests.support.runner_bench import ENGINE, YAML, Bench, new_bench
@@ -277,6 +278,22 @@ async def test_a_task_that_has_not_begun_is_not_charged_with_the_death_of_its_en
         released.set()
         await bench.until(lambda: bool(bench.of(TaskReleased, second)), "its release")
     assert not bench.of(TaskErrored, second)
+
+
+async def test_an_object_that_the_store_does_not_give_is_charged_to_its_task(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "STORE_PATIENCE_SECONDS", 0.1)
+    bad, good = await bench.entry(), await bench.entry("good")
+    bench.store.refuse(bad.audio)
+    await bench.publish(bad, good)
+    async with bench.running():
+        await bench.completed(good)
+        await bench.until(lambda: bool(bench.of(TaskErrored, bad)), "the failure")
+    [event] = bench.of(TaskErrored, bad)
+    assert isinstance(event, TaskErrored)
+    assert (event.error.code, event.error.retryable) == ("object_unreadable", True)
+    assert not bench.of(TaskReleased, bad)
 
 
 async def test_an_instance_tells_its_pace(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dalston.common.engine_spec import read_engine
+from dalston.common.errors import StoreUnavailableError
 from dalston.common.events import EventBus
 from dalston.common.messages import Event, QueueEntry, TaskCompleted
 from dalston.common.models import new_job_id, new_task_id
@@ -48,7 +49,12 @@ class Odd(Engine):
 
 
 class HeldStore(ObjectStore):
-    """A store that is slow with some objects: it has them once the test says so."""
+    """A store that is slow with some objects, which it has once the test says so, or has none."""
+
+    refused = ""
+
+    def refuse(self, path: str) -> None:
+        self.refused = path
 
     def hold(self, name: str) -> asyncio.Event:
         self._held = name
@@ -56,6 +62,8 @@ class HeldStore(ObjectStore):
         return self._released
 
     async def get(self, path: str) -> bytes:
+        if path == self.refused:
+            raise StoreUnavailableError("Not that one.")
         if getattr(self, "_held", "nothing") in path:
             await self._released.wait()
         return await super().get(path)
