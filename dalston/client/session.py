@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from dalston.client.patience import PATIENCE_SECONDS, Patience
 
 _Answer = TypeVar("_Answer")
 
+_NO_PLACE = "too_many_jobs"
 _PAUSE = 1.0
 _FIRST_ANSWER_SECONDS = 10.0
 
@@ -116,6 +117,35 @@ class Session:
                 pause = max(pause, min(error.retry_after or 0.0, PATIENCE_SECONDS))
             await asyncio.sleep(pause)
             await self._reconnect(api)
+
+    async def submit(
+        self,
+        request: Callable[[Api], Awaitable[str]],
+        running: Collection[object],
+        wait: Callable[[], None],
+    ) -> str:
+        """Submit a recording and return its job's id.
+
+        Whoever may have few jobs at a time has them one after the other: as long as the call's own
+        jobs take the places, this one waits.
+
+        Args:
+            request: The submission, which may be made any number of times.
+            running: The call's jobs that have not ended, at any time.
+            wait: Is told that it has to wait.
+
+        Raises:
+            UnreachableError: As of `ask`, likewise the others.
+            RefusedError: It is others who take the places, or something else is wrong.
+        """
+        while True:
+            taken = bool(running)
+            try:
+                return await self.ask(request)
+            except RefusedError as error:
+                if error.code != _NO_PLACE or not (taken or running):
+                    raise
+            wait()
 
     def _opened(self) -> Api:
         if self._api is None:

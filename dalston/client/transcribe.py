@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,6 @@ _BROKEN_ENGINE_SECONDS = 5.0
 """How long an engine of our own server may fail to start; long enough for a second try."""
 _SIGNAL_STATUS = 128
 
-_NO_PLACE = "too_many_jobs"
 _FAKE_PIPELINE = "stub"
 _FAKE_TEXT = (
     "the pipeline 'stub' returns FAKE TEXT whatever the recording says; --pipeline default listens"
@@ -311,31 +310,21 @@ class _File:
         raise FileFailedError(f"{reason}{where}")
 
     async def _submit(self) -> str:
-        url = self.call.recordings[self.number].url
-        if url is not None:
-            fields = self.call.fields
-            return await self._accepted(lambda api: api.submit_address(url, fields, self.name))
-        path = self.call.recordings[self.number].path
-        name = os.fsencode(path.name).decode("utf-8", "replace")
+        def wait() -> None:
+            self.call.display.step(self.number, "waiting for a job to end")
+
+        return await self.session.submit(self._send, self.call.running, wait)
+
+    async def _send(self, api: Api) -> str:
+        recording, fields = self.call.recordings[self.number], self.call.fields
+        if recording.url is not None:
+            return await api.submit_address(recording.url, fields, self.name)
+        name = os.fsencode(recording.path.name).decode("utf-8", "replace")
 
         def show(done: int, total: int) -> None:
             self.call.display.uploading(self.number, done, total)
 
-        def submit(api: Api) -> Any:  # noqa: ANN401 - a coroutine
-            return api.submit(path, name, self.call.fields, show, self.name)
-
-        return await self._accepted(submit)
-
-    async def _accepted(self, submit: Callable[[Api], Awaitable[Any]]) -> str:
-        """Submit the file; wait for as long as the call's own jobs take all places."""
-        while True:
-            others = bool(self.call.running)
-            try:
-                return str(await self.session.ask(submit))
-            except RefusedError as error:
-                if error.code != _NO_PLACE or not (others or self.call.running):
-                    raise
-            self.call.display.step(self.number, "waiting for a job to end")
+        return await api.submit(recording.path, name, fields, show, self.name)
 
     async def _follow(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
         """Wait for a job's end."""

@@ -59,6 +59,7 @@ class Jobs:
         self._fields = dict(fields)
         self._tell_language = tell_language
         self._gone: str | None = None
+        self._running: set[str] = set()
         self.pipelines: set[str] = set()
         """The pipelines that the jobs went through."""
         self.engine_ids: set[str] = set()
@@ -108,6 +109,7 @@ class Jobs:
         finally:
             # Shielded: also after Ctrl-C, when everything else is cancelled, the job shall stop.
             await asyncio.shield(self._remove(job_id))
+            self._running.discard(job_id)
         self.pipelines.add(view.pipeline)
         self.engine_ids |= {task.engine_id for task in view.tasks}
         if view.status is not JobStatus.COMPLETED:
@@ -123,10 +125,15 @@ class Jobs:
         def show(done: int, total: int) -> None:
             self._display.uploading(number, done, total)
 
-        def submit(api: Api) -> Any:  # noqa: ANN401 - a coroutine
-            return api.submit(clip.path, clip.path.name, fields, show, name)
+        async def submit(api: Api) -> str:
+            return await api.submit(clip.path, clip.path.name, fields, show, name)
 
-        return str(await self._session.ask(submit))
+        def wait() -> None:
+            self._display.step(number, "waiting for a job to end")
+
+        job_id = await self._session.submit(submit, self._running, wait)
+        self._running.add(job_id)
+        return job_id
 
     async def _follow(self, job_id: str, number: int) -> tuple[JobView, dict[str, Any]]:
         pause, broken_since = _FIRST_PAUSE, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +9,23 @@ import pytest
 
 from dalston.client.api import Api
 from dalston.client.errors import RefusedError
-from dalston.client.outputs import StandardOutput
-from dalston.client.progress import display_for
-from dalston.client.recordings import Recording
-from dalston.client.transcribe import _Call, _File
-from dalston.common.subtitles import Rules
+from dalston.client.session import Session
 
 
-class Full:
-    """A server that has no place before somebody's job has ended."""
+class FullSession(Session):
+    """A session with a server that has no place before the call's own job has ended."""
 
-    def __init__(self, call: _Call) -> None:
-        self.call = call
+    def __init__(self, running: set[str]) -> None:
+        super().__init__("http://localhost", Path(), print)
+        self.running = running
         self.asked = 0
 
-    async def ask(self, request: Any) -> str:
+    async def ask(self, request: Any) -> Any:
         """Refuse as one does who has been asked for a minute."""
         del request
         self.asked += 1
         if self.asked == 1:
-            self.call.running.clear()
+            self.running.clear()
             raise RefusedError("too_many_jobs", "You may have one job at a time", 429, 10)
         return "job_2"
 
@@ -38,21 +34,14 @@ async def submit(_: Api) -> str:
     raise AssertionError("nobody is asked but the session")
 
 
-@pytest.fixture
-def call() -> _Call:
-    recordings = [Recording(Path("a.wav")), Recording(Path("b.wav"))]
-    output = StandardOutput(recordings, "txt", io.BytesIO(), Rules())
-    return _Call(recordings, {}, output, display_for(["a.wav", "b.wav"], io.StringIO()), 2, set())
+async def test_a_file_waits_as_long_as_its_own_calls_jobs_run() -> None:
+    running, waited = {"job_1"}, []
+    session = FullSession(running)
+    assert await session.submit(submit, running, lambda: waited.append("once")) == "job_2"
+    assert (session.asked, waited) == (2, ["once"])
 
 
-async def test_a_file_waits_as_long_as_its_own_calls_jobs_run(call: _Call) -> None:
-    call.running["job_1"] = 0
-    session: Any = Full(call)
-    assert await _File(call, session, 1)._accepted(submit) == "job_2"
-    assert session.asked == 2
-
-
-async def test_a_file_fails_if_it_is_others_who_take_the_places(call: _Call) -> None:
-    session: Any = Full(call)
+async def test_a_file_fails_if_it_is_others_who_take_the_places() -> None:
+    running: set[str] = set()
     with pytest.raises(RefusedError):
-        await _File(call, session, 1)._accepted(submit)
+        await FullSession(running).submit(submit, running, lambda: None)
