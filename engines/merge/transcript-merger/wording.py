@@ -34,7 +34,8 @@ def cut_segment(
         The segment itself if all words stay, None if none does.
     """
     words = words_of(segment)
-    first, last = max(first, 0), min(last, len(words))
+    # A negative number would count from the end: to where a segment behind the join has no words.
+    first, last = (min(max(number, 0), len(words)) for number in (first, last))
     if (first, last) == (0, len(words)):
         return segment
     kept = words[first:last]
