@@ -62,18 +62,26 @@ def test_a_sentence_behind_the_join_comes_once(merger: EngineUnderTest) -> None:
     assert words(data) == data["text"]
 
 
+def test_a_word_that_is_said_again_and_again_comes_as_often(merger: EngineUnderTest) -> None:
+    before, after = said("Oh no no no no no", 6.0), said("no no no no no no!", 0.5)
+    data = merge(merger, chunk(0.0, (0.0, 8.0), before), chunk(7.0, (8.0, 20.0), after))
+    assert data["text"] == "Oh no no no no no no no no!"
+
+
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 """Of sentences, in words."""
 
 
 @st.composite
 def speech(draw: st.DrawFn) -> Spoken:
-    """Words without a pause that lets anybody cut."""
+    """Words without a pause that lets anybody cut, each another or some again and again."""
     count = draw(st.integers(20, 80))
     spans = draw(st.lists(st.floats(0.1, 0.7), min_size=count, max_size=count))
+    said_again = st.lists(st.sampled_from(["no", "so"]), min_size=count, max_size=count)
+    texts = draw(said_again | st.just([f"w{number}" for number in range(count)]))
     spoken, now = [], 0.0
-    for number, seconds in enumerate(spans):
-        spoken.append((f"w{number}", now, now + seconds))
+    for text, seconds in zip(texts, spans, strict=True):
+        spoken.append((text, now, now + seconds))
         now += seconds
     return spoken
 
