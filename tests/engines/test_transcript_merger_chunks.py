@@ -272,6 +272,20 @@ def test_languages_without_spaces_keep_their_text_when_they_are_cut(
     assert [s["text"] for s in data["segments"]] == ["今天天气", "很好啊"]
 
 
+@pytest.mark.parametrize("text", ["Good morning. Let us begin.", "お早う。始めましょう。"])
+def test_sentences_are_joined_as_they_are_written_and_not_as_they_were_spoken(
+    merger: EngineUnderTest, text: str
+) -> None:
+    """A translation is English; a recording that is taken for English may have other parts."""
+    first, second = text.replace("。", "。|").replace(". ", ".|").strip("|").split("|")
+    for language in ("ja", "en", None):
+        parts = [
+            chunk(0.0, (0.0, 8.0), said(first, 1.0), language=language),
+            chunk(8.0, (8.0, 20.0), said(second, 1.0), language=language),
+        ]
+        assert merge(merger, *parts)["text"] == text
+
+
 def test_ten_hours_are_merged(merger: EngineUnderTest) -> None:
     chunks = [
         chunk(

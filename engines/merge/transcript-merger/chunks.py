@@ -89,12 +89,11 @@ def realigned(parts: list[Part], aligned: list[Part]) -> list[Part]:
     return [found.get((part.channel, part.offset), part) for part in parts]
 
 
-def joined_segments(parts: list[Part], separator: str) -> Iterator[tuple[float, Segments]]:
+def joined_segments(parts: list[Part]) -> Iterator[tuple[float, Segments]]:
     """Yield the segments of one part after the other, each word once.
 
     Args:
         parts: In order of time, all of them of one channel, or of the mix.
-        separator: What stands between words.
 
     Yields:
         Where the part's sound begins, before which nothing of it or of later ones lies, and its
@@ -104,7 +103,7 @@ def joined_segments(parts: list[Part], separator: str) -> Iterator[tuple[float, 
     for heard in _each_once(parts):
         # Two chunks may time the words at their cut differently; their order is known.
         earliest = _last_start(last) if heard.part.offset < heard.part.core_start else 0.0
-        kept = [_not_before(segment, earliest) for segment in heard.kept(separator)]
+        kept = [_not_before(segment, earliest) for segment in heard.kept()]
         last = kept[-1] if kept else last
         yield heard.part.offset, kept
 
@@ -123,13 +122,13 @@ class _Heard:
         found = (number for number, word in enumerate(self.words) if is_one(word))
         return next(found, len(self.words))
 
-    def kept(self, separator: str) -> Iterator[dict[str, Any]]:
+    def kept(self) -> Iterator[dict[str, Any]]:
         """Yield the segments with the words that stay."""
         seen = 0
         for segment in self.segments:
             count = len(words_of(segment))
             if count:
-                kept = cut_segment(segment, self.first - seen, self.end - seen, separator)
+                kept = cut_segment(segment, self.first - seen, self.end - seen)
                 seen += count
             else:
                 kept = segment if self.part.holds(segment) else None

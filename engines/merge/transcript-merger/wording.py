@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_UNSPACED_LANGUAGES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
-"""Languages that are written without a space between words and sentences."""
-
-
-def separator_of(language: str | None) -> str:
-    """Return what stands between two segments of a language."""
-    return "" if language in _UNSPACED_LANGUAGES else " "
+from dalston.engine_sdk.wording import joined
 
 
 def words_of(segment: dict[str, Any]) -> list[dict[str, Any]]:
@@ -19,16 +13,13 @@ def words_of(segment: dict[str, Any]) -> list[dict[str, Any]]:
     return words
 
 
-def cut_segment(
-    segment: dict[str, Any], first: int, last: int, separator: str
-) -> dict[str, Any] | None:
+def cut_segment(segment: dict[str, Any], first: int, last: int) -> dict[str, Any] | None:
     """Return a segment with some of its words.
 
     Args:
         segment: A segment that has words.
         first: Number of the first word that stays.
         last: Number of the word behind the last one.
-        separator: What stands between words, if the text doesn't tell.
 
     Returns:
         The segment itself if all words stay, None if none does.
@@ -45,19 +36,19 @@ def cut_segment(
         **segment,
         "start": kept[0]["start"] if first else segment["start"],
         "end": kept[-1]["end"] if last < len(words) else segment["end"],
-        "text": _text(segment, first, last, separator),
+        "text": _text(segment, first, last),
         "words": kept,
     }
 
 
-def _text(segment: dict[str, Any], first: int, last: int, separator: str) -> str:
+def _text(segment: dict[str, Any], first: int, last: int) -> str:
     """Return what the segment's text says from one word to another, marks and spaces included."""
     text, words = str(segment["text"]), [str(word["text"]) for word in words_of(segment)]
     begins, ends, position = 0, len(text), 0
     for number, word in enumerate(words):
         found = text.find(word, position)
         if found < 0:
-            return separator.join(words[first:last])
+            return joined(words[first:last])
         position = found + len(word)
         if number == first:
             begins = found
