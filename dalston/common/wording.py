@@ -21,6 +21,8 @@ _UNSPACED = (
 )
 """Letters of scripts that are written without spaces. Korean is written with them."""
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_WORD = re.compile(rf"(?=\w)[{_UNSPACED}][^\w\s]*|(?:(?!(?=\w)[{_UNSPACED}])\S)+")
+"""A letter that stands alone, with the marks behind it, or what is written between two spaces."""
 
 
 def joined(texts: Iterable[str]) -> str:
@@ -35,6 +37,11 @@ def joined(texts: Iterable[str]) -> str:
             pieces.append(between(pieces[-1], text))
         pieces.append(text)
     return "".join(pieces)
+
+
+def words_in(text: str) -> list[str]:
+    """Return a text's words; letters of scripts that are written without spaces stand alone."""
+    return _WORD.findall(text)
 
 
 def between(before: str, after: str) -> str:

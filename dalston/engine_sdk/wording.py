@@ -3,6 +3,6 @@
 See `dalston.common.wording`.
 """
 
-from dalston.common.wording import joined
+from dalston.common.wording import joined, words_in
 
-__all__ = ["joined"]
+__all__ = ["joined", "words_in"]

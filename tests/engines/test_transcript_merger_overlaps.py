@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,17 +69,58 @@ def test_a_word_that_is_said_again_and_again_comes_as_often(merger: EngineUnderT
     assert data["text"] == "Oh no no no no no no no no!"
 
 
+def untimed(text: str, start: float, end: float) -> dict[str, Any]:
+    return {"start": start, "end": end, "text": text}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        (
+            untimed("alpha beta gamma delta epsilon zeta eta theta", 38.0, 46.0),
+            untimed("epsilon zeta eta theta iota kappa lambda", 0.0, 7.0),
+            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda",
+        ),
+        (
+            untimed("gamma delta epsilon", 42.6, 46.0),
+            untimed("gamma delta", 0.6, 3.2),
+            "gamma delta",
+        ),
+        (
+            untimed("今日は天気がいいですね", 40.0, 46.0),
+            untimed("がいいですね、散歩に行きましょう。", 0.6, 9.0),
+            "今日は天気がいいですね、散歩に行きましょう。",
+        ),
+    ],
+    ids=["doubled", "lost", "without spaces"],
+)
+def test_words_without_times_come_once(
+    merger: EngineUnderTest, before: dict[str, Any], after: dict[str, Any], whole: str
+) -> None:
+    data = merge(
+        merger,
+        chunk(0.0, (0.0, 44.0), before),
+        chunk(42.0, (44.0, 90.0), after),
+        prepare={"duration": 90.0},
+    )
+    assert data["text"].startswith(whole)
+    assert all("words" not in segment for segment in data["segments"])
+    starts = [segment["start"] for segment in data["segments"]]
+    assert starts == sorted(starts)
+
+
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 """Of sentences, in words."""
 
 
 @st.composite
-def speech(draw: st.DrawFn) -> Spoken:
+def speech(draw: st.DrawFn, *, again: bool = True) -> Spoken:
     """Words without a pause that lets anybody cut, each another or some again and again."""
     count = draw(st.integers(20, 80))
     spans = draw(st.lists(st.floats(0.1, 0.7), min_size=count, max_size=count))
     said_again = st.lists(st.sampled_from(["no", "so"]), min_size=count, max_size=count)
-    texts = draw(said_again | st.just([f"w{number}" for number in range(count)]))
+    others = st.just([f"w{number}" for number in range(count)])
+    texts = draw(said_again | others if again else others)
     spoken, now = [], 0.0
     for text, seconds in zip(texts, spans, strict=True):
         spoken.append((text, now, now + seconds))
@@ -96,15 +138,10 @@ def cuts_of(spoken: Spoken, shares: list[float]) -> list[float]:
     return cuts
 
 
-@settings(deadline=None, max_examples=200)
-@given(
-    speech(),
-    st.lists(st.floats(0.1, 0.9), min_size=1, max_size=4),
-    st.lists(LENGTHS, min_size=5, max_size=5),
-)
-def test_what_is_heard_without_errors_is_joined_without_errors(
-    merger: EngineUnderTest, spoken: Spoken, shares: list[float], sentences: list[list[int]]
-) -> None:
+def parts_of(
+    spoken: Spoken, shares: list[float], sentences: list[list[int]]
+) -> list[dict[str, Any]]:
+    """What is heard of a recording that is cut at these shares."""
     end = spoken[-1][2]
     chunks = []
     for (before, after), lengths in zip(
@@ -113,6 +150,33 @@ def test_what_is_heard_without_errors_is_joined_without_errors(
         begins = max(0.0, before - OVERLAP)
         found = heard(spoken, begins, min(end, after + OVERLAP), lengths)
         chunks.append(chunk(begins, (before, after), *found))
-    data = merge(merger, *chunks, prepare={"duration": end})
+    return chunks
+
+
+SHARES = st.lists(st.floats(0.1, 0.9), min_size=1, max_size=4)
+SENTENCES = st.lists(LENGTHS, min_size=5, max_size=5)
+
+
+@settings(deadline=None, max_examples=200)
+@given(speech(), SHARES, SENTENCES)
+def test_what_is_heard_without_errors_is_joined_without_errors(
+    merger: EngineUnderTest, spoken: Spoken, shares: list[float], sentences: list[list[int]]
+) -> None:
+    chunks = parts_of(spoken, shares, sentences)
+    data = merge(merger, *chunks, prepare={"duration": spoken[-1][2]})
     assert data["text"] == " ".join(text for text, _, _ in spoken)
     assert words(data) == data["text"]
+
+
+@settings(deadline=None, max_examples=200)
+@given(speech(again=False), SHARES, SENTENCES)
+def test_and_so_it_is_where_the_times_of_words_are_not_known(
+    merger: EngineUnderTest, spoken: Spoken, shares: list[float], sentences: list[list[int]]
+) -> None:
+    chunks = parts_of(spoken, shares, sentences)
+    for one in chunks:
+        for segment in one["segments"]:
+            del segment["words"]
+    data = merge(merger, *chunks, prepare={"duration": spoken[-1][2]})
+    assert data["text"] == " ".join(text for text, _, _ in spoken)
+    assert not any("words" in segment for segment in data["segments"])

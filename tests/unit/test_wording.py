@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dalston.common.wording import between, joined
+from dalston.common.wording import between, joined, words_in
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,18 @@ def test_many_texts_are_joined_pair_by_pair() -> None:
     assert joined(iter(["お早う。", "始めます。", "Good.", "Bye."])) == (
         "お早う。始めます。 Good. Bye."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Hello there,  you two.", ["Hello", "there,", "you", "two."]),
+        ("今天天气、很好 啊。", ["今", "天", "天", "气、", "很", "好", "啊。"]),
+        ("これはAPI2です。", ["こ", "れ", "は", "API2", "で", "す。"]),
+        ("ดีครับ", ["ดี", "ค", "รั", "บ"]),
+        ("안녕 하세요", ["안녕", "하세요"]),
+        (" ", []),
+    ],
+)
+def test_words_of_a_text(text: str, words: list[str]) -> None:
+    assert words_in(text) == words

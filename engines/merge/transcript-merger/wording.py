@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
-from dalston.engine_sdk.wording import joined
+from dalston.engine_sdk.wording import joined, words_in
 
 
 def words_of(segment: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a segment's words; none if they aren't known."""
     words: list[dict[str, Any]] = segment.get("words") or []
     return words
+
+
+def spread_words(segment: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the words of a segment's text with times by the letters in front of them.
+
+    Where a script has no spaces, each letter counts as a word.
+    """
+    texts = words_in(str(segment["text"]))
+    start, length = float(segment["start"]), float(segment["end"]) - float(segment["start"])
+    letters = sum(map(len, texts))
+    ends = [start + length * count / letters for count in accumulate(map(len, texts))]
+    starts = [start, *ends]
+    return [
+        {"text": text, "start": begins, "end": end}
+        for text, begins, end in zip(texts, starts, ends, strict=False)
+    ]
 
 
 def cut_segment(segment: dict[str, Any], first: int, last: int) -> dict[str, Any] | None:
