@@ -29,8 +29,8 @@ def heard(spoken: Spoken, begins: float, ends: float, sentences: list[int]) -> l
         count = sentences[place % len(sentences)]
         now, inside, place = inside[:count], inside[count:], place + 1
         timed = [{"text": t, "start": a - begins, "end": b - begins} for t, a, b in now]
-        text = " ".join(word["text"] for word in timed)
-        span = {"start": timed[0]["start"], "end": timed[-1]["end"]}
+        text = " ".join(t for t, _, _ in now)
+        span = {"start": now[0][1] - begins, "end": now[-1][2] - begins}
         segments.append({**span, "text": text, "words": timed})
     return segments
 
