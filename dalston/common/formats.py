@@ -24,6 +24,7 @@ from dalston.common.subtitles import (
     visible_lines,
 )
 from dalston.common.transcript import Segment, Transcript
+from dalston.common.wording import joined
 
 AnyTranscript = Transcript | Mapping[str, Any]
 """A transcript as a struct, or as the JSON object that the API returns."""
@@ -35,11 +36,11 @@ def to_txt(transcript: AnyTranscript) -> str:
     labels = labels_of(known)
     if any(segment.speaker for segment in known.segments):
         turns = groupby(known.segments, key=lambda segment: segment.speaker)
-        spoken = (" ".join(filter(None, map(_one_line, turn))) for _, turn in turns)
+        spoken = (joined(map(_one_line, turn)) for _, turn in turns)
         speakers = [who for who, _ in groupby(segment.speaker for segment in known.segments)]
         lines = [prefixed(text, who, labels) for who, text in zip(speakers, spoken, strict=True)]
     else:
-        lines = visible_lines(known.text) or [" ".join(map(_one_line, known.segments)).strip()]
+        lines = visible_lines(known.text) or [joined(map(_one_line, known.segments))]
     return "".join(f"{line}\n" for line in lines if line)
 
 

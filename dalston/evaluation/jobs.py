@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from dalston.client.api import Api
 from dalston.client.embedded import StartError
 from dalston.client.errors import RefusedError, UnreachableError
@@ -30,6 +32,9 @@ _LOADING_SECONDS = 60.0
 _BROKEN_ENGINE_SECONDS = 5.0
 """How long an engine of our own server may fail to start; long enough for a second try."""
 _CLEAN_UP_SECONDS = 10.0
+
+_DIARIZE = "diarize"
+"""The stage that finds out who speaks when."""
 
 
 class _NoTranscriptError(Exception):
@@ -60,6 +65,7 @@ class Jobs:
         self._tell_language = tell_language
         self._gone: str | None = None
         self._running: set[str] = set()
+        self._tells_speakers = False
         self.pipelines: set[str] = set()
         """The pipelines that the jobs went through."""
         self.engine_ids: set[str] = set()
@@ -75,7 +81,11 @@ class Jobs:
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(measured(number)) for number in range(len(clips))]
-        return [task.result() for task in tasks]
+        results = [task.result() for task in tasks]
+        if not self._tells_speakers:
+            return results
+        pairs = zip(clips, results, strict=True)
+        return [without_speakers(clip, result) for clip, result in pairs]
 
     async def wait_until_loaded(self) -> None:
         """Wait until no engine loads its model any more: that time is nobody's processing time."""
@@ -96,7 +106,9 @@ class Jobs:
             reason = self._gone = str(error)
         else:
             self._display.done(number, transcript.get("duration"))
-            return scored(clip, view, transcript)
+            result = scored(clip, view, transcript)
+            self._tells_speakers |= result.speakers is not None
+            return result
         self._display.failed(number, reason)
         return not_transcribed(clip, reason)
 
@@ -112,6 +124,7 @@ class Jobs:
             self._running.discard(job_id)
         self.pipelines.add(view.pipeline)
         self.engine_ids |= {task.engine_id for task in view.tasks}
+        self._tells_speakers |= any(task.stage == _DIARIZE for task in view.tasks)
         if view.status is not JobStatus.COMPLETED:
             known = f"{view.error.message} [{view.error.code}]" if view.error else ""
             raise _NoTranscriptError(known or f"the job is {view.status.value}")
@@ -208,6 +221,16 @@ def not_transcribed(clip: Clip, reason: str) -> ClipResult:
         reference=clip.text,
         words=score_words(clip.text, "", clip.language),
     )
+
+
+def without_speakers(clip: Clip, result: ClipResult) -> ClipResult:
+    """Return a clip's figures with all speech missed, if a run that tells speakers told none here.
+
+    Otherwise a run would be the better, the more of its clips failed.
+    """
+    if not clip.turns or result.speakers is not None:
+        return result
+    return msgspec.structs.replace(result, speakers=score_speakers(clip.turns, []))
 
 
 def _as_text(warning: object) -> str:

@@ -116,7 +116,8 @@ class ClipResult(msgspec.Struct, frozen=True, kw_only=True):
         reference: The reference as the manifest has it, without names of speakers.
         text: The transcript.
         words: Errors in words.
-        speakers: Errors in speakers, if the manifest and the transcript have them.
+        speakers: Errors in speakers, if the manifest has them and the run tells them; where there
+            is no transcript, or one without speakers, all speech is missed.
         times: Errors in the words' times, likewise.
         confidences: Right words by their confidence, if the transcript has confidences.
         audio_seconds: Length of the recording.
@@ -176,7 +177,7 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
         words: Sums of words, a failed clip's words being missed.
         rate: Errors per word of the reference.
         completed_rate: The same without failed clips.
-        diarized: Clips with speakers in manifest and transcript.
+        diarized: Clips with speakers in the manifest, in a run that tells speakers.
         diarization_rate: Their error rate.
         counted_right: Of those, in how many the number of speakers is right.
         times: Start errors of words.

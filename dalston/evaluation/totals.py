@@ -41,7 +41,7 @@ def total(name: str, results: Sequence[ClipResult]) -> Total:
     done = [result for result in results if not result.failed]
     words = add_words([result.words for result in counted])
     trusted = [result for result in counted if not result.failed]
-    said = [result.speakers for result in trusted if result.speakers is not None]
+    said = [result.speakers for result in counted if result.speakers is not None]
     timed = [result.times for result in trusted if result.times is not None]
     audio = [r for r in done if r.audio_seconds is not None and r.processing_seconds is not None]
     return Total(

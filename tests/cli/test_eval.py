@@ -87,6 +87,22 @@ def test_a_job_that_fails_is_a_failed_clip(
     assert served.listed() == before
 
 
+@pytest.mark.parametrize(("pipeline", "rate"), [("speakers", 1.0), ("default", None)])
+def test_a_job_that_was_to_find_speakers_and_failed_missed_them_all(
+    evaluating: Shell, manifest: Path, tmp_path: Path, pipeline: str, rate: float | None
+) -> None:
+    manifest.with_name("notes.mp3").write_text("These are not sounds. " * 100)
+    manifest.with_name("notes.rttm").write_text(
+        "SPEAKER notes 1 0.0 3.0 <NA> <NA> anna <NA> <NA>\n"
+        "SPEAKER notes 1 3.0 4.0 <NA> <NA> ben <NA> <NA>\n"
+    )
+    manifest.write_text("file\ttext\tlanguage\trttm\nnotes.mp3\ttwo words\ten\tnotes.rttm")
+    out = tmp_path / "out.json"
+    found = measured(evaluating.run(manifest, "--pipeline", pipeline, "--json", out), out)
+    assert found["clips"][0]["diarization_rate"] == rate
+    assert found["totals"][0]["diarization_rate"] == rate
+
+
 def test_the_numbers_alone_as_markdown(evaluating: Shell, manifest: Path) -> None:
     done = evaluating.run(manifest, "--markdown", "--at-once", "3", "--detect-language")
     assert done.status == 1, done.err

@@ -73,12 +73,14 @@ def encode(
     options: dict[str, str] | None = None,
     skip_seconds: tuple[float, float] | None = None,
     piece: int = 1000,
+    begins: int = 0,
 ) -> Path:
     """Encode a tone of two seconds, or the samples, which all channels get.
 
     Args:
         skip_seconds: A stretch of the time line that gets no packets: start and length.
         piece: Samples that are given to the encoder at once.
+        begins: The second on the file's clock at which the sound begins.
     """
     given = tone(2.0, rate) if samples is None else samples
     with av.open(str(path), "w", format=container, options=options or {}) as output:
@@ -90,7 +92,7 @@ def encode(
             if skip_seconds and skip_seconds[0] <= start / rate < sum(skip_seconds):
                 continue
             frame = _frame(given[start : start + piece], rate, layout)
-            frame.pts, frame.time_base = start, Fraction(1, rate)
+            frame.pts, frame.time_base = begins * rate + start, Fraction(1, rate)
             output.mux(audio.encode(frame))
         output.mux(audio.encode(None))
     return path

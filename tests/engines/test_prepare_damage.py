@@ -51,6 +51,22 @@ def test_53_half_a_file_gives_the_half_and_a_warning(
     assert codes(data) == ["input_truncated"]
 
 
+@pytest.mark.parametrize(("container", "codec"), [("matroska", "flac"), ("webm", "libopus")])
+def test_a_clock_that_does_not_begin_at_zero_is_no_missing_end(
+    prepare: EngineUnderTest, tmp_path: Path, container: str, codec: str
+) -> None:
+    """Recorders of streams and `-copyts` keep the times of what they record."""
+    kind: dict[str, Any] = {"rate": 48_000, "layout": "mono", "begins": 100}
+    whole = encode(tmp_path / "whole.mkv", container, codec, samples=tone(7.0, 48_000), **kind)
+    data = prepare.process(whole).data
+    assert codes(data) == []
+    assert data["duration"] == pytest.approx(7.0, abs=0.02)
+    assert data["audio"]["declared_duration"] == pytest.approx(7.0, abs=0.02)
+    half = tmp_path / "half.mkv"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert codes(prepare.process(half).data) == ["input_truncated"]
+
+
 def test_53_an_mp4_without_its_index_is_undecodable(
     prepare: EngineUnderTest, tmp_path: Path
 ) -> None:

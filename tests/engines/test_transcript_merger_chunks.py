@@ -114,14 +114,19 @@ def test_an_overlap_without_a_common_word_is_cut_by_time(merger: EngineUnderTest
     assert spans(data) == [(7.0, 8.0, "one two"), (8.0, 9.0, "vier fünf")]
 
 
-def test_segments_without_words_belong_where_their_middle_is(merger: EngineUnderTest) -> None:
+def test_segments_without_words_stay_whole_at_a_pause(merger: EngineUnderTest) -> None:
+    late = {**said("up to here and on", 6.0, words=False), "end": 8.3}
     data = merge(
         merger,
-        chunk(0.0, (0.0, 8.0), said("one", 6.5, words=False), said("cut off", 7.8, words=False)),
-        chunk(7.0, (8.0, 20.0), said("off two", 0.8, words=False)),
+        chunk(0.0, (0.0, 8.0), said("one", 5.5, words=False), late),
+        chunk(8.0, (8.0, 20.0), said("two three", 0.0, words=False)),
     )
-    assert data["text"] == "one off two"
-    assert "words" not in data["segments"][0]
+    assert spans(data) == [
+        (5.5, 6.0, "one"),
+        (6.0, 8.3, "up to here and on"),
+        (8.0, 9.0, "two three"),
+    ]
+    assert all("words" not in segment for segment in data["segments"])
 
 
 def test_a_chunk_that_is_missing_leaves_a_gap(merger: EngineUnderTest) -> None:
@@ -270,6 +275,20 @@ def test_languages_without_spaces_keep_their_text_when_they_are_cut(
         diarize=diarized((1.0, 2.0, "speaker_1"), (2.0, 3.0, "speaker_2")),
     )
     assert [s["text"] for s in data["segments"]] == ["今天天气", "很好啊"]
+
+
+@pytest.mark.parametrize("text", ["Good morning. Let us begin.", "お早う。始めましょう。"])
+def test_sentences_are_joined_as_they_are_written_and_not_as_they_were_spoken(
+    merger: EngineUnderTest, text: str
+) -> None:
+    """A translation is English; a recording that is taken for English may have other parts."""
+    first, second = text.replace("。", "。|").replace(". ", ".|").strip("|").split("|")
+    for language in ("ja", "en", None):
+        parts = [
+            chunk(0.0, (0.0, 8.0), said(first, 1.0), language=language),
+            chunk(8.0, (8.0, 20.0), said(second, 1.0), language=language),
+        ]
+        assert merge(merger, *parts)["text"] == text
 
 
 def test_ten_hours_are_merged(merger: EngineUnderTest) -> None:

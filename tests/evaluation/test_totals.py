@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
+from dalston.evaluation.jobs import not_transcribed, without_speakers
+from dalston.evaluation.manifest import Clip
 from dalston.evaluation.results import to_json
+from dalston.evaluation.speakers import score_speakers
 from dalston.evaluation.table import markdown, print_tables
 from tests.evaluation.example import evaluation, result
 
@@ -58,6 +62,26 @@ def test_speakers_times_and_speed() -> None:
     assert japanese.real_time_factor is None
     assert japanese.times is None
     assert japanese.diarization_rate is None
+
+
+def test_a_clip_without_speakers_in_a_run_that_tells_them_has_missed_them_all() -> None:
+    turns = [("anna", 0.0, 4.0), ("ben", 4.0, 8.0)]
+    clips = [
+        Clip(name=name, path=Path(name), text="one two", language="en", turns=turns)
+        for name in ("told.wav", "untold.wav", "lost.wav")
+    ]
+    found = [
+        result("told.wav", "en", "one two", "one two", speakers=score_speakers(turns, turns)),
+        result("untold.wav", "en", "one two", ""),
+        not_transcribed(clips[2], "No sound."),
+    ]
+    told = [without_speakers(clip, one) for clip, one in zip(clips, found, strict=True)]
+    assert [one.speakers.rate if one.speakers else None for one in told] == [0.0, 1.0, 1.0]
+    (total,) = evaluation(*told).totals
+    assert (total.diarized, total.counted_right) == (3, 1)
+    assert total.diarization_rate == pytest.approx(2 / 3)
+    unknown = Clip(name="other.wav", path=Path("other.wav"), text="one two")
+    assert without_speakers(unknown, found[1]).speakers is None
 
 
 def test_invented_words_without_a_reference_count_in_the_total() -> None:

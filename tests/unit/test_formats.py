@@ -110,6 +110,26 @@ def test_turns_carry_the_speaker_s_label_and_else_the_id() -> None:
     assert read_vtt(to_vtt(DIALOGUE)) == read_srt(to_srt(DIALOGUE))
 
 
+@pytest.mark.parametrize("speaker", [None, "speaker_1"])
+@pytest.mark.parametrize(
+    ("first", "second", "whole"),
+    [
+        ("お早う。", "始めましょう。", "お早う。始めましょう。"),
+        ("Good morning.", "Let us begin.", "Good morning. Let us begin."),
+        ("안녕하세요.", "시작합시다.", "안녕하세요. 시작합시다."),
+    ],
+)
+def test_sentences_are_joined_as_their_script_has_it(
+    first: str, second: str, whole: str, speaker: str | None
+) -> None:
+    segments = [
+        {"start": n, "end": n + 1, "text": text, **({"speaker": speaker} if speaker else {})}
+        for n, text in enumerate((first, second))
+    ]
+    prefix = "speaker_1: " if speaker else ""
+    assert to_txt({"text": "", "segments": segments, "language": "ja"}) == f"{prefix}{whole}\n"
+
+
 def test_a_transcript_without_words_is_valid_in_every_format() -> None:
     empty = {"text": "", "segments": []}
     assert to_txt(empty) == ""

@@ -14,6 +14,7 @@ from dalston.common.errors import DalstonError
 from dalston.common.formats import MEDIA_TYPES, SUBTITLES, to_txt
 from dalston.common.subtitles import Rules
 from dalston.common.transcript import Segment, Transcript, Word
+from dalston.common.wording import between
 from dalston.gateway.dialects.languages import long_code
 from dalston.gateway.dialects.transcripts import by_channel, speaker_numbers, text_of, words_of
 
@@ -99,7 +100,8 @@ def _chunk(
         for segment in known:
             of = channels.get(id(segment), channel)
             if body["words"] and segment.words:
-                body["words"] += _between(body["words"][-1], segment.words[0], " ")
+                before, after = body["words"][-1], segment.words[0]
+                body["words"] += _between(before, after, between(before["text"], after.text))
             body["words"] += [*_words([segment], numbers, of)]
     return body
 

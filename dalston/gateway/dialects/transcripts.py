@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from dalston.common.transcript import Segment, Transcript, Word
-from dalston.gateway.openai.streams import wants_blank
+from dalston.common.wording import joined
 
 _CHANNEL = "channel_"
 """Begins the name of a speaker that is a channel; counted from 1."""
@@ -77,12 +77,7 @@ def paragraphs_of(segments: Iterable[Segment]) -> list[list[Segment]]:
 
 def text_of(segments: Iterable[Segment]) -> str:
     """Return the text of segments in a row."""
-    text = ""
-    for segment in segments:
-        piece = segment.text.strip()
-        between = " " if text and piece and wants_blank(text[-1]) else ""
-        text += f"{between}{piece}"
-    return text
+    return joined(segment.text.strip() for segment in segments)
 
 
 def confidence_of(segments: Iterable[Segment]) -> float | None:

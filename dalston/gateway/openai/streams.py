@@ -7,7 +7,6 @@ last words count is decided when all are joined.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -17,6 +16,7 @@ import msgspec
 from dalston.common.errors import DalstonError
 from dalston.common.models import JobStatus
 from dalston.common.transcript import Transcript
+from dalston.common.wording import joined
 from dalston.gateway.errors import envelope
 from dalston.gateway.openai.bodies import diarized_segments
 from dalston.gateway.openai.waiting import Transcription
@@ -27,7 +27,6 @@ from dalston.gateway.services.jobs import JobService
 
 _COMMENT = b": the job runs\n\n"
 _END = b"data: [DONE]\n\n"
-_WIDE = frozenset("WF")
 """Scripts whose letters are wide put no blank between sentences, but for the Korean one."""
 
 
@@ -67,17 +66,7 @@ async def events(
 
 async def _so_far(service: JobService, view: JobView) -> str:
     """Return the text of the chunks from the start up to the first that isn't sure."""
-    text = ""
-    for piece in await service.first_texts(view):
-        between = " " if text and wants_blank(text[-1]) else ""
-        text += f"{between}{piece}" if piece else ""
-    return text
-
-
-def wants_blank(letter: str) -> bool:
-    """Tell whether a blank belongs between a letter and the next sentence."""
-    wide = unicodedata.east_asian_width(letter) in _WIDE
-    return not wide or unicodedata.name(letter, "").startswith("HANGUL")
+    return joined(await service.first_texts(view))
 
 
 def _ending(transcript: Transcript, sent: str, wish: Wish) -> list[bytes]:

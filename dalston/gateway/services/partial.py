@@ -10,6 +10,7 @@ import msgspec
 
 from dalston.common.errors import ObjectMissingError, UnavailableError
 from dalston.common.storage import ObjectStore
+from dalston.common.wording import joined
 
 _KEPT_CHARACTERS = 8_000_000
 """Of all chunks that are kept, so that polling reads each chunk once."""
@@ -38,7 +39,7 @@ class PartialTexts:
         Args:
             paths: Object paths of the outputs, in order of time.
         """
-        return " ".join(text for text in await self._all(paths) if text)
+        return joined(text for text in await self._all(paths) if text)
 
     async def first_texts_of(self, paths: Sequence[str]) -> list[str]:
         """Return the text of each of some outputs, up to the first that can't be read now.

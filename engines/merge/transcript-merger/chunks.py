@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from joining import join
-from wording import cut_segment, words_of
+from wording import cut_segment, spread_words, words_of
 
 Segments = list[dict[str, Any]]
 
@@ -89,12 +89,11 @@ def realigned(parts: list[Part], aligned: list[Part]) -> list[Part]:
     return [found.get((part.channel, part.offset), part) for part in parts]
 
 
-def joined_segments(parts: list[Part], separator: str) -> Iterator[tuple[float, Segments]]:
+def joined_segments(parts: list[Part]) -> Iterator[tuple[float, Segments]]:
     """Yield the segments of one part after the other, each word once.
 
     Args:
         parts: In order of time, all of them of one channel, or of the mix.
-        separator: What stands between words.
 
     Yields:
         Where the part's sound begins, before which nothing of it or of later ones lies, and its
@@ -104,37 +103,55 @@ def joined_segments(parts: list[Part], separator: str) -> Iterator[tuple[float, 
     for heard in _each_once(parts):
         # Two chunks may time the words at their cut differently; their order is known.
         earliest = _last_start(last) if heard.part.offset < heard.part.core_start else 0.0
-        kept = [_not_before(segment, earliest) for segment in heard.kept(separator)]
+        kept = [_not_before(segment, earliest) for segment in heard.kept()]
         last = kept[-1] if kept else last
         yield heard.part.offset, kept
 
 
 class _Heard:
-    """What was heard in one part, and which of its words stay: from `first` to before `end`."""
+    """What was heard in one part, and which of its words stay: from `first` to before `end`.
+
+    A segment whose words are not known counts as words that are spread over it, until it is clear
+    what of it stays.
+    """
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.segments = [_moved(segment, part.offset) for segment in part.segments()]
-        self.words = [word for segment in self.segments for word in words_of(segment)]
-        self.first = self._first_word(lambda word: middle(word) >= part.core_start)
-        self.end = self._first_word(lambda word: middle(word) >= part.core_end)
+        self._segments = [_moved(segment, part.offset) for segment in part.segments()]
+        self._words = [self._words_in(segment) for segment in self._segments]
+        self.words = [word for words in self._words for word in words]
+        self.is_timed = all(map(words_of, self._segments))
+        # Spread words are only guessed: at a cut that nobody speaks over, a segment stays whole.
+        sure = [
+            span
+            for segment, words in zip(self._segments, self._words, strict=True)
+            for span in (words_of(segment) or [segment] * len(words))
+        ]
+        self.first = _first_from(part.core_start, sure)
+        self.end = _first_from(part.core_end, sure)
 
-    def _first_word(self, is_one: Callable[[dict[str, Any]], bool]) -> int:
-        found = (number for number, word in enumerate(self.words) if is_one(word))
-        return next(found, len(self.words))
+    def _words_in(self, segment: dict[str, Any]) -> list[dict[str, Any]]:
+        is_whole = math.isinf(self.part.core_end)
+        return words_of(segment) or ([] if is_whole else spread_words(segment))
 
-    def kept(self, separator: str) -> Iterator[dict[str, Any]]:
+    def kept(self) -> Iterator[dict[str, Any]]:
         """Yield the segments with the words that stay."""
         seen = 0
-        for segment in self.segments:
-            count = len(words_of(segment))
-            if count:
-                kept = cut_segment(segment, self.first - seen, self.end - seen, separator)
-                seen += count
-            else:
-                kept = segment if self.part.holds(segment) else None
+        for segment, words in zip(self._segments, self._words, strict=True):
+            first, end = self.first - seen, self.end - seen
+            seen += len(words)
+            if first <= 0 and end >= len(words):
+                yield segment
+                continue
+            kept = cut_segment({**segment, "words": words}, first, end)
             if kept is not None:
-                yield kept
+                yield kept if words_of(segment) else {**kept, "words": None}
+
+
+def _first_from(second: float, spans: Segments) -> int:
+    """Return the number of the first span whose middle is not before a second."""
+    found = (number for number, span in enumerate(spans) if middle(span) >= second)
+    return next(found, len(spans))
 
 
 def _each_once(parts: list[Part]) -> Iterator[_Heard]:
@@ -153,12 +170,13 @@ def _each_once(parts: list[Part]) -> Iterator[_Heard]:
 
 
 def _join(before: _Heard, after: _Heard) -> None:
-    """Let one part go on where the other ends, if they overlap and have a word in common."""
+    """Let one part go on where the other ends if they overlap, best behind a word of both."""
     cut, begins = after.part.core_start, after.part.offset
     if before.part.core_end == cut and begins < cut:
-        found = join(before.words, after.words, at=cut, begins=begins)
-        if found is not None:
-            before.end, after.first = found
+        rough = not (before.is_timed and after.is_timed)
+        found = join(before.words, after.words, at=cut, begins=begins, rough=rough)
+        by_time = _first_from(cut, before.words), _first_from(cut, after.words)
+        before.end, after.first = found or by_time
 
 
 def middle(span: dict[str, Any]) -> float:

@@ -10,10 +10,10 @@ from typing import Any
 
 from chunks import Part, by_channel, joined_segments, parts_of, realigned
 from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
+from dalston.engine_sdk.wording import joined
 from metadata import describe, gather_warnings, spoken_language
 from placing import Segments, in_order, place_segments
 from speakers import Turns, label, occurring, of_channel, of_channels
-from wording import separator_of
 
 
 class TranscriptMerger(Engine):
@@ -36,12 +36,11 @@ class TranscriptMerger(Engine):
         prepared = _only(outputs.get("prepare", []))
         duration = prepared.get("duration", _only(found).get("duration"))
         spoken = spoken_language(found)
-        separator = separator_of(spoken.language)
         aligned = realigned(found, outputs["align"]) if "align" in outputs else found
         channels = by_channel(aligned)
         diarized = None if any(channels) or "diarize" not in outputs else _only(outputs["diarize"])
         turns = None if diarized is None else Turns(diarized["turns"])
-        segments = partial(_segments, channels, separator, turns, duration)
+        segments = partial(_segments, channels, turns, duration)
         # Made twice, once to be read and once to be written: those of many hours are too long to
         # be held.
         texts: list[str] = []
@@ -56,7 +55,7 @@ class TranscriptMerger(Engine):
             speakers = occurring(names, diarized["speakers"])
         warnings = gather_warnings(outputs, [*spoken.warnings, *input.warnings])
         data: dict[str, Any] = {
-            "text": separator.join(texts),
+            "text": joined(texts),
             "language": spoken.language,
             "language_confidence": spoken.confidence,
             "duration": duration,
@@ -69,7 +68,6 @@ class TranscriptMerger(Engine):
 
 def _segments(
     channels: dict[int | None, list[Part]],
-    separator: str,
     turns: Turns | None,
     duration: float | None,
 ) -> Iterator[dict[str, Any]]:
@@ -77,15 +75,14 @@ def _segments(
 
     Args:
         channels: What was heard in each.
-        separator: What stands between words.
         turns: Who speaks when, if that was asked.
         duration: Seconds of the recording, if that is known.
     """
 
     def spoken(channel: int | None, parts: list[Part]) -> Iterator[tuple[float, Segments]]:
-        for begins, found in joined_segments(parts, separator):
+        for begins, found in joined_segments(parts):
             if turns is not None:
-                yield begins, label(found, turns, separator)
+                yield begins, label(found, turns)
             else:
                 yield begins, of_channel(found, channel)
 

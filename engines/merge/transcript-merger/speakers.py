@@ -58,13 +58,12 @@ class Turns:
         return max(0.0, float(turn["start"] - span["end"]), float(span["start"] - turn["end"]))
 
 
-def label(segments: list[dict[str, Any]], turns: Turns, separator: str) -> list[dict[str, Any]]:
+def label(segments: list[dict[str, Any]], turns: Turns) -> list[dict[str, Any]]:
     """Give every word and segment its speaker; a segment ends where another speaker begins.
 
     Args:
         segments: In order of time, in seconds of the recording.
         turns: Who speaks when.
-        separator: What stands between words.
     """
     labelled: list[dict[str, Any]] = []
     for segment in segments:
@@ -78,7 +77,7 @@ def label(segments: list[dict[str, Any]], turns: Turns, separator: str) -> list[
         first = 0
         for who, run in groupby(_without_gaps(speakers)):
             last = first + len(list(run))
-            part = cut_segment({**segment, "words": named}, first, last, separator)
+            part = cut_segment({**segment, "words": named}, first, last)
             if part is not None:
                 labelled.append(_spoken_by(part, who))
             first = last

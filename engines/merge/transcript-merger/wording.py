@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
-_UNSPACED_LANGUAGES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
-"""Languages that are written without a space between words and sentences."""
-
-
-def separator_of(language: str | None) -> str:
-    """Return what stands between two segments of a language."""
-    return "" if language in _UNSPACED_LANGUAGES else " "
+from dalston.engine_sdk.wording import joined, words_in
 
 
 def words_of(segment: dict[str, Any]) -> list[dict[str, Any]]:
@@ -19,22 +14,36 @@ def words_of(segment: dict[str, Any]) -> list[dict[str, Any]]:
     return words
 
 
-def cut_segment(
-    segment: dict[str, Any], first: int, last: int, separator: str
-) -> dict[str, Any] | None:
+def spread_words(segment: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the words of a segment's text with times by the letters in front of them.
+
+    Where a script has no spaces, each letter counts as a word.
+    """
+    texts = words_in(str(segment["text"]))
+    start, length = float(segment["start"]), float(segment["end"]) - float(segment["start"])
+    letters = sum(map(len, texts))
+    ends = [start + length * count / letters for count in accumulate(map(len, texts))]
+    starts = [start, *ends]
+    return [
+        {"text": text, "start": begins, "end": end}
+        for text, begins, end in zip(texts, starts, ends, strict=False)
+    ]
+
+
+def cut_segment(segment: dict[str, Any], first: int, last: int) -> dict[str, Any] | None:
     """Return a segment with some of its words.
 
     Args:
         segment: A segment that has words.
         first: Number of the first word that stays.
         last: Number of the word behind the last one.
-        separator: What stands between words, if the text doesn't tell.
 
     Returns:
         The segment itself if all words stay, None if none does.
     """
     words = words_of(segment)
-    first, last = max(first, 0), min(last, len(words))
+    # A negative number would count from the end: to where a segment behind the join has no words.
+    first, last = (min(max(number, 0), len(words)) for number in (first, last))
     if (first, last) == (0, len(words)):
         return segment
     kept = words[first:last]
@@ -44,19 +53,19 @@ def cut_segment(
         **segment,
         "start": kept[0]["start"] if first else segment["start"],
         "end": kept[-1]["end"] if last < len(words) else segment["end"],
-        "text": _text(segment, first, last, separator),
+        "text": _text(segment, first, last),
         "words": kept,
     }
 
 
-def _text(segment: dict[str, Any], first: int, last: int, separator: str) -> str:
+def _text(segment: dict[str, Any], first: int, last: int) -> str:
     """Return what the segment's text says from one word to another, marks and spaces included."""
     text, words = str(segment["text"]), [str(word["text"]) for word in words_of(segment)]
     begins, ends, position = 0, len(text), 0
     for number, word in enumerate(words):
         found = text.find(word, position)
         if found < 0:
-            return separator.join(words[first:last])
+            return joined(words[first:last])
         position = found + len(word)
         if number == first:
             begins = found

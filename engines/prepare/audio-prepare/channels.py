@@ -158,18 +158,23 @@ class SplitAudio:
 
 
 class _Likeness:
-    """Compares channels with the first one, as their samples come."""
+    """Compares channels with the first one, as their samples come.
+
+    One that is another upside down is the same sound.
+    """
 
     def __init__(self, count: int) -> None:
         self._waiting = {number: bytearray() for number in range(1, count + 1)}
         self._energy = np.zeros(count)
         self._difference = np.zeros(count)
+        self._sum = np.zeros(count)
 
     @property
     def alike(self) -> bool:
         """Whether all channels have the same sound, and any sound."""
         together = self._energy + self._energy[0]
-        return bool(self._energy[0] > 0 and (self._difference <= _ALIKE * together).all())
+        least = np.minimum(self._difference, self._sum)
+        return bool(self._energy[0] > 0 and (least <= _ALIKE * together).all())
 
     def take(self, number: int, pcm: bytes) -> None:
         """Take samples of one channel."""
@@ -181,6 +186,7 @@ class _Likeness:
         samples = np.array(rows, np.float64)
         self._energy += (samples**2).sum(axis=1)
         self._difference += ((samples - samples[0]) ** 2).sum(axis=1)
+        self._sum += ((samples + samples[0]) ** 2).sum(axis=1)
         for waiting in self._waiting.values():
             del waiting[:length]
 

@@ -21,10 +21,12 @@ def declared_seconds(media: Media) -> float | None:
     """Return the duration that the file declares, if that is to be relied on."""
     stream, container = media.stream, media.container
     if container.format.name == "matroska,webm":
-        tagged = _clock_seconds(stream.metadata.get("DURATION", ""))
-        if tagged is None and len(container.streams) == 1 and container.duration:
-            return container.duration / 1_000_000
-        return tagged
+        ends = _clock_seconds(stream.metadata.get("DURATION", ""))
+        if ends is None and len(container.streams) == 1 and container.duration:
+            ends = container.duration / 1_000_000
+        # FFmpeg writes the time of the end there, and not every recording begins at zero.
+        length = None if ends is None else ends - _start_seconds(media)
+        return length if length is None or length > 0 else None
     counted = container.format.name == "mp3" and media.counts_frames
     if (
         (counted or container.format.name in _EXACT_DURATION)
@@ -58,6 +60,18 @@ def is_cut_off(media: Media, decoded_seconds: float, *, damaged: bool, broken_of
         or (name == "avi" and _riff_beyond_end(media))
         or (name.startswith("mov,") and _index_beyond_end(media))
     )
+
+
+def _start_seconds(media: Media) -> float:
+    """Return where a recording begins on its file's clock: with its sound, or its pictures."""
+    stream, container = media.stream, media.container
+    pictures = any(other.type == "video" for other in container.streams)
+    start = None
+    if not pictures and stream.start_time is not None and stream.time_base:
+        start = float(stream.start_time * stream.time_base)
+    elif container.start_time is not None:
+        start = container.start_time / 1_000_000
+    return max(0.0, start or 0.0)
 
 
 def _clock_seconds(text: str) -> float | None:

@@ -20,6 +20,9 @@ __all__ = ["convert", "load_voice_model"]
 _MOST_DAMAGED = 0.5
 """Share of packets that may fail before the whole is taken for something else than sound."""
 
+_LEAST_CANCELLED_SECONDS = 0.5
+"""Less is a matter of moments, which nobody has to know of."""
+
 
 def convert(task: TaskInput, voice_model: Any) -> dict[str, Any]:  # noqa: ANN401 - the library has no types
     """Decode a recording and cut it into chunks.
@@ -143,6 +146,12 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
         found["gaps_filled"] = (
             f"The recording has gaps; {decoded.silence:.1f} seconds of silence stand for them, so "
             f"that all times stay right."
+        )
+    if decoded.cancelled >= _LEAST_CANCELLED_SECONDS:
+        found["channels_cancel"] = (
+            f"The channels cancel each other for {decoded.cancelled:.1f} seconds: one is another "
+            f"upside down. One of them is used there instead of their mix. Look whether a balanced "
+            f"cable is plugged into a stereo socket."
         )
     streams = len(media.container.streams.audio)
     if streams > 1:

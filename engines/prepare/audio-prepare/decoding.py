@@ -39,6 +39,7 @@ class Decoded:
     Attributes:
         seconds: Length of the time line: sound, and silence where the file has gaps.
         silence: Seconds of that silence.
+        cancelled: Seconds in which channels that cancel each other are not mixed.
         sample_rate: Hertz of the original.
         channels: Channels of the original.
         damaged_packets: How many could not be decoded, but for the last one.
@@ -48,6 +49,7 @@ class Decoded:
 
     seconds: float = 0.0
     silence: float = 0.0
+    cancelled: float = 0.0
     sample_rate: int = 0
     channels: int = 0
     damaged_packets: int = 0
@@ -102,6 +104,7 @@ class Decoder:
                 self._take(frame)
         for converter, write in self._tracks:
             _pass_on(converter.finish(), write)
+        self._result.cancelled = sum(track.cancelled_seconds for track, _ in self._tracks)
         if last_failed:
             self._result.damaged_packets -= 1
         self._result.broken_off |= last_failed or last_partial

@@ -1,6 +1,6 @@
 """Turns decoded frames of any kind into 16 kHz mono PCM, resampled.
 
-What comes out is the mean of all channels, or one of them.
+What comes out is the mean of all channels, or one of them; one too where they cancel each other.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 
+from cancellation import Cancellation
 from dalston.engine_sdk import TaskFailed
 from media import check_channels, check_rate
 from wav_writer import SAMPLE_RATE
@@ -32,8 +33,14 @@ class MonoConverter:
 
     def __init__(self, channel: int | None = None) -> None:
         self._channel = channel
+        self._cancellation = Cancellation() if channel is None else None
         self._graph: Graph | None = None
         self._kind: tuple[str, str, int] | None = None
+
+    @property
+    def cancelled_seconds(self) -> float:
+        """For how long one channel stands for all, because their mean would be silence."""
+        return self._cancellation.seconds if self._cancellation is not None else 0.0
 
     def convert(self, frame: AudioFrame) -> Iterator[bytes]:
         """Take one decoded frame and give what is ready.
@@ -50,6 +57,8 @@ class MonoConverter:
             self._graph, self._kind = _build_graph(frame, self._channel), kind
         if self._graph is None:  # pragma: no cover - set by the lines above
             return
+        if self._cancellation is not None and frame.layout.nb_channels > 1:
+            frame = self._cancellation.prevent(frame)
         # Time stamps are the time line's business; here only samples count.
         frame.pts = None
         self._graph.push(frame)

@@ -9,12 +9,13 @@ from typing import Any
 from faster_whisper.transcribe import restore_speech_timestamps
 
 from dalston.engine_sdk import TaskFailed
+from dalston.engine_sdk.wording import joined
 from doubts import review
 from loaded_model import LoadedModel, load_model
 from model_files import find_model
 from recording import SAMPLE_RATE, Recording, Samples, Spans, Window, only_speech, speech_spans
 from second_hearing import unheard
-from wording import Segments, joined_text
+from wording import Segments
 
 __all__ = ["detect_language", "find_model", "load_model", "transcribe"]
 
@@ -75,7 +76,7 @@ def transcribe(
             missing = list(unheard(spans, segments.found[first:], window.start))
             again += _heard_again(model, window, missing, language, config)
         progress(window.end, recording.duration or 1.0)
-    found = _written(model, _in_order([*segments.found, *again]), language, config)
+    found = _written(model, _in_order([*segments.found, *again]), config)
     return found | _as_fields(language, confidence)
 
 
@@ -118,15 +119,11 @@ def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]
     return found
 
 
-def _written(
-    model: LoadedModel, found: list[Segment], language: str | None, config: Mapping[str, Any]
-) -> dict[str, Any]:
+def _written(model: LoadedModel, found: list[Segment], config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the text, its segments, and what is doubtful about them."""
     kept, doubts = review(found, drop=config["drop_doubtful_text"])
-    # A translation is English, whatever was spoken.
-    written = "en" if config["task"] == "translate" else language
     return {
-        "text": joined_text(kept, written),
+        "text": joined(segment["text"] for segment in kept),
         "segments": kept,
         "warnings": [*model.warnings, *doubts],
     }

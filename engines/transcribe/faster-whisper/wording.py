@@ -7,9 +7,6 @@ from typing import Any
 
 from faster_whisper.transcribe import Segment, Word
 
-_UNSPACED_LANGUAGES = frozenset({"bo", "ja", "km", "lo", "my", "th", "yue", "zh"})
-"""Languages that are written without a space between sentences."""
-
 
 class Segments:
     """Collects segments: in order, within the recording, without empty ones.
@@ -73,12 +70,6 @@ class Segments:
         placed_start = min(max(round(float(start) + offset, 3), earliest), self._latest)
         placed_end = min(max(round(float(end) + offset, 3), placed_start), self._latest)
         return placed_start, placed_end
-
-
-def joined_text(segments: list[dict[str, Any]], language: str | None) -> str:
-    """Return all segments' text, joined as the language is written."""
-    separator = "" if language in _UNSPACED_LANGUAGES else " "
-    return separator.join(segment["text"] for segment in segments)
 
 
 def _probability(value: float) -> float:
