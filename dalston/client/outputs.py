@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,6 +35,14 @@ class Output(ABC):
         """Tell whether a transcript is there from before, and is newer than its recording."""
         del file
         return False
+
+    def require(self, files: Iterable[int]) -> None:
+        """Find out before the work whether the transcripts of some files can be written.
+
+        Raises:
+            OutputError: They can't.
+        """
+        del files
 
     @abstractmethod
     def put(self, file: int, transcript: Mapping[str, Any]) -> None:
@@ -103,7 +112,6 @@ class FolderOutput(Output):
                 parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OutputError(f"The folder {parent} can't be made: {error.strerror}.") from None
-            _require_writable(parent)
         inputs = {path.resolve() for path in self._recordings}
         for target in self._targets:
             if target.resolve() in inputs:
@@ -116,6 +124,11 @@ class FolderOutput(Output):
             return written >= self._recordings[file].stat().st_mtime
         except FileNotFoundError:
             return False
+
+    def require(self, files: Iterable[int]) -> None:
+        """Find out before the work whether the transcripts of some files can be written."""
+        for folder in sorted({self._targets[file].parent for file in files}):
+            _require_writable(folder)
 
     def put(self, file: int, transcript: Mapping[str, Any]) -> None:
         """Write the file at once or not at all."""
@@ -140,7 +153,8 @@ def _require_writable(folder: Path) -> None:
         probe.write_bytes(b"x")
         probe.unlink()
     except OSError as error:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink()
         raise OutputError(
             f"Nothing can be written to the folder {folder}: {error.strerror}."
         ) from None

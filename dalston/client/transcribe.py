@@ -41,6 +41,7 @@ _BROKEN_ENGINE_SECONDS = 5.0
 """How long an engine of our own server may fail to start; long enough for a second try."""
 _SIGNAL_STATUS = 128
 
+_GONE = 404
 _FAKE_PIPELINE = "stub"
 _FAKE_TEXT = (
     "the pipeline 'stub' returns FAKE TEXT whatever the recording says; --pipeline default listens"
@@ -91,6 +92,7 @@ def transcribe_files(
         output = _output_for(recordings, output_format, output_dir, rules or Rules())
         here = [number for number, one in enumerate(recordings) if one.url is None]
         there = {number for number in here if resume and output.has(number)}
+        output.require(set(range(len(recordings))) - there)
         call = _Call(recordings, fields, output, display, at_once, there)
         return _carry_out(call, server, data_dir, key)
     except OutputError as error:
@@ -299,6 +301,11 @@ class _File:
             view, transcript = await self._follow(job_id)
         except FileFailedError:
             await self.call.delete(self.session, job_id)
+            raise
+        except RefusedError as error:
+            if error.status == _GONE:
+                # Somebody else has deleted it.
+                self.call.running.pop(job_id)
             raise
         self.call.running.pop(job_id)
         if view.status is JobStatus.COMPLETED:

@@ -347,6 +347,14 @@ class ObjectStore:
         except (ObstoreError, OSError) as error:
             raise _unavailable(error) from error
 
+    async def answers(self) -> bool:
+        """Tell whether it can be used, be it for other objects than one that it doesn't give."""
+        try:
+            await self.check()
+        except StoreUnavailableError:
+            return False
+        return True
+
     async def check(self) -> None:
         """Find out whether the store answers and has room, with a small object.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from dalston.common.models import Failure, TaskStatus
+from dalston.common.models import Failure, JobStatus, TaskStatus
 from dalston.db.compiled import overdue as sql
 from dalston.db.journal import record, task_entry
 from dalston.db.locking import Locked
@@ -28,11 +28,15 @@ class LateJob(msgspec.Struct, frozen=True):
 
 
 class UnplannedJob(msgspec.Struct, frozen=True):
-    """A new job that no orchestrator has planned."""
+    """A job that can't be planned, or planned further, by whoever doesn't know its pipeline.
+
+    Attributes:
+        task_id: The task that has cut its recording; None if nothing of it has been planned.
+    """
 
     job_id: str
     pipeline: str
-    late: bool
+    task_id: str | None = None
 
 
 class WaitingTask(msgspec.Struct, frozen=True):
@@ -50,10 +54,24 @@ async def late_jobs(connection: Connection, limit: int) -> list[LateJob]:
     return [LateJob(row.id, row.resumed, row.deadline_seconds or 0.0) for row in rows]
 
 
-async def unplanned_jobs(connection: Connection, seconds: float, limit: int) -> list[UnplannedJob]:
-    """Return the oldest jobs that wait to be planned, late if for longer than some seconds."""
-    rows = await connection.fetch(sql.UNPLANNED, seconds=seconds, limit=limit)
-    return [UnplannedJob(row.id, row.pipeline, bool(row.late)) for row in rows]
+async def unplanned_jobs(
+    connection: Connection, known: Collection[str], limit: int
+) -> list[UnplannedJob]:
+    """Return jobs of other pipelines than the known ones that are pending or being cut."""
+    names = sorted(known)
+    pending = await connection.fetch(sql.UNPLANNED, known=names, limit=limit)
+    cut = await connection.fetch(sql.UNEXPANDED, known=names, limit=limit)
+    return [UnplannedJob(row.id, row.pipeline) for row in pending] + [
+        UnplannedJob(row.job_id, row.pipeline, row.id) for row in cut
+    ]
+
+
+def is_unplanned(locked: Locked, found: UnplannedJob) -> bool:
+    """Tell whether nobody has planned a job since it was found."""
+    if found.task_id is None:
+        return locked.job_status.get(found.job_id) is JobStatus.PENDING
+    task = locked.tasks.get(found.task_id)
+    return task is not None and task.status is TaskStatus.RUNNING
 
 
 async def waiting_tasks(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -23,9 +23,17 @@ class RunningTask(msgspec.Struct, frozen=True):
     started_at: datetime
 
 
-async def pending_jobs(connection: Connection, limit: int) -> list[tuple[str, bool]]:
-    """Return the oldest jobs that have to be planned, and whether they had ended before."""
-    rows = await connection.fetch(sql.PENDING_JOBS, limit=limit)
+async def pending_jobs(
+    connection: Connection, known: Collection[str], limit: int
+) -> list[tuple[str, bool]]:
+    """Return the oldest jobs that have to be planned, and whether they had ended before.
+
+    Args:
+        connection: Of the database.
+        known: Names of the pipelines that are asked about.
+        limit: How many at most.
+    """
+    rows = await connection.fetch(sql.PENDING_JOBS, known=sorted(known), limit=limit)
     return [(row.id, row.resumed > 0) for row in rows]
 
 

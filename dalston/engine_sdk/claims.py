@@ -12,7 +12,6 @@ import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.engine_spec import EngineSpec
-from dalston.common.errors import StoreUnavailableError
 from dalston.common.messages import Attempt, QueueEntry, decode_entry
 from dalston.common.models import new_attempt_token
 from dalston.common.queue import TaskQueue
@@ -157,12 +156,8 @@ class Claimer:
             log.warning("redis_unavailable", reason=repr(error))
 
     async def store_answers(self) -> bool:
-        """Tell whether the store can be used, for other objects than one that it doesn't give."""
-        try:
-            await self._store.check()
-        except StoreUnavailableError:
-            return False
-        return True
+        """Tell whether the store can be used, be it for others than a task's inputs."""
+        return await self._store.answers()
 
     def begin_fetch(self, claim: Claim) -> asyncio.Task[ChildTask]:
         """Bring a claimed task's inputs into a folder of its own.

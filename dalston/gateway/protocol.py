@@ -69,14 +69,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._limit_head(self._bytes_beside_body)
 
     def _parse(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as wish:
-            self._pass_over_upgrade()
-            if not self._refused and (rest := data[wish.args[0] :]):
-                self._parse(rest)
-        except httptools.HttpParserError:
-            self.send_400_response(_UNREADABLE)
+        while data and not self._refused:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as wish:
+                self._pass_over_upgrade()
+                data = data[wish.args[0] :]
+            except httptools.HttpParserError:
+                self.send_400_response(_UNREADABLE)
+            else:
+                return
 
     def _pass_over_upgrade(self) -> None:
         """Read on behind a head that wishes for another protocol.
@@ -92,7 +94,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_framing = True
         try:
             self.parser.feed_data(b"%b / HTTP/%b\r\n%b\r\n" % (method, version, framing))
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.send_400_response(_UNREADABLE)
         finally:
             self._in_framing = False

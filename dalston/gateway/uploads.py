@@ -281,8 +281,9 @@ class _Form:
         _, options = parse_options_header(disposition)
         name = self._new_name(options.get(b"name", b""))
         self._text.clear()
-        extended = _extended_filename(disposition)
-        filename = extended or options.get(b"filename", extended)
+        plain = options.get(b"filename")
+        extended = _extended_filename(disposition, beside_another=plain is not None)
+        filename = extended if plain is None else extended or plain
         if filename is not None:
             kind = self._headers.get("content-type", b"").decode("latin-1")
             self._part = FileStart(name, clean_filename(filename), kind)
@@ -329,7 +330,7 @@ class _Form:
         self._ended = True
 
 
-def _extended_filename(disposition: bytes) -> bytes | None:
+def _extended_filename(disposition: bytes, *, beside_another: bool) -> bytes | None:
     """Return the value of `filename*`, which RFC 7578 forbids and some clients send.
 
     It goes before `filename` (RFC 6266, section 4.3): .NET's client writes both, and there a name
@@ -339,8 +340,13 @@ def _extended_filename(disposition: bytes) -> bytes | None:
         return None
     message = Message()
     message["Content-Disposition"] = disposition.decode("latin-1")
-    parameters = message.get_params([], "Content-Disposition")
-    values = [value for name, value in parameters if name == "filename"]
+    # A value with a character set is a tuple. Beside `filename` nothing else is sure to be this.
+    parameters: list[tuple[str, Any]] = message.get_params([], "Content-Disposition")
+    values = [
+        value
+        for name, value in parameters
+        if name == "filename" and (isinstance(value, tuple) or not beside_another)
+    ]
     try:
         # The extended ones come last.
         filename = collapse_rfc2231_value(values[-1]) if values else ""

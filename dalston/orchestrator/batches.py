@@ -81,7 +81,8 @@ class Batch(msgspec.Struct):
         """Return the tasks that the batch is about."""
         about = {event.task_id for event in self.events if isinstance(event, Attempt)}
         found = [item.found for item in self.overdue]
-        about |= {one.task_id for one in found if isinstance(one, WaitingTask)}
+        waiting = [one for one in found if isinstance(one, WaitingTask | UnplannedJob)]
+        about |= {one.task_id for one in waiting if one.task_id is not None}
         return about | {item.attempt.task_id for item in self.returned}
 
 

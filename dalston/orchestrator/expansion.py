@@ -8,6 +8,7 @@ import msgspec
 
 from dalston.common.engine_spec import Catalog
 from dalston.common.errors import DalstonError
+from dalston.common.messages import Attempt
 from dalston.common.models import Failure, JobStatus, Part, PlannedTask
 from dalston.db import jobs as transitions
 from dalston.db import work
@@ -33,6 +34,12 @@ class Cut(msgspec.Struct):
 
     parts: dict[int, Part]
     whole: bool
+
+
+def can_expand(locked: Locked, catalog: Catalog, attempt: Attempt) -> bool:
+    """Tell whether an attempt's task expands a job whose pipeline is known here."""
+    task, job = locked.tasks.get(attempt.task_id), locked.jobs.get(attempt.job_id)
+    return bool(task and task.expands and job and job.pipeline in catalog.pipelines)
 
 
 async def expand(

@@ -36,13 +36,13 @@ from dalston.db import jobs as transitions
 from dalston.db import work
 from dalston.db.abandoned import take_due
 from dalston.db.locking import Locked, lock
-from dalston.db.overdue import UnplannedJob, WaitingTask, give_up_tasks
+from dalston.db.overdue import UnplannedJob, WaitingTask, give_up_tasks, is_unplanned
 from dalston.db.statements import Connection
 from dalston.db.transcripts import Transcript
 from dalston.db.verdict import Verdict
 from dalston.orchestrator.batches import Batch, Effects, TaskReturned
 from dalston.orchestrator.dag import build_task_dag
-from dalston.orchestrator.expansion import Cut, expand
+from dalston.orchestrator.expansion import Cut, can_expand, expand
 
 log = structlog.get_logger(__name__)
 _RETRIES = Retries()
@@ -125,6 +125,8 @@ async def handle_jobs_resumed(
             plans[job.id] = build_task_dag(
                 job, catalog, parts=known, whole=known is not None, planned=planned
             )
+        except UnknownPipelineError:
+            continue
         except DalstonError as error:
             unplannable[job.id] = Failure(error.code, error.message)
     started = await transitions.start_jobs(connection, locked, plans)
@@ -157,8 +159,7 @@ async def handle_chunks_ready(
     _collect(locked, attempts, verdicts, effects, keep=count)
     cuts: dict[str, Cut] = {}
     for event, verdict in zip(attempts, verdicts, strict=True):
-        task = locked.tasks.get(event.task_id)
-        if verdict in count and task is not None and task.expands:
+        if verdict in count and can_expand(locked, catalog, event):
             cuts.setdefault(event.job_id, Cut({}, whole=False)).parts[event.index] = event.part
     await _fail_jobs(connection, locked, await expand(connection, locked, catalog, cuts), effects)
 
@@ -172,11 +173,20 @@ async def handle_tasks_completed(
         ValueError: An event doesn't say that its task expands the job. The sweep, which looks
             into the row, will.
     """
-    attempts = batch.of(TaskCompleted)
-    for attempt in attempts:
+    attempts: list[TaskCompleted] = []
+    others: list[TaskCompleted] = []
+    for attempt in batch.of(TaskCompleted):
         task = locked.tasks.get(attempt.task_id)
-        if task is not None and task.expands and not batch.parts.get(attempt.task_id):
+        expands = task is not None and task.expands
+        if expands and not batch.parts.get(attempt.task_id):
             raise ValueError(f"the chunks of {attempt.task_id} have not been read")
+        is_ours = not expands or can_expand(locked, catalog, attempt)
+        (attempts if is_ours else others).append(attempt)
+    if others:
+        # Whoever knows their pipelines finds these outcomes in the leases and in the store.
+        verdicts = await transitions.start_attempts(connection, locked, others)
+        keep = {Verdict.APPLIED, Verdict.REPEATED}
+        _collect(locked, others, verdicts, effects, keep=keep)
     verdicts = await transitions.complete_tasks(connection, locked, attempts, batch.small)
     _collect(locked, attempts, verdicts, effects)
     accepted = [
@@ -264,7 +274,7 @@ async def handle_overdue(
         if isinstance(item.found, WaitingTask):
             waiting[item.found] = item.error
         elif isinstance(item.found, UnplannedJob):
-            if locked.job_status.get(item.found.job_id) is JobStatus.PENDING:
+            if is_unplanned(locked, item.found):
                 late[item.found.job_id] = item.error
         elif (job := locked.jobs.get(item.found.job_id)) and job.resumed == item.found.resumed:
             late[job.id] = item.error

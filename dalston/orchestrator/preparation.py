@@ -30,11 +30,13 @@ from dalston.orchestrator.scheduler import as_event
 
 log = structlog.get_logger(__name__)
 _UNREADABLE_OUTPUT = Failure(
-    "invalid_engine_output",
-    "What this stage had stored can't be read. If it happens again, look after the store's disk, "
-    "then retry the job.",
+    "object_unreadable",
+    "The store answers, but what this stage had stored is broken, or isn't given back. Look at its "
+    "disk and at who may read there; then retry the job.",
     retryable=True,
 )
+_READ_SECONDS = 10.0
+"""How long an output is waited for, which is small."""
 _COPY_PAUSES = (0.1, 0.5, 1.0)
 """Seconds after each failed copy of a transcript."""
 
@@ -103,8 +105,11 @@ async def _read_kept(store: ObjectStore, row: Row, batch: Batch) -> None:
     try:
         batch.parts[row.id] = await _read_parts(store, row.output_path)
     except StoreUnavailableError as error:
-        # One object that can't be read holds up no other job: the sweep tries again.
+        # One object that can't be read holds up no other job. With the store away, the sweep tries
+        # again.
         log.warning("output_not_read", **about, reason=repr(error.__cause__))
+        if await store.answers():
+            batch.gone.add(row.job_id)
     except (ObjectMissingError, *UNREADABLE) as error:
         log.warning("output_missing", **about, reason=repr(error))
         batch.gone.add(row.job_id)
@@ -117,7 +122,7 @@ async def _read_expansion(
 
     Returns:
         The event, or what counts in its place: that the output is broken, or nothing if it isn't
-        there (the job was deleted, or the message is forged) or can't be read now. The outcome
+        there (the job was deleted, or the message is forged) or the store is away. The outcome
         stands in the lease and in the store, where the sweep finds it.
     """
     about = {"job_id": event.job_id, "task_id": event.task_id}
@@ -129,11 +134,13 @@ async def _read_expansion(
         return None
     except StoreUnavailableError as error:
         log.warning("output_not_read", **about, reason=repr(error.__cause__))
-        return None
+        if not await store.answers():
+            return None
     except UNREADABLE as error:
         log.warning("output_unreadable", **about, reason=repr(error))
-        return as_event(TaskErrored, event, error=_UNREADABLE_OUTPUT)
-    return event
+    else:
+        return event
+    return as_event(TaskErrored, event, error=_UNREADABLE_OUTPUT)
 
 
 async def _read_parts(store: ObjectStore, path: str) -> list[Part]:
@@ -144,7 +151,12 @@ async def _read_parts(store: ObjectStore, path: str) -> list[Part]:
         StoreUnavailableError: It can't be read now.
         ValueError: One of `UNREADABLE`: it is broken.
     """
-    output = msgspec.json.decode(await store.get(path), type=PrepareOutput)
+    try:
+        async with asyncio.timeout(_READ_SECONDS):
+            stored = await store.get(path)
+    except TimeoutError as error:
+        raise StoreUnavailableError("The store takes too long.") from error
+    output = msgspec.json.decode(stored, type=PrepareOutput)
     whole = Chunk(AUDIO_NAME, 0.0, output.duration, 0.0, output.duration)
     return [
         msgspec.convert(msgspec.structs.asdict(chunk) | {"path": beside(path, chunk.file)}, Part)

@@ -105,7 +105,7 @@ class Sweep:
 
     async def _plan_pending_jobs(self) -> None:
         async with self._database.read() as connection:
-            jobs = await work.pending_jobs(connection, _BATCH)
+            jobs = await work.pending_jobs(connection, self._catalog.pipelines, _BATCH)
         if jobs:
             kinds = [(JobResumed if resumed else JobCreated, job_id) for job_id, resumed in jobs]
             await self._process(Batch(events=[kind(job_id) for kind, job_id in kinds]))
@@ -174,19 +174,18 @@ class Sweep:
     async def _settle(
         self, ended: Sequence[RunningTask], events: list[Event], cause: Cause, reason: Failure
     ) -> None:
-        """End attempts: by their outcome if the store has one, otherwise for the cause."""
+        """End attempts: by their outcome if the store has one, otherwise for the cause.
+
+        Raises:
+            StoreUnavailableError: For some nobody knows; they have been left as they are.
+        """
         returned: list[TaskReturned] = []
-        outcomes = await asyncio.gather(
-            *(self._stored_outcome(task) for task in ended), return_exceptions=True
-        )
+        away: StoreUnavailableError | None = None
+        outcomes = await asyncio.gather(*(self._known_outcome(task) for task in ended))
         for task, outcome in zip(ended, outcomes, strict=True):
             attempt = task.attempt
             if isinstance(outcome, StoreUnavailableError):
-                # Nothing is charged before it is known, and the others don't wait for that.
-                why = repr(outcome.__cause__)
-                log.warning("outcome_not_read", task_id=attempt.task_id, reason=why)
-            elif isinstance(outcome, BaseException):
-                raise outcome
+                away = outcome
             elif outcome is not None:
                 events.append(outcome)
             else:
@@ -201,6 +200,18 @@ class Sweep:
                 )
         if events or returned:
             await self._process(Batch(events=events, returned=returned))
+        if away is not None:
+            raise away
+
+    async def _known_outcome(self, task: RunningTask) -> Event | StoreUnavailableError | None:
+        """Return the outcome that the store has, or why nobody can know."""
+        try:
+            return await self._stored_outcome(task)
+        except StoreUnavailableError as error:
+            about = {"job_id": task.attempt.job_id, "task_id": task.attempt.task_id}
+            log.warning("outcome_not_read", **about, reason=repr(error.__cause__))
+            # If it is about this object alone, that is as good as none.
+            return None if await self._store.answers() else error
 
     async def _stored_outcome(self, task: RunningTask) -> Event | None:
         attempt = task.attempt

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from dalston.common.errors import ObjectMissingError, UnavailableError
+from dalston.common.errors import ObjectMissingError, StoreUnavailableError, UnavailableError
 from dalston.common.storage import transcript_path
 from dalston.db.transcripts import (
     Transcript,
@@ -27,6 +27,7 @@ _MOST = 64
 _AT_ONCE = 8
 _MOST_WAITING = 1000
 """Transcripts that wait here; for more the sweep comes."""
+_MOST_TRIES = 5
 _OVERDUE_SECONDS = 10.0
 """A transcript that has had no object for longer was forgotten, in a crash or with a store away."""
 
@@ -39,6 +40,7 @@ class TranscriptObjects:
         self._store = parts.store
         self._waiting: dict[str, Transcript] = {}
         self._doubtful: set[str] = set()
+        self._tries: dict[str, int] = {}
         self._working: asyncio.Task[None] | None = None
 
     def add(self, transcripts: Iterable[Transcript]) -> None:
@@ -74,12 +76,7 @@ class TranscriptObjects:
         try:
             while self._waiting:
                 some = [self._waiting.popitem()[1] for _ in range(min(_MOST, len(self._waiting)))]
-                try:
-                    await self._put_all(some)
-                except BaseException:
-                    # The sweep looks for those that stand in rows; for these nobody else does.
-                    self.doubt(one.job_id for one in some if one.path is not None)
-                    raise
+                await self._put_all(some)
         except UnavailableError as error:
             log.warning("part_unavailable", code=error.code, reason=repr(error.__cause__))
         except Exception:
@@ -89,15 +86,43 @@ class TranscriptObjects:
 
     async def _put_all(self, transcripts: Sequence[Transcript]) -> None:
         free = asyncio.Semaphore(_AT_ONCE)
+        refused: list[Transcript] = []
 
         async def put(transcript: Transcript) -> None:
             async with free:
-                await self._put(transcript)
+                try:
+                    await self._put(transcript)
+                except StoreUnavailableError as error:
+                    why = repr(error.__cause__)
+                    log.warning("transcript_not_put", job_id=transcript.job_id, reason=why)
+                    refused.append(transcript)
 
         await asyncio.gather(*(put(transcript) for transcript in transcripts))
-        async with self._database.write() as connection:
-            # A rerun may have come before it, and its transcript may be there already.
-            self.doubt(await note_transcript_objects(connection, transcripts))
+        there = [one for one in transcripts if one not in refused]
+        for one in there:
+            self._tries.pop(one.job_id, None)
+        if there:
+            async with self._database.write() as connection:
+                # A rerun may have come before it, and its transcript may be there already.
+                self.doubt(await note_transcript_objects(connection, there))
+        if refused:
+            await self._try_again(refused)
+
+    async def _try_again(self, refused: Sequence[Transcript]) -> None:
+        """Have the sweep put transcripts later; one that the store alone refuses a few times more.
+
+        The sweep looks for those that stand in rows by itself.
+        """
+        answers = await self._store.answers()
+        for one in refused:
+            if one.path is None:
+                continue
+            tries = self._tries.get(one.job_id, 0) + answers
+            if tries < _MOST_TRIES:
+                self._tries[one.job_id] = tries
+                self.doubt([one.job_id])
+            else:
+                self._tries.pop(one.job_id, None)
 
     async def _put(self, transcript: Transcript) -> None:
         target = transcript_path(transcript.job_id)

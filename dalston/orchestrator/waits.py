@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import structlog
 
@@ -20,8 +20,10 @@ log = structlog.get_logger(__name__)
 _BATCH = 200
 _KIND = "no engine: "
 """In front of an engine's id, in what was seen."""
+_UNKNOWN = "unknown pipeline: "
+"""Likewise, of a job's id."""
 _LOOK_SECONDS = 60.0
-"""An engine that nobody has looked for in this time may have been there in between."""
+"""What nobody has looked for in this time may have been there in between."""
 _ABLE = frozenset({"ready", "idle", "loading"})
 """One that is idle is loaded by its first task, or waits for memory to do so."""
 
@@ -83,21 +85,40 @@ class Waits:
             await self._give_up(engine_id, unable[engine_id])
 
     async def give_up_planning(self) -> None:
-        """Fail the jobs whose pipeline has not been known to any orchestrator for too long.
+        """Fail the jobs whose pipeline no orchestrator has known for too long.
 
         Not at once: while a server is brought to a newer version, that of its neighbour may know a
         pipeline that this one doesn't.
         """
-        async with self._database.read() as connection:
-            waiting = await overdue.unplanned_jobs(connection, self._limit, _BATCH)
         known = self._catalog.pipelines
-        unknown = [job for job in waiting if job.pipeline not in known]
-        if unknown:
-            wanted = sorted({job.pipeline for job in unknown})
-            log.warning("unknown_pipelines_wanted", pipelines=wanted, jobs=len(unknown))
-        late = [Overdue(job, _unplannable(job, known)) for job in unknown if job.late]
+        async with self._database.read() as connection:
+            unplanned = await overdue.unplanned_jobs(connection, known, _BATCH)
+            noted = await sightings.any_of_kind(connection, _UNKNOWN)
+        waiting = await self._waiting_for_a_plan(unplanned)
+        if not waiting and not noted:
+            return
+        async with self._database.write() as connection:
+            # Whoever knows all of them sees none, and the time begins anew.
+            lasting = await sightings.note(
+                connection, _UNKNOWN, waiting, within=_LOOK_SECONDS, seconds=self._limit
+            )
+        if waiting:
+            wanted = sorted({job.pipeline for job in waiting.values()})
+            log.warning("unknown_pipelines_wanted", pipelines=wanted, jobs=len(waiting))
+        late = [waiting[job_id] for job_id in sorted(lasting)]
         if late:
-            await self._process(Batch(overdue=late))
+            await self._process(Batch(overdue=[Overdue(one, _unknown(one, known)) for one in late]))
+
+    async def _waiting_for_a_plan(self, found: Sequence[UnplannedJob]) -> dict[str, UnplannedJob]:
+        """Return those, by id, that nobody works on: they are pending, or cut and not planned."""
+        leases = await self._queue.leases([one.task_id for one in found if one.task_id is not None])
+
+        def is_at_work(task_id: str) -> bool:
+            return task_id in leases and leases[task_id].outcome is None
+
+        return {
+            one.job_id: one for one in found if one.task_id is None or not is_at_work(one.task_id)
+        }
 
     async def _give_up(self, engine_id: str, instances: list[EngineInstance]) -> None:
         async with self._database.read() as connection:
@@ -114,7 +135,7 @@ class Waits:
         await self._process(Batch(overdue=[Overdue(task, failure) for task in waiting]))
 
 
-def _unplannable(job: UnplannedJob, known: Collection[str]) -> Failure:
+def _unknown(job: UnplannedJob, known: Collection[str]) -> Failure:
     error = unknown_pipeline(job.pipeline, known)
     return Failure(error.code, error.message)
 

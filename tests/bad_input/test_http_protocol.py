@@ -214,6 +214,25 @@ def test_an_upload_of_a_client_that_wishes_for_http_2(strict: Stack, chunked: bo
             assert wire.answer("GET").json == {"status": "ok"}
 
 
+def test_many_wishes_in_one_packet_are_all_passed_over(strict: Stack) -> None:
+    wish = head("/health", "Connection: Upgrade", "Upgrade: h2c", method="GET")
+    last = head("/v1/nowhere", "Connection: close", method="GET")
+    with Wire(strict.url) as wire:
+        wire.send(1300 * wish + last)
+        answers = b""
+        while piece := wire.socket.recv(65536):
+            answers += piece
+    assert answers.count(b"HTTP/1.1 200 ") == 1300
+    assert answers.count(b"HTTP/1.1 404 ") == 1
+
+
+def test_13_a_tunnel_with_a_body_is_refused(strict: Stack) -> None:
+    with Wire(strict.url) as wire:
+        wire.send(head("/x", "Content-Length: 5", method="CONNECT"))
+        assert wire.answer("GET").status == 400
+    assert strict.client.get("/health").status_code == 200
+
+
 def test_14_a_body_is_never_taken_for_the_next_request(strict: Stack) -> None:
     inner = head("/health", method="GET")
     wish = ["Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(inner)}"]

@@ -8,57 +8,102 @@ import pytest
 
 from dalston.common.engine_spec import Catalog
 from dalston.common.events import EventBus
-from dalston.common.messages import JobCreated
-from dalston.common.models import JobStatus, new_job_id
+from dalston.common.messages import Attempt, JobCreated, JobResumed, TaskCompleted
+from dalston.common.models import JobStatus, PlannedTask, TaskStatus, new_job_id, new_task_id
 from dalston.common.queue import TaskQueue
 from dalston.common.redis import connect
+from dalston.common.storage import output_path
 from dalston.db import jobs as transitions
-from dalston.db import reading
-from dalston.db.session import Database
+from dalston.db import reading, work
+from dalston.db.locking import lock
 from dalston.orchestrator.batches import Batch
 from dalston.orchestrator.main import Orchestrator
 from dalston.orchestrator.parts import Parts, Policy
+from dalston.orchestrator.scheduler import as_event
 from dalston.orchestrator.waits import Waits
 from tests.support.board import Board, new_job
 from tests.support.deployment import Deployment
 
+WHOLE = b'{"duration": 2.0, "channels": 1, "sample_rate": 16000}'
+IMPATIENT = Policy(no_engine_seconds=0.0)
+
 
 @pytest.fixture
 async def parts(deployment: Deployment, board: Board) -> AsyncIterator[Parts]:
+    """Those of an orchestrator that knows no pipeline at all."""
     redis = connect(deployment.redis_url)
     queue, events = TaskQueue(redis), EventBus(redis)
     yield Parts(board.database, queue, events, deployment.store(), Catalog({}, {}))
     await redis.aclose()
 
 
-async def submitted(database: Database) -> str:
+@pytest.fixture
+def orchestrator(parts: Parts) -> Orchestrator:
+    return Orchestrator(parts)
+
+
+async def found(parts: Parts, job_id: str) -> tuple[JobStatus, str | None]:
+    async with parts.database.read() as connection:
+        job = await reading.find_job(connection, job_id)
+    assert job is not None
+    return job.status, None if job.error is None else job.error.code
+
+
+async def give_up(parts: Parts, orchestrator: Orchestrator, policy: Policy) -> None:
+    values = {**vars(parts), "policy": policy}
+    await Waits(Parts(**values), orchestrator.process).give_up_planning()
+
+
+async def new(parts: Parts) -> str:
     job_id = new_job_id()
-    async with database.write() as connection:
+    async with parts.database.write() as connection:
         await transitions.create_jobs(connection, [new_job(job_id)])
     return job_id
 
 
-async def test_a_job_of_an_unknown_pipeline_fails_only_after_a_while(parts: Parts) -> None:
-    job_id = await submitted(parts.database)
-    orchestrator = Orchestrator(parts)
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_job_that_can_not_be_planned_fails_only_after_a_while(
+    parts: Parts, orchestrator: Orchestrator, board: Board, *, resumed: bool
+) -> None:
+    if resumed:
+        await board.fail(board.attempt())
+        assert await board.retry()
+    job_id = board.job_id if resumed else await new(parts)
+    event = JobResumed(job_id) if resumed else JobCreated(job_id)
 
-    async def found() -> tuple[JobStatus, str | None]:
-        async with parts.database.read() as connection:
-            job = await reading.find_job(connection, job_id)
-        assert job is not None
-        return job.status, None if job.error is None else job.error.code
+    await orchestrator.process(Batch(events=[event]))
+    await give_up(parts, orchestrator, Policy())
+    assert await found(parts, job_id) == (JobStatus.PENDING, None)
 
-    await orchestrator.process(Batch(events=[JobCreated(job_id)]))
-    await Waits(parts, orchestrator.process).give_up_planning()
-    assert await found() == (JobStatus.PENDING, None)
+    await give_up(parts, orchestrator, IMPATIENT)
+    assert await found(parts, job_id) == (JobStatus.FAILED, "unknown_pipeline")
 
-    impatient = Parts(
-        parts.database,
-        parts.queue,
-        parts.events,
-        parts.store,
-        parts.catalog,
-        Policy(no_engine_seconds=0.0),
-    )
-    await Waits(impatient, orchestrator.process).give_up_planning()
-    assert await found() == (JobStatus.FAILED, "unknown_pipeline")
+
+async def test_a_cut_that_can_not_be_planned_waits_for_whoever_can(
+    parts: Parts, orchestrator: Orchestrator
+) -> None:
+    job_id, task_id = await new(parts), new_task_id()
+    plan = [PlannedTask(task_id, "prepare", 0, "cutter", {}, expands=True)]
+    attempt = Attempt(job_id=job_id, task_id=task_id, hand_out=1, token="a" * 12, instance="one")
+    async with parts.database.write() as connection:
+        locked = await lock(connection, [job_id])
+        await transitions.start_jobs(connection, locked, {job_id: plan})
+    await parts.store.put(output_path(job_id, task_id, attempt.folder), WHOLE)
+
+    await orchestrator.process(Batch(events=[as_event(TaskCompleted, attempt, expands=True)]))
+    await give_up(parts, orchestrator, Policy())
+    async with parts.database.read() as connection:
+        [task] = (await reading.tasks_of(connection, [job_id]))[job_id]
+    # Its outcome is found by its row and its lease, or by the object.
+    assert (task.status, task.error) == (TaskStatus.RUNNING, None)
+    assert await found(parts, job_id) == (JobStatus.RUNNING, None)
+
+    await give_up(parts, orchestrator, IMPATIENT)
+    assert await found(parts, job_id) == (JobStatus.FAILED, "unknown_pipeline")
+
+
+async def test_jobs_of_unknown_pipelines_stand_in_nobodys_way(parts: Parts) -> None:
+    job_id = await new(parts)
+    async with parts.database.read() as connection:
+        assert await work.pending_jobs(connection, {"other"}, 1) == []
+        assert await work.pending_jobs(connection, {"stub", "other"}, 1) == [(job_id, False)]

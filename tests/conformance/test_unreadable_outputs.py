@@ -27,6 +27,7 @@ from dalston.db import jobs as transitions
 from dalston.db.journal import note
 from dalston.db.locking import lock
 from dalston.db.reading import history_of
+from dalston.db.transcripts import Transcript
 from dalston.engine_sdk.folders import FolderPool
 from dalston.engine_sdk.io import fetch_inputs
 from dalston.orchestrator import preparation
@@ -45,11 +46,18 @@ BROKEN = [b"", b'{"duration": 2', bytes(20), b"[]"]
 
 
 class RefusingStore(ObjectStore):
-    """A real store that doesn't give one of its objects, nor copies it."""
+    """A real store that doesn't give one of its objects, nor copies it, or is away as a whole."""
 
     def __init__(self, settings: StoreSettings) -> None:
         super().__init__(settings)
         self.refused: str | None = None
+        self.away = False
+
+    async def check(self) -> None:
+        """Answer, unless it is away."""
+        if self.away:
+            raise StoreUnavailableError("It is away.")
+        await super().check()
 
     async def get(self, path: str) -> bytes:
         """Read an object, but not that one."""
@@ -120,58 +128,71 @@ async def test_a_cut_that_can_not_be_read_is_made_again(
     first, second = batch.events
     assert isinstance(first, TaskCompleted)
     assert isinstance(second, TaskErrored)
-    assert (second.error.code, second.error.retryable) == ("invalid_engine_output", True)
+    assert (second.error.code, second.error.retryable) == ("object_unreadable", True)
     assert [part.end for part in batch.parts[good.task_id]] == [2.0]
 
 
+@pytest.mark.parametrize("away", [True, False])
 async def test_an_outcome_that_the_store_does_not_give_holds_up_no_other(
-    parts: Parts, board: Board, store: RefusingStore
+    parts: Parts, board: Board, store: RefusingStore, *, away: bool
 ) -> None:
     good, bad = await cut_job(board), await cut_job(board)
     for one in (good, bad):
         await store.put(path_of(one), WHOLE)
-    store.refused = path_of(bad)
-    batch = Batch(events=[as_event(TaskCompleted, one, expands=True) for one in (bad, good)])
+    store.refused, store.away = path_of(bad), away
+    batch = Batch(events=[as_event(TaskCompleted, one, expands=True) for one in (good, bad)])
 
     await prepare(parts, batch)
 
-    assert [event.job_id for event in batch.events] == [good.job_id]
+    kinds = [(event.job_id, type(event)) for event in batch.events]
+    assert kinds[0] == (good.job_id, TaskCompleted)
+    # With the store away the sweep finds the outcome again; otherwise the task is tried again.
+    assert kinds[1:] == ([] if away else [(bad.job_id, TaskErrored)])
 
 
-async def test_of_jobs_that_go_on_only_the_one_whose_cut_is_broken_fails(
-    parts: Parts, board: Board, store: RefusingStore
+@pytest.mark.parametrize("away", [True, False])
+async def test_of_jobs_that_go_on_only_those_whose_cut_can_not_be_read_fail(
+    parts: Parts, board: Board, store: RefusingStore, *, away: bool
 ) -> None:
-    good, away, broken = [await resumed_job(board) for _ in range(3)]
-    for one, stored in ((good, WHOLE), (away, WHOLE), (broken, b"")):
+    good, refused, broken = [await resumed_job(board) for _ in range(3)]
+    for one, stored in ((good, WHOLE), (refused, WHOLE), (broken, b"")):
         await store.put(path_of(one), stored)
-    store.refused = path_of(away)
-    batch = Batch(events=[JobResumed(one.job_id) for one in (away, broken, good)])
+    store.refused, store.away = path_of(refused), away
+    batch = Batch(events=[JobResumed(one.job_id) for one in (refused, broken, good)])
 
     await prepare(parts, batch)
 
     assert set(batch.parts) == {good.task_id}
-    assert batch.gone == {broken.job_id}
+    assert batch.gone == {broken.job_id, *(() if away else (refused.job_id,))}
 
 
+@pytest.mark.parametrize("away", [True, False])
 async def test_a_lost_attempt_counts_as_finished_only_with_a_whole_output(
-    parts: Parts, board: Board, store: RefusingStore
+    parts: Parts, board: Board, store: RefusingStore, *, away: bool
 ) -> None:
-    whole, empty, none, away = [await cut_job(board) for _ in range(4)]
-    for one, stored in ((whole, WHOLE), (empty, b""), (away, WHOLE)):
+    whole, empty, none, refused = [await cut_job(board) for _ in range(4)]
+    for one, stored in ((whole, WHOLE), (empty, b""), (refused, WHOLE)):
         await store.put(path_of(one), stored)
-    store.refused = path_of(away)
+    store.refused, store.away = path_of(refused), away
     seen: list[Batch] = []
 
     async def process(batch: Batch) -> None:
         seen.append(batch)
 
     transcripts, scheduler = TranscriptObjects(parts), Scheduler(parts.database, parts.queue)
-    await Sweep(parts, scheduler, transcripts, process).take_back("one")
+    taking_back = Sweep(parts, scheduler, transcripts, process).take_back("one")
+    if away:
+        # Whoever takes back waits for the store, and doesn't leave it to the lease's end.
+        with pytest.raises(StoreUnavailableError):
+            await taking_back
+    else:
+        await taking_back
 
     [batch] = seen
     finished: list[Event] = list(batch.events)
     assert [event.job_id for event in finished] == [whole.job_id]
-    assert {item.attempt for item in batch.returned} == {empty, none}
+    charged = {empty, none} if away else {empty, none, refused}
+    assert {item.attempt for item in batch.returned} == charged
 
 
 async def test_a_transcript_that_could_not_be_copied_is_copied_later(
@@ -200,6 +221,20 @@ async def test_a_transcript_that_could_not_be_copied_is_copied_later(
     await objects.finish(10.0)
 
     assert await store.get(transcript_path(board.job_id)) == b'{"text":"all of it"}'
+
+
+async def test_a_transcript_that_the_store_refuses_keeps_no_other_from_being_put(
+    parts: Parts, store: RefusingStore, board: Board
+) -> None:
+    await board.finish()
+    store.refused = "jobs/x/output.json"
+    objects = TranscriptObjects(parts)
+    for _ in range(10):
+        objects.add([Transcript("job_x", 1, path=store.refused)])
+        objects.add([Transcript(board.job_id, 1, '{"text":"there"}')])
+        await objects.finish(10.0)
+    assert await store.get(transcript_path(board.job_id)) == b'{"text":"there"}'
+    assert objects._tries == {}
 
 
 async def test_what_can_not_be_handled_is_said_once(board: Board) -> None:

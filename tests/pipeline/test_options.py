@@ -29,7 +29,7 @@ def stack(shared_deployment: Deployment, marks: Path) -> Iterator[Stack]:
 
 
 def done(stack: Stack, chunks: int, **fields: str) -> dict[str, Any]:
-    job = stack.ended(stack.submit(str(chunks).encode(), **fields), 60)
+    job = stack.ended(stack.submit(f"{chunks} apart".encode(), **fields), 60)
     assert job["status"] == "completed", job.get("error")
     return job
 
@@ -48,8 +48,8 @@ def test_each_channel_is_transcribed_alone_and_is_a_speaker(stack: Stack) -> Non
     assert said(job) == [
         (0.5, "Part 100.", "channel_1"),
         (0.5, "Part 200.", "channel_2"),
-        (1.0, "Part 101.", "channel_1"),
-        (1.0, "Part 201.", "channel_2"),
+        (1.5, "Part 101.", "channel_1"),
+        (1.5, "Part 201.", "channel_2"),
     ]
     assert job["speakers"] == [
         {"id": "channel_1", "label": "Channel 1"},
@@ -62,7 +62,7 @@ def test_each_channel_is_transcribed_alone_and_is_a_speaker(stack: Stack) -> Non
 
 def test_without_a_wish_channels_are_mixed_and_nobody_is_a_speaker(stack: Stack) -> None:
     job = done(stack, 2)
-    assert said(job) == [(0.5, "Part 0.", None), (1.0, "Part 1.", None)]
+    assert said(job) == [(0.5, "Part 0.", None), (1.5, "Part 1.", None)]
     assert job["speakers"] == []
     assert "diarize" not in stages(job)
 

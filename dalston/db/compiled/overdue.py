@@ -61,34 +61,44 @@ WHERE task_edges.task_id = tasks.id AND "before".completed_at >= (strftime('%Y-%
     ),
 )
 UNPLANNED = Statement(
-    columns=(Column("id"), Column("pipeline"), Column("late")),
+    columns=(Column("id"), Column("pipeline")),
     postgresql=SQL(
         """\
-SELECT jobs.id, jobs.pipeline, CASE WHEN (jobs.created_at < (statement_timestamp() - $1::FLOAT * interval '1 second')) THEN $2::INTEGER ELSE $3::INTEGER END AS late
+SELECT jobs.id, jobs.pipeline
 FROM jobs
-WHERE jobs.status = $4::VARCHAR AND jobs.resumed = $5::INTEGER ORDER BY jobs.created_at
- LIMIT $6::INTEGER""",
-        (
-            Parameter("seconds", Kind.FRACTION),
-            Constant(1),
-            Constant(0),
-            Constant("pending"),
-            Constant(0),
-            Parameter("limit"),
-        ),
+WHERE jobs.status = $1::VARCHAR AND NOT jobs.pipeline = ANY ($2::VARCHAR[]) ORDER BY jobs.created_at
+ LIMIT $3::INTEGER""",
+        (Constant("pending"), Parameter("known", Kind.TEXTS), Parameter("limit")),
     ),
     sqlite=SQL(
         """\
-SELECT jobs.id, jobs.pipeline, CASE WHEN (jobs.created_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000')) THEN ? ELSE ? END AS late
+SELECT jobs.id, jobs.pipeline
 FROM jobs
-WHERE jobs.status = ? AND jobs.resumed = ? ORDER BY jobs.created_at
+WHERE jobs.status = ? AND NOT jobs.pipeline IN (SELECT value FROM json_each(?)) ORDER BY jobs.created_at
+ LIMIT ? OFFSET ?""",
+        (Constant("pending"), Parameter("known", Kind.TEXTS), Parameter("limit"), Constant(0)),
+    ),
+)
+UNEXPANDED = Statement(
+    columns=(Column("id"), Column("job_id"), Column("pipeline")),
+    postgresql=SQL(
+        """\
+SELECT tasks.id, tasks.job_id, jobs.pipeline
+FROM tasks JOIN jobs ON jobs.id = tasks.job_id
+WHERE tasks.status = $1::VARCHAR AND tasks.expands = $2::INTEGER AND NOT jobs.pipeline = ANY ($3::VARCHAR[])
+ LIMIT $4::INTEGER""",
+        (Constant("running"), Constant(1), Parameter("known", Kind.TEXTS), Parameter("limit")),
+    ),
+    sqlite=SQL(
+        """\
+SELECT tasks.id, tasks.job_id, jobs.pipeline
+FROM tasks JOIN jobs ON jobs.id = tasks.job_id
+WHERE tasks.status = ? AND tasks.expands = ? AND NOT jobs.pipeline IN (SELECT value FROM json_each(?))
  LIMIT ? OFFSET ?""",
         (
-            Parameter("seconds", Kind.FRACTION),
+            Constant("running"),
             Constant(1),
-            Constant(0),
-            Constant("pending"),
-            Constant(0),
+            Parameter("known", Kind.TEXTS),
             Parameter("limit"),
             Constant(0),
         ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Float, Integer, bindparam, case, exists, or_, select, update
+from sqlalchemy import Float, Integer, bindparam, exists, or_, select, update
 
 from dalston.common.models import JobStatus, TaskStatus
+from dalston.db.definitions.conditions import any_of
 from dalston.db.definitions.parameters import ERROR
 from dalston.db.definitions.tables import DatabaseAgo, DatabaseNow, edges, jobs, tasks
 
@@ -37,9 +38,19 @@ WAITING = (
     .limit(_LIMIT)
 )
 UNPLANNED = (
-    select(jobs.c.id, jobs.c.pipeline, case((jobs.c.created_at < _SINCE, 1), else_=0).label("late"))
-    .where(jobs.c.status == JobStatus.PENDING.value, jobs.c.resumed == 0)
+    select(jobs.c.id, jobs.c.pipeline)
+    .where(jobs.c.status == JobStatus.PENDING.value, ~any_of(jobs.c.pipeline, "known"))
     .order_by(jobs.c.created_at)
+    .limit(_LIMIT)
+)
+UNEXPANDED = (
+    select(tasks.c.id, tasks.c.job_id, jobs.c.pipeline)
+    .join(jobs, jobs.c.id == tasks.c.job_id)
+    .where(
+        tasks.c.status == TaskStatus.RUNNING.value,
+        tasks.c.expands == 1,
+        ~any_of(jobs.c.pipeline, "known"),
+    )
     .limit(_LIMIT)
 )
 GIVE_UP = (

@@ -12,7 +12,7 @@ from dalston.db.definitions.tables import DatabaseAgo, jobs, tasks, webhooks
 _LIMIT = bindparam("limit", type_=Integer)
 PENDING_JOBS = (
     select(jobs.c.id, jobs.c.resumed)
-    .where(jobs.c.status == JobStatus.PENDING.value)
+    .where(jobs.c.status == JobStatus.PENDING.value, any_of(jobs.c.pipeline, "known"))
     .order_by(jobs.c.created_at)
     .limit(_LIMIT)
 )
