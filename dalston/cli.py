@@ -41,6 +41,11 @@ def main() -> None:
     except DalstonError as error:
         click.echo(f"dalston: {error.message}", err=True)
         sys.exit(_MISCONFIGURED if isinstance(error, ConfigurationError) else _FAILED)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"dalston: {error.strerror}: {error.filename}", err=True)
+        sys.exit(_FAILED)
 
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import platformdirs
@@ -127,12 +128,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def database(self) -> str:
         """The database's URL; a SQLite file in the data folder unless one is set."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'dalston.db'}"
+        return self.database_url or f"sqlite:///{quote(str(self.data_dir / 'dalston.db'))}"
 
     @property
     def redis(self) -> str:
         """The URL of Redis; the embedded server's socket unless one is set."""
-        return self.redis_url or f"unix://{self.redis_socket}"
+        return self.redis_url or f"unix://{quote(str(self.redis_socket))}"
 
     @property
     def redis_socket(self) -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 from redis.exceptions import RedisError
 
-from dalston.common.errors import ConfigurationError
+from dalston.common.errors import ConfigurationError, UnavailableError
 from dalston.common.redis import connect
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,8 @@ class EmbeddedRedis:
         """Start the server and wait until it answers.
 
         Raises:
-            ConfigurationError: It did not start.
+            ConfigurationError: It ended at once.
+            UnavailableError: It did not start in time.
         """
         self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._end_orphan()
@@ -112,7 +113,7 @@ class EmbeddedRedis:
                     f"DALSTON_VALKEY_SERVER to use another."
                 )
             if asyncio.get_running_loop().time() > deadline:
-                raise ConfigurationError("The embedded Redis did not start within 10 seconds.")
+                raise UnavailableError("The embedded Redis did not start within 10 seconds.")
             await asyncio.sleep(0.01)
 
     def _configuration(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import json
 import os
 import socket
 from pathlib import Path
 
-from dalston.common.errors import ConfigurationError
+from dalston.common.errors import ConfigurationError, UnavailableError
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _ELSEWHERE = {socket.AF_INET: "203.0.113.1", socket.AF_INET6: "2001:db8::1"}
@@ -19,8 +20,10 @@ def bind(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one.
 
     Raises:
-        ConfigurationError: The address is taken, or isn't one of this machine.
+        ConfigurationError: The address is taken, or can't be one.
+        UnavailableError: It isn't one of this machine, whose network may not be there yet.
     """
+    listener = None
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind)
@@ -28,6 +31,12 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(2048)
     except OSError as error:
+        if listener is not None:
+            listener.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise UnavailableError(
+                f"Can't listen at {host}:{port}: this machine has no such address, or not yet."
+            ) from None
         raise ConfigurationError(
             f"Can't listen at {host}:{port} ({error.strerror}). Name another port with --port."
         ) from None

@@ -121,7 +121,8 @@ def _only_engine(settings: Settings, engine: str | None) -> EngineSpec:
 def _ask(
     settings: Settings, spec: EngineSpec, question: str, name: str | None, tell: SetupProgress
 ) -> dict[str, Any]:
-    _models_folder(settings).mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _models_folder(settings).mkdir(exist_ok=True)
     asked = {key: value for key, value in settings.engine_config().items() if spec.accepts(key)}
     child = ChildProcess(spec, spec.configure(asked), engine_environment(), settings.environments)
     try:

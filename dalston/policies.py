@@ -75,7 +75,7 @@ def webhook_policy(settings: Settings) -> WebhookPolicy:
 def _kept_secret(path: Path) -> str:
     """Return what is in the file, which the first who asks writes, whole or not at all."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FOR_ITS_OWNER)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
 """Of `mallopt` in glibc's `malloc.h`."""
+_MOST_FILES = 65_536
 
 
 def use_one_arena() -> None:
@@ -45,6 +48,18 @@ def _watch_input() -> None:
     while os.read(0, 1024):
         pass
     os._exit(1)
+
+
+def allow_many_files() -> None:
+    """Raise the number of files and connections that this process may have open, as far as it may.
+
+    The usual 1024 are fewer than the connections that clients keep open.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def on_signals(numbers: Iterable[int], stop: Callable[[int], None]) -> None:

@@ -29,12 +29,9 @@ from dalston.common.redis import connect
 from dalston.common.storage import ObjectStore
 from dalston.config import Settings, engine_environment, folders
 from dalston.policies import housekeeping_policy, webhook_policy
-from dalston.processes import on_stop_signal
+from dalston.processes import allow_many_files, on_stop_signal
 
 if TYPE_CHECKING:
-    import uvicorn
-    from starlette.applications import Starlette
-
     from dalston.db.session import Database
     from dalston.gateway.parts import Parts as GatewayParts
     from dalston.orchestrator.housekeeping import Tidied
@@ -98,7 +95,9 @@ async def migrate(settings: Settings) -> bool:
     from dalston.db.session import Database
 
     if settings.database_url is None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite's other files will be as private as this one.
+        (settings.data_dir / "dalston.db").touch(mode=0o600)
     database = Database(settings.database)
     try:
         if await database.is_current():
@@ -174,8 +173,9 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
     """
     from dalston.db.session import Database
     from dalston.gateway.main import create_app
-    from dalston.gateway.protocol import SignalFreeServer
+    from dalston.gateway.protocol import SignalFreeServer, http_config
 
+    allow_many_files()
     catalog = open_catalog(settings)
     database = Database(settings.database)
     try:
@@ -185,16 +185,19 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
             parts = _gateway_parts(settings, catalog, database, shared)
             warn_of_fake_text(settings, catalog)
             app = create_app(parts)
-            server = SignalFreeServer(_http_config(app))
+            server = SignalFreeServer(http_config(app))
 
             def stop() -> None:
                 server.should_exit = True
                 app.state.jobs.watch.stop()
 
             on_stop_signal(stop)
+            # The store's client makes itself ready while there are still files for that.
+            first_use = asyncio.create_task(shared.store.answers())
             try:
                 await server.serve(sockets=[listener])
             finally:
+                first_use.cancel()
                 await app.state.jobs.close()
                 await app.state.leaving.close()
     finally:
@@ -230,28 +233,6 @@ def _host_of(listener: socket.socket) -> str:
     address = listener.getsockname()
     # A socket in the file system has no host, and nobody else reaches it.
     return str(address[0]) if isinstance(address, tuple) else "localhost"
-
-
-def _http_config(app: Starlette) -> uvicorn.Config:
-    import uvicorn
-
-    from dalston.gateway.protocol import GuardedProtocol
-
-    return uvicorn.Config(
-        app,
-        http=GuardedProtocol,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        timeout_graceful_shutdown=3,
-        timeout_keep_alive=75,  # clients shall be the first to close an unused one (httpx: 5 s)
-        lifespan="off",
-        # An upgrade would hand the connection to a protocol without our limits.
-        ws="none",
-        # Nothing here asks who the client is.
-        proxy_headers=False,
-    )
 
 
 def warn_of_fake_text(settings: Settings, catalog: Catalog) -> None:

@@ -20,7 +20,8 @@ from typing import IO
 import structlog
 
 from dalston.common.access import is_loopback
-from dalston.common.errors import ConfigurationError, DataFolderInUseError
+from dalston.common.errors import ConfigurationError, DataFolderInUseError, UnavailableError
+from dalston.common.redis import connect
 from dalston.config import Settings, role_environment
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.embedded_redis import EmbeddedRedis, find_server
@@ -38,6 +39,8 @@ _LONGEST_PAUSE = 30.0
 _ENGINE_GRACE_SECONDS = 2.0
 _STOP_SECONDS = 8.0
 _OK, _UNAUTHORIZED = 200, 401
+_MISCONFIGURED = 2
+"""Exit status of a process that no restart mends."""
 _ASKED_FOR_KEYS = "/v1/audio/transcriptions?limit=1"
 
 
@@ -202,11 +205,14 @@ class Server:
 
         Raises:
             ConfigurationError: It can't start as it is configured; says what to change.
+            UnavailableError: It can't start now, and may be able to later.
         """
         # Recordings are for this user alone, also in a folder that others may enter.
         os.umask(0o077)
         on_stop_signal(self._stop.set)
         catalog = open_catalog(self._settings)
+        # Made for its errors alone: each role would say the same, again and again.
+        connect(self._settings.redis)
         await self._folder.take()
         listener = bind(self._settings.host, self._settings.port)
         url = url_here(self._settings.host, listener.getsockname()[1])
@@ -221,6 +227,8 @@ class Server:
                 await self._redis.start()
                 stack.push_async_callback(self._redis.stop)
             await self._migrate()
+            if self._stop.is_set():
+                return
             await self._require_keys()
             self._make_roles(listener)
             tasks = [asyncio.create_task(role.keep_running()) for role in self._roles]
@@ -229,8 +237,8 @@ class Server:
             stack.push_async_callback(_cancel, tasks)
             stack.push_async_callback(self._stop_roles)
             await self._until(_answers(url))
-            needs_key = await _status(url, _ASKED_FOR_KEYS) == _UNAUTHORIZED
             if not self._stop.is_set():
+                needs_key = await _status(url, _ASKED_FOR_KEYS) == _UNAUTHORIZED
                 warn_of_fake_text(self._settings, catalog)
                 self._announce(url, url_for_others(listener), needs_key=needs_key)
             await self._stop.wait()
@@ -289,13 +297,24 @@ class Server:
             sys.executable,
             "-m",
             "dalston",
+            "--die-with",
+            str(os.getpid()),
             "migrate",
             env=role_environment(self._settings),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
         )
-        if await process.wait() != 0:
-            raise ConfigurationError("The database could not be migrated; the log says why.")
+        ended = asyncio.create_task(process.wait())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not ended.done():
+            # What it has begun is undone, and done at the next start.
+            process.terminate()
+        status = await ended
+        if status != 0 and not self._stop.is_set():
+            wrong = ConfigurationError if status == _MISCONFIGURED else UnavailableError
+            raise wrong("The database could not be migrated; the log says why.")
 
     async def _require_keys(self) -> None:
         """Ask the database only where others could reach the server: that takes memory."""
@@ -313,7 +332,7 @@ class Server:
             await asyncio.sleep(_FIRST_PAUSE)
             try:
                 await redis.start()
-            except (ConfigurationError, OSError) as error:
+            except (ConfigurationError, UnavailableError, OSError) as error:
                 log.error("redis_not_started", reason=str(error))  # noqa: TRY400 - the text says it
 
     async def _stop_roles(self) -> None:
@@ -331,7 +350,7 @@ class Server:
         for task in (waiting, stopping):
             task.cancel()
         if not done:
-            raise ConfigurationError("The server did not become ready; the log says why.")
+            raise UnavailableError("The server did not become ready; the log says why.")
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

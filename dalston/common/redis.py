@@ -6,6 +6,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from dalston.common.errors import ConfigurationError
+
 EVENTS = "dalston:events"
 """Stream of events for the orchestrators, and pub/sub channel of the same for listeners."""
 EVENT_GROUP = "orchestrators"
@@ -23,14 +25,24 @@ def connect(url: str) -> Redis:
 
     Args:
         url: `redis://`, `rediss://` or `unix://`.
+
+    Raises:
+        ConfigurationError: It isn't one.
     """
-    client: Redis = Redis.from_url(
-        url,
-        socket_timeout=SOCKET_TIMEOUT_SECONDS,
-        socket_connect_timeout=2.0,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-    )
+    try:
+        client: Redis = Redis.from_url(
+            url,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=2.0,
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=0,
+        )
+    except ValueError:
+        # Its text may hold a part of the password.
+        raise ConfigurationError(
+            "REDIS_URL is not a URL that begins with redis://, rediss:// or unix://. Write / # ? @ "
+            "in its password as %2F %23 %3F %40."
+        ) from None
     return client
 
 

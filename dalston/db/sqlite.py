@@ -128,8 +128,13 @@ class SQLitePool:
     async def _connect(self) -> aiosqlite.Connection:
         # The driver must not begin transactions by itself.
         driver = await aiosqlite.connect(self._path, isolation_level=None)
-        for pragma in _PRAGMAS:
-            await driver.execute_fetchall(f"PRAGMA {pragma}")
+        try:
+            for pragma in _PRAGMAS:
+                await driver.execute_fetchall(f"PRAGMA {pragma}")
+        except BaseException:
+            # Its thread would keep the process from ending.
+            await driver.close()
+            raise
         return driver
 
     async def close(self) -> None:

@@ -16,7 +16,8 @@ from http import HTTPStatus
 
 import httptools
 import structlog
-from uvicorn import Server
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dalston.common.errors import (
@@ -260,3 +261,22 @@ class SignalFreeServer(Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+
+def http_config(app: ASGIApp) -> Config:
+    """Return how uvicorn serves an application."""
+    return Config(
+        app,
+        http=GuardedProtocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,  # clients shall be the first to close an unused one (httpx: 5 s)
+        lifespan="off",
+        # An upgrade would hand the connection to a protocol without our limits.
+        ws="none",
+        # Nothing here asks who the client is.
+        proxy_headers=False,
+    )

@@ -254,6 +254,31 @@ def test_whoever_makes_a_key_is_told_for_which_server(tmp_path: Path) -> None:
     assert "none runs there now" in made.stderr
 
 
+def test_a_data_folder_is_its_owners_alone_whoever_makes_it(tmp_path: Path) -> None:
+    folder = tmp_path / "new?" / "data%20"
+    call = [sys.executable, "-m", "dalston", "keys", "create", "--data-dir", str(folder)]
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("DATABASE_URL")}
+    subprocess.run(
+        [*call, "--name", "desk"],
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=60,
+        umask=0o022,
+    )
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "dalston.db").stat().st_mode & 0o777 == 0o600
+    assert (folder / "dalston.db").stat().st_size > 0
+
+
+def test_a_damaged_database_ends_a_command_instead_of_stopping_it(tmp_path: Path) -> None:
+    (tmp_path / "dalston.db").write_bytes(b"this is no database at all, however long it is" * 100)
+    call = [sys.executable, "-m", "dalston", "keys", "list", "--data-dir", str(tmp_path)]
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("DATABASE_URL")}
+    ended = subprocess.run(call, env=environment, check=False, capture_output=True, timeout=60)
+    assert ended.returncode == 1
+
+
 def test_the_documentation_needs_no_key_and_tells_of_it(
     stack: Stack, deployment: Deployment
 ) -> None:

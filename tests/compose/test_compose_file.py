@@ -104,6 +104,11 @@ def test_gateway_and_orchestrator_get_all_parts(name: str) -> None:
     assert environment["DATABASE_URL"].endswith("@postgres:5432/dalston")
 
 
+def test_the_gateway_knows_the_model_of_the_engines() -> None:
+    transcriber = SERVICES["engine-faster-whisper"]["environment"]["DALSTON_MODEL"]
+    assert SERVICES["gateway"]["environment"]["DALSTON_MODEL"] == transcriber
+
+
 def test_without_keys_the_gateway_starts_only_as_long_as_it_is_published_on_loopback() -> None:
     gateway = SERVICES["gateway"]
     address = gateway["environment"]["DALSTON_PUBLISHED_ADDRESS"]

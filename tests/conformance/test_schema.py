@@ -17,6 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from dalston.common.errors import SchemaVersionError
@@ -94,6 +95,34 @@ async def test_up_down_and_up_again_on_filled_tables(database: Database) -> None
     await database.require_schema()
     assert await on(database.url, differences) == []
     await on(database.url, partial(fill, seed=0))
+
+
+async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(
+    database: Database,
+) -> None:
+    first, last = revisions(database)[2], metadata.tables["abandoned_jobs"].name
+    await move(database, command.upgrade, first)
+    await on(database.url, lambda c: c.execute(text(f"CREATE TABLE {last} (id INTEGER)")))
+    before = await on(database.url, describe)
+
+    with pytest.raises(SQLAlchemyError, match="exists"):
+        await migrate(database)
+
+    assert await on(database.url, describe) == before
+    assert await database.revision() == first
+    await on(database.url, lambda c: c.execute(text(f"DROP TABLE {last}")))
+    await migrate(database)
+    assert await on(database.url, differences) == []
+
+
+def test_two_who_migrate_at_once_do_it_once(deployment: Deployment, tmp_path: Path) -> None:
+    call, environment = [sys.executable, "-m", "dalston", "migrate"], deployment.environment()
+    both = [
+        subprocess.Popen(call, env=environment, stderr=subprocess.PIPE, cwd=tmp_path)
+        for _ in range(2)
+    ]
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in both]
+    assert [status for _, status in ended] == [0, 0], ended
 
 
 async def keeps(database: Database, before: dict[str, list[dict[str, object]]]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dalston.common.errors import ConfigurationError
+from dalston.common.redis import connect
 from dalston.config import engine_environment, read_settings, role_environment
 from dalston.db.url import read_url
 
@@ -76,3 +77,18 @@ def test_an_engine_sees_none_of_the_servers_secrets(monkeypatch: pytest.MonkeyPa
     assert not [name for name, value in environment.items() if "hush" in value]
     assert environment["HF_ENDPOINT"] == "http://mirror"
     assert role_environment(read_settings())["DATABASE_URL"].endswith("@db/name")
+
+
+def test_a_data_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "50%20 ?#"
+    settings = read_settings({"data_dir": folder})
+    assert read_url(settings.database).path == str(folder / "dalston.db")
+    client = connect(settings.redis)
+    assert client.connection_pool.connection_kwargs["path"] == str(settings.redis_socket)
+
+
+@pytest.mark.parametrize("url", ["redis://:pa/ss#word@host:6379/0", "http://host", "host:6379"])
+def test_a_url_of_redis_that_is_none_is_said_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL is not a URL") as refused:
+        connect(url)
+    assert "pa/ss" not in str(refused.value)

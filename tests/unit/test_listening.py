@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from dalston.common.errors import ConfigurationError, UnavailableError
 from dalston.listening import bind, url_for_others, url_here
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - closed at once
@@ -53,3 +54,13 @@ def test_a_machine_without_a_network_tells_nothing(
     monkeypatch.setattr("dalston.listening._ELSEWHERE", {socket.AF_INET: route})
     with bind(EVERYWHERE, 0) as listener:
         assert url_for_others(listener) is None
+
+
+def test_an_address_that_is_not_there_may_be_there_later() -> None:
+    with pytest.raises(UnavailableError, match="or not yet"):
+        bind("203.0.113.1", 0)
+
+
+def test_a_port_that_is_taken_is_a_setting() -> None:
+    with bind("127.0.0.1", 0) as listener, pytest.raises(ConfigurationError, match="--port"):
+        bind("127.0.0.1", listener.getsockname()[1])

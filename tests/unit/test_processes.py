@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Iterator
 
 import pytest
 
-from dalston.processes import on_signals
+from dalston.processes import allow_many_files, on_signals
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +37,13 @@ async def test_a_signal_that_is_ignored_stays_ignored() -> None:
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
     assert heard == [signal.SIGTERM]
+
+
+def test_as_many_files_may_be_open_as_the_system_lets() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        allow_many_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(hard, 65_536), hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

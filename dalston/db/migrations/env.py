@@ -24,8 +24,13 @@ def _run(connection: Connection) -> None:
         target_metadata=metadata,
         # SQLite can't alter a table in place: Alembic copies it instead.
         render_as_batch=connection.dialect.name == "sqlite",
+        # Alembic thinks that SQLite has none. What is interrupted would stay half done for ever.
+        transactional_ddl=True,
     )
     with context.begin_transaction():
+        if connection.dialect.name == "sqlite":
+            # Its driver begins a transaction at the first row that is written, and not before.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         if connection.dialect.name == "postgresql":
             # Several may start at once; whoever comes second finds nothing left to do.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
