@@ -176,17 +176,12 @@ async def handle_tasks_completed(
     attempts: list[TaskCompleted] = []
     others: list[TaskCompleted] = []
     for attempt in batch.of(TaskCompleted):
-        task = locked.tasks.get(attempt.task_id)
-        expands = task is not None and task.expands
-        if expands and not batch.parts.get(attempt.task_id):
-            raise ValueError(f"the chunks of {attempt.task_id} have not been read")
-        is_ours = not expands or can_expand(locked, catalog, attempt)
+        is_ours = not _expands(locked, batch, attempt) or can_expand(locked, catalog, attempt)
         (attempts if is_ours else others).append(attempt)
     if others:
         # Whoever knows their pipelines finds these outcomes in the leases and in the store.
-        verdicts = await transitions.start_attempts(connection, locked, others)
-        keep = {Verdict.APPLIED, Verdict.REPEATED}
-        _collect(locked, others, verdicts, effects, keep=keep)
+        started = await transitions.start_attempts(connection, locked, others)
+        _collect(locked, others, started, effects, keep={Verdict.APPLIED, Verdict.REPEATED})
     verdicts = await transitions.complete_tasks(connection, locked, attempts, batch.small)
     _collect(locked, attempts, verdicts, effects)
     accepted = [
@@ -216,6 +211,20 @@ async def handle_tasks_completed(
             for attempt in accepted
             if attempt in batch.small and attempt.job_id in effects.ended
         ]
+
+
+def _expands(locked: Locked, batch: Batch, attempt: Attempt) -> bool:
+    """Tell whether a finished task expands its job.
+
+    Raises:
+        ValueError: It does, and its chunks have not been read.
+    """
+    task = locked.tasks.get(attempt.task_id)
+    if task is None or not task.expands:
+        return False
+    if not batch.parts.get(attempt.task_id):
+        raise ValueError(f"the chunks of {attempt.task_id} have not been read")
+    return True
 
 
 async def handle_tasks_failed(
