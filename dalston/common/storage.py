@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import re
@@ -31,9 +32,8 @@ FOLDER_PART_BYTES = 256 * 1024
 BUCKET_PART_BYTES = 5 * 1024 * 1024
 """The same in a bucket: the least that S3 allows. The 10,000 parts that it allows are 50 GiB."""
 _FOLDER_PARTS, _BUCKET_PARTS = 1, 2
-"""Parts of one object that are written at a time, while the next one is gathered. A folder is not
-quicker with more of them; a bucket may be far away."""
-_PROBE_BYTES = 4096
+"""Parts of one object that are written at a time: a folder isn't quicker with more of them."""
+_PROBE_BYTES, _ANSWER_SECONDS = 4096, 5.0
 _READ_BYTES = 1024 * 1024
 """Of an object that is copied to a local file, at a time; a smaller one is read at once."""
 _UNFINISHED = re.compile(r".+#\d+")
@@ -349,17 +349,15 @@ class ObjectStore:
 
     async def answers(self) -> bool:
         """Tell whether it can be used, be it for other objects than one that it doesn't give."""
-        try:
-            await self.check()
-        except StoreUnavailableError:
-            return False
-        return True
+        with contextlib.suppress(StoreUnavailableError, TimeoutError):
+            # A probe that takes longer has waited for a store that was away.
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self.check()
+                return True
+        return False
 
     async def check(self) -> None:
-        """Find out whether the store answers and has room, with a small object.
-
-        An empty one would find its place on a full disk too.
-        """
+        """Find out whether the store answers and has room, with an object that isn't empty."""
         await self.put("health/probe", bytes(_PROBE_BYTES))
         await self.delete("health/probe")
 

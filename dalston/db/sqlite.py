@@ -28,8 +28,8 @@ _KIND = 0xFF
 _ANALYZE_EVERY = 1000
 """Transactions that write, after which SQLite looks at the tables again; the first one is such."""
 _ANALYZED_ROWS = 1000
+_BUSY_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _PRAGMAS = (
-    "journal_mode=WAL",
     "synchronous=NORMAL",
     "foreign_keys=ON",
     "busy_timeout=30000",
@@ -129,6 +129,7 @@ class SQLitePool:
         # The driver must not begin transactions by itself.
         driver = await aiosqlite.connect(self._path, isolation_level=None)
         try:
+            await self._write_ahead(driver)
             for pragma in _PRAGMAS:
                 await driver.execute_fetchall(f"PRAGMA {pragma}")
         except BaseException:
@@ -136,6 +137,22 @@ class SQLitePool:
             await driver.close()
             raise
         return driver
+
+    @staticmethod
+    async def _write_ahead(driver: aiosqlite.Connection) -> None:
+        """Have changes written to a log of their own; what is so already stays so.
+
+        Of two processes that first open a new file SQLite refuses one at once, however patient.
+        """
+        for pause in (*_BUSY_PAUSES, None):
+            try:
+                await driver.execute_fetchall("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if pause is None or error.sqlite_errorcode & _KIND != sqlite3.SQLITE_BUSY:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def close(self) -> None:
         """Close all connections."""

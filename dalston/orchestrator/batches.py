@@ -43,7 +43,7 @@ class Batch(msgspec.Struct):
         uncopied: Those of them for which that failed.
         parts: The chunks that finished tasks have cut their recording into, by task.
         small: The outputs, as JSON, that have no object.
-        gone: Jobs that can't be resumed, because what they would go on from is gone.
+        gone: Why jobs can't be resumed: what they would go on from is gone, or can't be read.
     """
 
     events: Sequence[Event] = ()
@@ -55,7 +55,7 @@ class Batch(msgspec.Struct):
     uncopied: set[str] = set()
     parts: dict[str, list[Part]] = {}
     small: dict[Attempt, str] = {}
-    gone: set[str] = set()
+    gone: dict[str, Failure] = {}
 
     def split(self) -> list[Batch]:
         """Return one batch for each thing that this one is about."""

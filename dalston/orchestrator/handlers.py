@@ -46,10 +46,6 @@ from dalston.orchestrator.expansion import Cut, can_expand, expand
 
 log = structlog.get_logger(__name__)
 _RETRIES = Retries()
-_GONE = Failure(
-    "object_missing",
-    "What this job would have gone on from isn't in the store any more. Send the recording again.",
-)
 
 
 async def apply(connection: Connection, catalog: Catalog, batch: Batch) -> Effects:
@@ -116,7 +112,7 @@ async def handle_jobs_resumed(
         parts = batch.parts.get(cut.get(job.id, ""))
         if job.id in cut and parts is None:
             if job.id in batch.gone:
-                unplannable[job.id] = _GONE
+                unplannable[job.id] = batch.gone[job.id]
             # Otherwise resumed once more since that was looked up: the sweep looks again.
             continue
         planned = (await work.planned_tasks(connection, job.id)).ids

@@ -29,6 +29,10 @@ from dalston.orchestrator.parts import Parts
 from dalston.orchestrator.scheduler import as_event
 
 log = structlog.get_logger(__name__)
+_GONE = Failure(
+    "object_missing",
+    "What this job would have gone on from isn't in the store any more. Send the recording again.",
+)
 _UNREADABLE_OUTPUT = Failure(
     "object_unreadable",
     "The store answers, but what this stage had stored is broken, or isn't given back. Look at its "
@@ -103,16 +107,18 @@ async def _prepare_resumed(parts: Parts, batch: Batch, job_ids: Sequence[str]) -
 async def _read_kept(store: ObjectStore, row: Row, batch: Batch) -> None:
     about = {"job_id": row.job_id, "task_id": row.id}
     try:
-        batch.parts[row.id] = await _read_parts(store, row.output_path)
-    except StoreUnavailableError as error:
-        # One object that can't be read holds up no other job. With the store away, the sweep tries
-        # again.
-        log.warning("output_not_read", **about, reason=repr(error.__cause__))
-        if await store.answers():
-            batch.gone.add(row.job_id)
+        parts = await _read_twice(store, row.output_path)
+    except StoreUnavailableError:
+        # The sweep tries again. One object that can't be read holds up no other job.
+        return
     except (ObjectMissingError, *UNREADABLE) as error:
         log.warning("output_missing", **about, reason=repr(error))
-        batch.gone.add(row.job_id)
+        batch.gone[row.job_id] = _GONE
+        return
+    if parts is None:
+        batch.gone[row.job_id] = _UNREADABLE_OUTPUT
+    else:
+        batch.parts[row.id] = parts
 
 
 async def _read_expansion(
@@ -128,19 +134,37 @@ async def _read_expansion(
     about = {"job_id": event.job_id, "task_id": event.task_id}
     path = output_path(event.job_id, event.task_id, event.folder)
     try:
-        batch.parts[event.task_id] = await _read_parts(store, path)
+        parts = await _read_twice(store, path)
     except ObjectMissingError:
         log.warning("output_missing", **about)
         return None
-    except StoreUnavailableError as error:
-        log.warning("output_not_read", **about, reason=repr(error.__cause__))
-        if not await store.answers():
-            return None
+    except StoreUnavailableError:
+        return None
     except UNREADABLE as error:
         log.warning("output_unreadable", **about, reason=repr(error))
-    else:
-        return event
-    return as_event(TaskErrored, event, error=_UNREADABLE_OUTPUT)
+        parts = None
+    if parts is None:
+        return as_event(TaskErrored, event, error=_UNREADABLE_OUTPUT)
+    batch.parts[event.task_id] = parts
+    return event
+
+
+async def _read_twice(store: ObjectStore, path: str) -> list[Part] | None:
+    """Return the chunks that an output names; None if the store answers, but not with this one.
+
+    Raises:
+        ObjectMissingError: As of `_read_parts`, likewise ValueError.
+        StoreUnavailableError: The store is away.
+    """
+    for _ in range(2):
+        try:
+            return await _read_parts(store, path)
+        except StoreUnavailableError as error:
+            log.warning("output_not_read", path=path, reason=repr(error.__cause__))
+            # By the time that it is known to answer, it may have come back.
+            if not await store.answers():
+                raise
+    return None
 
 
 async def _read_parts(store: ObjectStore, path: str) -> list[Part]:

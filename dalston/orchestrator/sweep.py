@@ -205,13 +205,17 @@ class Sweep:
 
     async def _known_outcome(self, task: RunningTask) -> Event | StoreUnavailableError | None:
         """Return the outcome that the store has, or why nobody can know."""
-        try:
-            return await self._stored_outcome(task)
-        except StoreUnavailableError as error:
-            about = {"job_id": task.attempt.job_id, "task_id": task.attempt.task_id}
-            log.warning("outcome_not_read", **about, reason=repr(error.__cause__))
-            # If it is about this object alone, that is as good as none.
-            return None if await self._store.answers() else error
+        about = {"job_id": task.attempt.job_id, "task_id": task.attempt.task_id}
+        for _ in range(2):
+            try:
+                return await self._stored_outcome(task)
+            except StoreUnavailableError as error:
+                log.warning("outcome_not_read", **about, reason=repr(error.__cause__))
+                # By the time that it is known to answer, it may have come back.
+                if not await self._store.answers():
+                    return error
+        # It is about this object alone: as good as none.
+        return None
 
     async def _stored_outcome(self, task: RunningTask) -> Event | None:
         attempt = task.attempt

@@ -98,15 +98,20 @@ class TranscriptObjects:
                     refused.append(transcript)
 
         await asyncio.gather(*(put(transcript) for transcript in transcripts))
+        if refused:
+            await self._try_again(refused)
         there = [one for one in transcripts if one not in refused]
         for one in there:
             self._tries.pop(one.job_id, None)
-        if there:
+        try:
             async with self._database.write() as connection:
                 # A rerun may have come before it, and its transcript may be there already.
-                self.doubt(await note_transcript_objects(connection, there))
-        if refused:
-            await self._try_again(refused)
+                overtaken = await note_transcript_objects(connection, there)
+        except BaseException:
+            # The sweep looks for those that stand in rows by itself.
+            self.doubt(one.job_id for one in there if one.path is not None)
+            raise
+        self.doubt(overtaken)
 
     async def _try_again(self, refused: Sequence[Transcript]) -> None:
         """Have the sweep put transcripts later; one that the store alone refuses a few times more.

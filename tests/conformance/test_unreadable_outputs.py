@@ -52,6 +52,7 @@ class RefusingStore(ObjectStore):
         super().__init__(settings)
         self.refused: str | None = None
         self.away = False
+        self.back_after: int | None = None
 
     async def check(self) -> None:
         """Answer, unless it is away."""
@@ -71,6 +72,9 @@ class RefusingStore(ObjectStore):
 
     def _refuse(self, path: str) -> None:
         if path == self.refused:
+            if self.back_after == 0:
+                return
+            self.back_after = None if self.back_after is None else self.back_after - 1
             raise StoreUnavailableError("Not that one.")
 
 
@@ -150,6 +154,21 @@ async def test_an_outcome_that_the_store_does_not_give_holds_up_no_other(
     assert kinds[1:] == ([] if away else [(bad.job_id, TaskErrored)])
 
 
+async def test_a_store_that_was_away_for_a_moment_is_blamed_on_nobody(
+    parts: Parts, board: Board, store: RefusingStore
+) -> None:
+    cut, kept = await cut_job(board), await resumed_job(board)
+    for one in (cut, kept):
+        await store.put(path_of(one), WHOLE)
+    for one in (cut, kept):
+        store.refused, store.back_after = path_of(one), 1
+        event = JobResumed(kept.job_id) if one is kept else None
+        batch = Batch(events=[event or as_event(TaskCompleted, cut, expands=True)])
+        await prepare(parts, batch)
+        assert set(batch.parts) == {one.task_id}
+        assert not batch.gone
+
+
 @pytest.mark.parametrize("away", [True, False])
 async def test_of_jobs_that_go_on_only_those_whose_cut_can_not_be_read_fail(
     parts: Parts, board: Board, store: RefusingStore, *, away: bool
@@ -163,7 +182,9 @@ async def test_of_jobs_that_go_on_only_those_whose_cut_can_not_be_read_fail(
     await prepare(parts, batch)
 
     assert set(batch.parts) == {good.task_id}
-    assert batch.gone == {broken.job_id, *(() if away else (refused.job_id,))}
+    codes = {job_id: failure.code for job_id, failure in batch.gone.items()}
+    expected = {broken.job_id: "object_missing"}
+    assert codes == (expected if away else expected | {refused.job_id: "object_unreadable"})
 
 
 @pytest.mark.parametrize("away", [True, False])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from dalston.common.errors import ConfigurationError
 from dalston.common.redis import connect
 from dalston.config import engine_environment, read_settings, role_environment
+from dalston.db.revision import SCHEMA_REVISION
 from dalston.db.url import read_url
+from dalston.server import _sqlite_is_current
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +87,11 @@ def test_a_data_folder_may_have_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "50%20 ?#"
     settings = read_settings({"data_dir": folder})
     assert read_url(settings.database).path == str(folder / "dalston.db")
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "dalston.db")) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES (?)", [SCHEMA_REVISION])
+    assert _sqlite_is_current(folder / "dalston.db")
     client = connect(settings.redis)
     assert client.connection_pool.connection_kwargs["path"] == str(settings.redis_socket)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import asyncpg
 from alembic import context
@@ -16,6 +17,8 @@ from dalston.db.definitions.tables import metadata
 
 _LOCK = 0x64616C73746F6E
 """Key of PostgreSQL's lock that migrations hold: the bytes of the word dalston."""
+_LOCK_SECONDS = 600.0
+"""For how long one on SQLite waits for another one, which may copy large tables."""
 
 
 def _run(connection: Connection) -> None:
@@ -44,12 +47,13 @@ async def _connect(url: URL) -> asyncpg.Connection:
 
 async def _connect_and_run() -> None:
     url: URL = context.config.attributes["url"]
-    engine = create_async_engine(
-        url,
-        poolclass=NullPool,
-        # The driver reads a URL's parameters, such as sslmode, as PostgreSQL's own tools do.
-        **({} if url.get_backend_name() == "sqlite" else {"async_creator": partial(_connect, url)}),
+    # PostgreSQL's driver reads a URL's parameters, such as sslmode, as PostgreSQL's own tools do.
+    how: dict[str, Any] = (
+        {"connect_args": {"timeout": _LOCK_SECONDS}}
+        if url.get_backend_name() == "sqlite"
+        else {"async_creator": partial(_connect, url)}
     )
+    engine = create_async_engine(url, poolclass=NullPool, **how)
     async with engine.connect() as connection:
         await connection.run_sync(_run)
         await connection.commit()
