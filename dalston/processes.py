@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import resource
 import signal
 import sys
 import threading
@@ -55,6 +54,8 @@ def allow_many_files() -> None:
 
     The usual 1024 are fewer than the connections that clients keep open.
     """
+    import resource  # noqa: PLC0415 - Windows has none; commands that ask a server run there too
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:

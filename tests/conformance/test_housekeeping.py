@@ -9,12 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from dalston.common.engine_spec import Catalog
-from dalston.common.events import EventBus
 from dalston.common.messages import Attempt
 from dalston.common.models import JobStatus, Retention, new_job_id
-from dalston.common.queue import TaskQueue
-from dalston.common.redis import connect
 from dalston.common.storage import attempt_folder, job_folder, original_path
 from dalston.db import jobs as transitions
 from dalston.db import reading, sightings
@@ -27,11 +23,8 @@ AT_ONCE = Policy(orphan_hours=0.0, retention_days=0.0)
 
 
 @pytest.fixture
-async def parts(deployment: Deployment, board: Board) -> AsyncIterator[Parts]:
-    redis = connect(deployment.redis_url)
-    store = deployment.store()
-    yield Parts(board.database, TaskQueue(redis), EventBus(redis), store, Catalog({}, {}), AT_ONCE)
-    await redis.aclose()
+def policy() -> Policy:
+    return AT_ONCE
 
 
 def with_policy(parts: Parts, **changes: object) -> Housekeeping:

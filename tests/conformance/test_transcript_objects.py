@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from dalston.common.engine_spec import Catalog
-from dalston.common.events import EventBus
 from dalston.common.messages import Attempt
-from dalston.common.queue import TaskQueue
-from dalston.common.redis import connect
 from dalston.common.storage import output_path, transcript_path
 from dalston.db import jobs as transitions
 from dalston.db.locking import lock
@@ -18,15 +12,6 @@ from dalston.db.transcripts import Transcript
 from dalston.orchestrator.parts import Parts
 from dalston.orchestrator.transcripts import TranscriptObjects
 from tests.support.board import Board
-from tests.support.deployment import Deployment
-
-
-@pytest.fixture
-async def parts(deployment: Deployment, board: Board) -> AsyncIterator[Parts]:
-    redis = connect(deployment.redis_url)
-    store = deployment.store()
-    yield Parts(board.database, TaskQueue(redis), EventBus(redis), store, Catalog({}, {}))
-    await redis.aclose()
 
 
 async def complete(board: Board, attempt: Attempt, small: dict[Attempt, str]) -> None:

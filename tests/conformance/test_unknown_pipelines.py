@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from dalston.common.engine_spec import Catalog
-from dalston.common.events import EventBus
 from dalston.common.messages import Attempt, JobCreated, JobResumed, TaskCompleted
 from dalston.common.models import JobStatus, PlannedTask, TaskStatus, new_job_id, new_task_id
-from dalston.common.queue import TaskQueue
-from dalston.common.redis import connect
 from dalston.common.storage import output_path
 from dalston.db import jobs as transitions
 from dalston.db import reading, work
@@ -22,19 +16,9 @@ from dalston.orchestrator.parts import Parts, Policy
 from dalston.orchestrator.scheduler import as_event
 from dalston.orchestrator.waits import Waits
 from tests.support.board import Board, new_job
-from tests.support.deployment import Deployment
 
 WHOLE = b'{"duration": 2.0, "channels": 1, "sample_rate": 16000}'
 IMPATIENT = Policy(no_engine_seconds=0.0)
-
-
-@pytest.fixture
-async def parts(deployment: Deployment, board: Board) -> AsyncIterator[Parts]:
-    """Those of an orchestrator that knows no pipeline at all."""
-    redis = connect(deployment.redis_url)
-    queue, events = TaskQueue(redis), EventBus(redis)
-    yield Parts(board.database, queue, events, deployment.store(), Catalog({}, {}))
-    await redis.aclose()
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from dalston.common.engine_spec import Catalog, Needs
+from dalston.common.engine_spec import Needs
 from dalston.common.errors import ObjectMissingError, StoreUnavailableError
-from dalston.common.events import EventBus
 from dalston.common.messages import (
     Attempt,
     Event,
@@ -20,8 +18,6 @@ from dalston.common.messages import (
     TaskErrored,
 )
 from dalston.common.models import PlannedTask, new_job_id, new_task_id
-from dalston.common.queue import TaskQueue
-from dalston.common.redis import connect
 from dalston.common.storage import ObjectStore, StoreSettings, output_path, transcript_path
 from dalston.db import jobs as transitions
 from dalston.db.journal import note
@@ -81,13 +77,6 @@ class RefusingStore(ObjectStore):
 @pytest.fixture
 def store(deployment: Deployment) -> RefusingStore:
     return RefusingStore(deployment.store_settings)
-
-
-@pytest.fixture
-async def parts(deployment: Deployment, board: Board, store: ObjectStore) -> AsyncIterator[Parts]:
-    redis = connect(deployment.redis_url)
-    yield Parts(board.database, TaskQueue(redis), EventBus(redis), store, Catalog({}, {}))
-    await redis.aclose()
 
 
 def path_of(attempt: Attempt) -> str:
