@@ -7,6 +7,7 @@ tell: a translation is written in another one, and some recordings have several.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 _UNSPACED = (
@@ -20,6 +21,8 @@ _UNSPACED = (
     r"\U0001aff0-\U0001b16f"  # more of Hiragana and Katakana
 )
 """Letters of scripts that are written without spaces. Korean is written with them."""
+_JOINERS = "\u200c\u200d"
+"""They say whether two letters are joined."""
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _WORD = re.compile(rf"(?=\w)[{_UNSPACED}][^\w\s]*|(?:(?!(?=\w)[{_UNSPACED}])\S)+")
 """A letter that stands alone, with the marks behind it, or what is written between two spaces."""
@@ -42,6 +45,16 @@ def joined(texts: Iterable[str]) -> str:
 def words_in(text: str) -> list[str]:
     """Return a text's words; letters of scripts that are written without spaces stand alone."""
     return _WORD.findall(text)
+
+
+def belongs_to_word(character: str) -> bool:
+    """Tell whether a character is a letter, a digit, or what shapes the letters beside it.
+
+    Without their marks words of Hindi or Thai are other words, or none; without their joiners
+    those of Persian are misspelt.
+    """
+    is_mark = unicodedata.category(character).startswith("M")
+    return character.isalnum() or is_mark or character in _JOINERS
 
 
 def between(before: str, after: str) -> str:

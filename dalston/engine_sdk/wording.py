@@ -3,6 +3,6 @@
 See `dalston.common.wording`.
 """
 
-from dalston.common.wording import joined, words_in
+from dalston.common.wording import belongs_to_word, joined, words_in
 
-__all__ = ["joined", "words_in"]
+__all__ = ["belongs_to_word", "joined", "words_in"]

@@ -42,6 +42,7 @@ def review(
         "今天天气很好、我们去公园走走吧。",
         "ありがとうございます。ありがとうございます。",
         "1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
+        "का कि की कु कू के कै को कौ",
     ],
 )
 def test_what_people_say_is_not_flagged(whisper: EngineUnderTest, text: str) -> None:

@@ -114,6 +114,29 @@ def test_deepgram_words_speakers_and_channels() -> None:
     assert [one["channel"] for one in split["results"]["utterances"]] == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("shown", "bare"),
+    [
+        ("हिन्दी,", "हिन्दी"),
+        ("ที่", "ที่"),
+        ("বাংলা।", "বাংলা"),
+        ("Cafe\u0301!", "cafe\u0301"),
+        ("(Don't)", "don't"),
+        ("...", "..."),
+    ],
+)
+def test_deepgram_words_lose_their_punctuation_and_nothing_else(shown: str, bare: str) -> None:
+    heard = Transcript(
+        text=shown,
+        segments=[Segment(0.0, 1.0, shown, words=[Word(shown, 0.0, 1.0)])],
+        duration=1.0,
+    )
+    body = listen_body(heard, job(), None, Shape())
+    [channel] = body["results"]["channels"]
+    [word] = channel["alternatives"][0]["words"]
+    assert (word["word"], word["punctuated_word"]) == (bare, shown)
+
+
 def test_assemblyai_counts_milliseconds() -> None:
     body = job_body(job(diarize=True), ADDRESS, spoken("S7", "S2"))
     assert (body["status"], body["audio_duration"], body["language_code"]) == ("completed", 5, "en")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dalston.common.wording import between, joined, words_in
+from dalston.common.wording import belongs_to_word, between, joined, words_in
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,15 @@ def test_many_texts_are_joined_pair_by_pair() -> None:
 )
 def test_words_of_a_text(text: str, words: list[str]) -> None:
     assert words_in(text) == words
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["हिन्दी", "ที่", "தமிழ்", "বাংলা", "cafe\u0301", "می\u200cخواهم", "क्\u200dष", "ß9", "コーヒー"],
+)
+def test_marks_and_joiners_belong_to_a_word(word: str) -> None:
+    assert all(map(belongs_to_word, word))
+
+
+def test_punctuation_does_not_belong_to_a_word() -> None:
+    assert not any(map(belongs_to_word, ".,!?…\"«»()।、。؟-' "))

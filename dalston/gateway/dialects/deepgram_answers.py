@@ -13,6 +13,7 @@ from typing import Any
 from dalston.common.errors import DalstonError
 from dalston.common.models import Job
 from dalston.common.transcript import Segment, Transcript, Word
+from dalston.common.wording import belongs_to_word
 from dalston.gateway.dialects.transcripts import (
     by_channel,
     confidence_of,
@@ -131,7 +132,7 @@ def _channel(
 
 
 def _word(word: Word, who: str | None, numbers: dict[str, int]) -> Json:
-    bare = "".join(letter for letter in word.text if letter.isalnum() or letter in _INSIDE)
+    bare = "".join(letter for letter in word.text if belongs_to_word(letter) or letter in _INSIDE)
     shown: Json = {
         "word": bare.strip(_INSIDE).lower() or word.text,
         "start": word.start,

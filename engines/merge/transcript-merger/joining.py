@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from dalston.engine_sdk.wording import belongs_to_word
+
 _SAME_TIME_SECONDS = 0.8
 """How far apart two chunks may put the same word."""
 _ROUGHLY_SAME_SECONDS = 3.0
@@ -88,9 +90,9 @@ def _likeness(before: Words, after: Words, within: float) -> list[list[float]]:
 
 
 def _plain(word: dict[str, Any]) -> str:
-    """Return a word's letters and digits, without case and marks."""
+    """Return a word's letters and digits, without case and punctuation."""
     text = unicodedata.normalize("NFKC", str(word["text"])).casefold()
-    return "".join(character for character in text if character.isalnum())
+    return "".join(character for character in text if belongs_to_word(character))
 
 
 def _middle(word: dict[str, Any]) -> float:

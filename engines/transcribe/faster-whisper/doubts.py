@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from dalston.engine_sdk.wording import belongs_to_word
+
 _NO_SPEECH = 0.6
 _UNSURE = 0.6
 """Where the model itself finds it probable that nobody speaks (from the first on) and is unsure of
@@ -129,7 +131,7 @@ def _runs(words: list[str], length: int) -> Iterator[int]:
 
 
 def _plain_words(text: str) -> list[str]:
-    letters = "".join(letter if letter.isalnum() else " " for letter in text.casefold())
+    letters = "".join(letter if belongs_to_word(letter) else " " for letter in text.casefold())
     words = letters.split()
     # Some languages are written without spaces; there a letter is as good as a word.
     spaced = len(words) > 1 and len(letters) / len(words) < 2 * _LONGEST_PHRASE
