@@ -21,6 +21,7 @@ import socket
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import zip_longest
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -38,10 +39,23 @@ _UNFIT = re.compile(r"[^\x21-\x7e]|[\\\"<>^`{|}]")
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_METADATA = frozenset(
-    map(ipaddress.ip_address, ("168.63.129.16", "100.100.100.200", "fd00:ec2::254"))
+_METADATA = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "168.63.129.16",  # Azure
+            "100.100.100.200",  # Alibaba Cloud
+            "192.0.0.192",  # Oracle Cloud
+            "fd00:ec2::/32",  # AWS
+            "fd20:ce::254",  # Google Cloud
+            "fd00:c1::a9fe:a9fe",  # Oracle Cloud
+            "fd00:42::42",  # Scaleway
+        ),
+    )
 )
 """Where clouds answer questions of their own machines, outside of the link-local networks."""
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")
+"""For protocols (RFC 6890). Some versions of Python take most of it for global."""
 _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 _SITE_LOCAL = ipaddress.ip_network("fec0::/10")
 """Private once (RFC 3879), and taken for global by Python."""
@@ -140,13 +154,13 @@ def is_permitted(address: _Address, *, allow_private: bool) -> bool:
     inner = _inner(address)
     if inner is not None:
         return is_permitted(inner, allow_private=allow_private)
-    if address in _METADATA or address.is_link_local:
+    if address.is_link_local or any(address in network for network in _METADATA):
         return False
     if address.is_multicast or address.is_unspecified or address in _THIS_NETWORK:
         return False
     if address.is_loopback:
         return allow_private
-    is_global = address.is_global and address not in _SITE_LOCAL
+    is_global = address.is_global and address not in _SITE_LOCAL and address not in _PROTOCOLS
     return not address.is_reserved and (allow_private or is_global)
 
 
@@ -166,7 +180,8 @@ async def resolve(
         param: As of `check_url`.
 
     Returns:
-        All of them, at least one, in the order in which they should be tried.
+        All of them, at least one, in the order in which they should be tried: as the system has
+        them, IPv6 and IPv4 by turns (RFC 8305, 4), for one of the two may lead nowhere.
 
     Raises:
         UnresolvedHostError: There is none, or none was found in time; a later try may find one.
@@ -182,13 +197,20 @@ async def resolve(
         raise UnresolvedHostError(
             f"The host {called.host} wasn't found: check its name and try again.", param=param
         ) from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = _by_turns(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
     if not all(
         is_permitted(ipaddress.ip_address(address), allow_private=allow_private)
         for address in addresses
     ):
         raise _forbidden(called.host, param)
     return addresses
+
+
+def _by_turns(addresses: list[str]) -> list[str]:
+    of_first = [one for one in addresses if (":" in one) == (":" in addresses[0])]
+    others = [one for one in addresses if one not in of_first]
+    pairs = zip_longest(of_first, others)
+    return [one for pair in pairs for one in pair if one is not None]
 
 
 def _split(url: str, param: str | None) -> SplitResult:

@@ -146,17 +146,25 @@ async def claim_due(
         calls: How many calls for each owner are under way here.
         most_calls: How many of those one owner may have.
     """
-    busy = sorted(owner for owner, count in calls.items() if count >= most_calls)
     rows: list[Row] = []
     taken = Counter(calls)
-    for row in await connection.fetch(sql.DUE, limit=limit, busy=busy):
-        if taken[row.owner] < most_calls:
-            taken[row.owner] += 1
-            rows.append(row)
-    await connection.run_many(
-        sql.CLAIM,
-        [{"by_id": row.id, "by_attempts": row.attempts, "by_lease": lease_seconds} for row in rows],
-    )
+    is_done = False
+    while not is_done:
+        busy = sorted(owner for owner, count in taken.items() if count >= most_calls)
+        found = await connection.fetch(sql.DUE, limit=limit - len(rows), busy=busy)
+        mine = []
+        for row in found:
+            if taken[row.owner] < most_calls:
+                taken[row.owner] += 1
+                mine.append(row)
+        claims = [
+            {"by_id": row.id, "by_attempts": row.attempts, "by_lease": lease_seconds}
+            for row in mine
+        ]
+        await connection.run_many(sql.CLAIM, claims)
+        rows += mine
+        # What was left may hide what is due of others.
+        is_done = len(mine) == len(found)
     wanted = sorted({row.webhook_id for row in rows if row.webhook_id is not None})
     found = await connection.fetch(sql.GENERATIONS, webhook_ids=wanted) if wanted else []
     return [_claimed(row, {one.id: one for one in found}) for row in rows]

@@ -63,6 +63,7 @@ class Caller:
             # Each call has a deadline of its own, see below; another address may answer.
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             limits=httpx.Limits(max_keepalive_connections=0),
+            event_hooks={"response": [_forget_location]},
         )
 
     async def close(self) -> None:
@@ -78,7 +79,7 @@ class Caller:
             return Tried(claimed, Refusal.TIMED_OUT)
         except (ForbiddenAddressError, InvalidUrlError, UnresolvedHostError) as error:
             return Tried(claimed, error.code)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - what isn't counted would be tried for ever
             log.info("webhook_not_connected", message_id=claimed.id, reason=type(error).__name__)
             return Tried(claimed, Refusal.NOT_CONNECTED)
         return _judge(claimed, status)
@@ -113,6 +114,11 @@ class Caller:
         ) as answer:
             # What it says beside its status is not even read.
             return answer.status_code
+
+
+async def _forget_location(answer: httpx.Response) -> None:
+    """Keep the client from reading where a redirection leads: nobody goes there."""
+    answer.headers.pop("location", None)
 
 
 def _signer(claimed: Claimed) -> Signer:

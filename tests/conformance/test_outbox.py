@@ -113,11 +113,19 @@ async def test_one_owner_takes_no_more_than_its_share(watched: Watched) -> None:
     late = await watched.job(owner="bob")
     await watched.cancel(late)
     async with watched.database.write() as connection:
-        first = await outbox.claim_due(connection, 4, LEASE, most_calls=3)
-    assert [one.owner for one in first] == ["ada"] * 3
+        told = await outbox.claim_due(connection, 4, LEASE, most_calls=3)
+    assert [one.owner for one in told] == ["ada", "ada", "ada", "bob"]
+    assert told[3].job_id == late
+
+
+async def test_what_one_owner_has_no_room_for_does_not_hide_what_is_due_of_another(
+    watched: Watched,
+) -> None:
+    await watched.cancel(*[await watched.job() for _ in range(5)])
+    await watched.cancel(await watched.job(owner="bob"))
     async with watched.database.write() as connection:
-        second = await outbox.claim_due(connection, 4, LEASE, calls={"ada": 3}, most_calls=3)
-    assert [one.job_id for one in second] == [late]
+        told = await outbox.claim_due(connection, 3, LEASE, calls={"ada": 2}, most_calls=3)
+    assert [one.owner for one in told] == ["ada", "bob"]
 
 
 async def test_each_kind_of_end_has_its_event(watched: Watched, board: Board) -> None:

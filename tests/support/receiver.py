@@ -39,6 +39,7 @@ class Receiver:
 
     Attributes:
         status: By path; 204 where nothing is said.
+        location: Where its redirections lead; None means to another of its own paths.
         gate: While it isn't set, nothing is answered.
         cookies: How many each answer sets.
     """
@@ -48,6 +49,7 @@ class Receiver:
         self.gate = threading.Event()
         self.gate.set()
         self.cookies = 0
+        self.location: str | None = None
         self._received: list[Received] = []
         self.url = ""
 
@@ -82,7 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         status = self.receiver.take(Received(self.path, headers, self.rfile.read(length)))
         self.send_response(status)
         if 300 <= status < 400:
-            self.send_header("Location", self.receiver.address("/elsewhere"))
+            elsewhere = self.receiver.location or self.receiver.address("/elsewhere")
+            self.send_header("Location", elsewhere)
         for number in range(self.receiver.cookies):
             self.send_header("Set-Cookie", f"cookie{number}={'x' * 3000}; Path=/")
         self.send_header("Content-Length", "0")

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -133,6 +134,17 @@ async def test_what_an_answer_means(
     assert receiver.at("/elsewhere") == []
 
 
+@pytest.mark.parametrize(
+    "location", ["https://xn--a/", "http://[v1.x]/", "http://[::1/", "http://a:b:c/", "mailto:a@b"]
+)
+async def test_where_a_redirection_leads_is_not_even_read(
+    receiver: Receiver, location: str
+) -> None:
+    receiver.status["/a"], receiver.location = 302, location
+    tried = await sent(ANYWHERE, receiver.address("/a"))
+    assert (tried.error, tried.status) == ("redirected", 302)
+
+
 async def test_no_receiver_sees_what_another_at_its_address_has_set(receiver: Receiver) -> None:
     receiver.cookies = 20
     caller = Caller(ANYWHERE)
@@ -170,3 +182,33 @@ async def refusing() -> AsyncIterator[int]:
 
 async def test_nobody_there_is_an_outcome(refusing: int) -> None:
     assert (await sent(ANYWHERE, f"http://localhost:{refusing}/")).error == "not_connected"
+
+
+async def test_what_nobody_thought_of_is_an_outcome_too(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: object) -> int:
+        raise RuntimeError
+
+    monkeypatch.setattr(Caller, "_send", failing)
+    assert (await sent(ANYWHERE, receiver.address("/a"))).error == "not_connected"
+
+
+async def test_a_host_with_many_dead_addresses_is_reached_at_a_living_one(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(receiver.url.rpartition(":")[2])
+    # Three addresses of IPv6 that nobody has, and then one of IPv4.
+    hosts = [(socket.AF_INET6, (f"2001:db8::{n}", port, 0, 0)) for n in range(1, 4)]
+    found = [
+        (family, socket.SOCK_STREAM, 6, "", where)
+        for family, where in [*hosts, (socket.AF_INET, ("127.0.0.1", port))]
+    ]
+    looked_up = socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **more: Any) -> Any:
+        return found if host == "receiver.example" else looked_up(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    tried = await sent(ANYWHERE, f"http://receiver.example:{port}/a")
+    assert tried.status == 204
