@@ -109,6 +109,7 @@ def check_url(
     *,
     allow_private: bool,
     schemes: Collection[str] = ("https", "http"),
+    most_characters: int = MAX_URL_CHARACTERS,
     param: str | None = None,
 ) -> CalledUrl:
     """Read an address that somebody gave.
@@ -117,13 +118,14 @@ def check_url(
         url: What they gave, in the notation of RFC 3986. Other letters must be encoded.
         allow_private: Whether it may be in a private network or on this machine.
         schemes: Those that are permitted.
+        most_characters: How long it may be.
         param: The request's field that it came in, for the error.
 
     Raises:
         InvalidUrlError: It can't be read, or has what it may not have.
         ForbiddenAddressError: Its host is written as an address that may not be called.
     """
-    parts = _split(url, param)
+    parts = _split(url, most_characters, param)
     if parts.scheme not in schemes:
         raise InvalidUrlError(f"The address must begin with {_any_of(schemes)}.", param=param)
     if "@" in parts.netloc:
@@ -213,10 +215,10 @@ def _by_turns(addresses: list[str]) -> list[str]:
     return [one for pair in pairs for one in pair if one is not None]
 
 
-def _split(url: str, param: str | None) -> SplitResult:
-    if len(url) > MAX_URL_CHARACTERS or _UNFIT.search(url):
+def _split(url: str, most_characters: int, param: str | None) -> SplitResult:
+    if len(url) > most_characters or _UNFIT.search(url):
         raise InvalidUrlError(
-            f"An address has up to {MAX_URL_CHARACTERS} visible ASCII characters; encode others.",
+            f"An address has up to {most_characters} visible ASCII characters; encode others.",
             param=param,
         )
     try:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -79,6 +80,36 @@ def test_redirections_are_followed_to_a_bound(bring: Bring, web: Web) -> None:
     assert (circle.code, circle.retryable) == ("fetch_failed", False)
     assert web.paths().count("/circle") == 6
     assert refusal(bring, f"{web.url}/nowhere").code == "fetch_failed"
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        ("/my talk.mp3", "/my%20talk.mp3"),
+        ("/my%20talk.mp3", "/my%20talk.mp3"),
+        ("/ä.mp3".encode().decode("latin-1"), "/%C3%A4.mp3"),
+        ("/a|b.mp3?x={y}", "/a%7Cb.mp3"),
+    ],
+)
+def test_what_a_server_forgets_to_encode_is_encoded(
+    bring: Bring, web: Web, place: str, path: str
+) -> None:
+    web.files[path] = b"audio"
+
+    assert bring(f"{web.url}/to?place={quote(place, safe='/')}").data["bytes"] == 5
+
+
+def test_a_redirection_may_be_longer_than_what_people_send(bring: Bring, web: Web) -> None:
+    web.files["/talk.mp3"] = b"audio"
+
+    assert bring(f"{web.url}/to_signed").data["bytes"] == 5
+
+
+def test_a_redirection_to_what_is_no_address_is_said_to_be_one(bring: Bring, web: Web) -> None:
+    failed = refusal(bring, f"{web.url}/to?place=https%3A//%5B%3A%3A1/")
+
+    assert (failed.code, failed.retryable) == ("invalid_url", False)
+    assert "redirects" in failed.message
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_to(self, query: dict[str, list[str]]) -> None:
         self._head(302, length=0, Location=query["place"][0])
 
+    def _answer_to_signed(self, _: dict[str, list[str]]) -> None:
+        self._head(302, length=0, Location=f"/talk.mp3?signature={'x' * 5000}")
+
     def _answer_circle(self, _: dict[str, list[str]]) -> None:
         self._head(307, length=0, Location="/circle")
 

@@ -6,13 +6,14 @@ No message names the address, which may hold a secret: only the host, of which n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import httpcore
+from network import PermittedNetwork
 
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.addresses import (
@@ -21,10 +22,13 @@ from dalston.engine_sdk.addresses import (
     InvalidUrlError,
     UnresolvedHostError,
     check_url,
-    resolve,
 )
 
 MOST_REDIRECTS = 5
+_MOST_REDIRECT_CHARACTERS = 8192
+"""Signed addresses, to which stores redirect, are longer than what people send."""
+_IN_ADDRESSES = "%/:?#[]@!$&'()*+,;=~"
+"""What has a meaning in an address, or is encoded already (RFC 3986, 2.2)."""
 _CONNECT_SECONDS = 10.0
 """For one address of a host, TLS apart."""
 _LEAST_BYTES_PER_SECOND = 1000
@@ -168,12 +172,11 @@ async def _watched(seconds: float) -> AsyncIterator[_Pace]:
 @asynccontextmanager
 async def _answer(url: str, limits: Limits, pace: _Pace) -> AsyncIterator[httpcore.Response]:
     """Open the address, or what it redirects to: each of them is checked like the first one."""
+    called = check_url(url, allow_private=limits.allow_private)
     for _ in range(MOST_REDIRECTS + 1):
         pace.pause()
-        called = check_url(url, allow_private=limits.allow_private)
-        pool = httpcore.AsyncConnectionPool(
-            max_connections=1, network_backend=PermittedNetwork(called, limits, pace)
-        )
+        network = PermittedNetwork(called, allow_private=limits.allow_private, begun=pace.begin)
+        pool = httpcore.AsyncConnectionPool(max_connections=1, network_backend=network)
         async with (
             pool,
             pool.stream(
@@ -188,20 +191,38 @@ async def _answer(url: str, limits: Limits, pace: _Pace) -> AsyncIterator[httpco
                 yield answer
                 return
             location = _header(answer, b"location")
-        if not location:
-            raise TaskFailed(
-                "fetch_failed",
-                "The server redirects to nowhere. Name the address of the recording itself.",
-            )
-        try:
-            url = urljoin(called.url, location)
-        except ValueError:
-            raise InvalidUrlError("The server redirects to what is no address.") from None
+        called = _redirected(called, location, limits)
     raise TaskFailed(
         "fetch_failed",
         f"The server redirects more than {MOST_REDIRECTS} times. Name the address of the recording "
         f"itself.",
     )
+
+
+def _redirected(called: CalledUrl, location: str, limits: Limits) -> CalledUrl:
+    """Return where a redirection leads; what servers forget to encode is encoded, as browsers do.
+
+    Raises:
+        TaskFailed: It leads nowhere.
+        InvalidUrlError: It leads to what is no address.
+        ForbiddenAddressError: It leads where nobody may go.
+    """
+    if not location:
+        raise TaskFailed(
+            "fetch_failed",
+            "The server redirects to nowhere. Name the address of the recording itself.",
+        )
+    try:
+        url = urljoin(called.url, quote(location.encode("latin-1"), safe=_IN_ADDRESSES))
+        return check_url(
+            url, allow_private=limits.allow_private, most_characters=_MOST_REDIRECT_CHARACTERS
+        )
+    except (ValueError, InvalidUrlError) as error:
+        why = f" {error.message}" if isinstance(error, InvalidUrlError) else ""
+        raise InvalidUrlError(
+            f"The server redirects to what can't be fetched. Name the address of the recording "
+            f"itself.{why}"
+        ) from None
 
 
 def _require_success(status: int) -> None:
@@ -257,64 +278,3 @@ def _too_large(limits: Limits) -> TaskFailed:
 def _header(answer: httpcore.Response, name: bytes) -> str:
     found = [value for key, value in answer.headers if key.lower() == name]
     return found[0].decode("latin-1").strip() if found else ""
-
-
-class PermittedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to the very addresses that were found and checked, whatever a name means later.
-
-    Args:
-        called: What is called; TLS is asked for its host all the same.
-        limits: Say what is permitted.
-        pace: Begins when there is a connection.
-    """
-
-    def __init__(self, called: CalledUrl, limits: Limits, pace: _Pace) -> None:
-        self._called = called
-        self._limits = limits
-        self._pace = pace
-        self._plain = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,  # noqa: ARG002 - it is that of `called`
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first of the host's addresses that answers."""
-        stream = await self._connect(port, timeout, local_address, socket_options)
-        self._pace.begin()
-        return stream
-
-    async def _connect(
-        self,
-        port: int,
-        timeout: float | None,
-        local_address: str | None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None,
-    ) -> httpcore.AsyncNetworkStream:
-        addresses = await resolve(self._called, allow_private=self._limits.allow_private)
-        for address in addresses[:-1]:
-            try:
-                return await self._plain.connect_tcp(
-                    address, port, timeout, local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await self._plain.connect_tcp(
-            addresses[-1], port, timeout, local_address, socket_options
-        )
-
-    async def connect_unix_socket(
-        self,
-        path: str,  # noqa: ARG002 - as httpcore calls it
-        timeout: float | None = None,  # noqa: ARG002 - likewise
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - likewise
-    ) -> httpcore.AsyncNetworkStream:
-        """Refuse: nothing here is called by a path."""
-        raise httpcore.ConnectError("no sockets of this machine")
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
