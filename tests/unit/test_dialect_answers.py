@@ -200,5 +200,14 @@ def test_two_fields_of_one_meaning_are_taken_together_or_refused() -> None:
         assemblyai.plan({"language_code": ["en"], "language_codes": ["de"]})
     with pytest.raises(RequestError, match="two things"):
         deepgram.plan({"language": ["en"], "detect_language": ["true"]})
+    with pytest.raises(RequestError, match="two things"):
+        deepgram.plan({"diarize": ["false"], "diarize_model": ["latest"]})
+    assert deepgram.plan({"diarize_model": ["latest"]}).diarized
+    here, there = "https://a.example/talk.wav", "https://b.example/talk.wav"
+    with pytest.raises(RequestError, match="two recordings"):
+        elevenlabs.plan({"source_url": [here], "cloud_storage_url": [there]})
+    assert elevenlabs.plan({"source_url": [here], "cloud_storage_url": [here]}).fields == {
+        "source_url": here
+    }
     terms = deepgram.plan({"keyterm": ["Ada"], "keywords": ["Bob"]})
     assert terms.fields == {"hotwords": "Ada, Bob"}

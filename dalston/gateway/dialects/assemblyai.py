@@ -6,7 +6,7 @@ https://github.com/AssemblyAI/assemblyai-python-sdk.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -191,7 +191,7 @@ class StoredRecording:
         fields: What is asked about it.
     """
 
-    def __init__(self, store: ObjectStore, path: str, fields: list[TextField]) -> None:
+    def __init__(self, store: ObjectStore, path: str, fields: Sequence[TextField]) -> None:
         self._store = store
         self._path = path
         self._events: list[FormEvent] = [*fields, FileStart(FILE_FIELD, "", "")]

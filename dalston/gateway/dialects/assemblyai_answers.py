@@ -27,13 +27,13 @@ from dalston.gateway.openai.bodies import letters_of
 
 Json = dict[str, Any]
 STATUSES = {
-    "queued": JobStatus.PENDING,
-    "processing": JobStatus.RUNNING,
-    "completed": JobStatus.COMPLETED,
-    "error": JobStatus.FAILED,
+    "queued": (JobStatus.PENDING,),
+    "processing": (JobStatus.RUNNING,),
+    "completed": (JobStatus.COMPLETED,),
+    "error": (JobStatus.FAILED, JobStatus.CANCELLED),
 }
-"""Each with what it is here; a job that was stopped is an `error` too."""
-_SHOWN = {status: name for name, status in STATUSES.items()}
+"""Each with what it is here."""
+_SHOWN = {status: name for name, statuses in STATUSES.items() for status in statuses}
 _UNKNOWN = 0.0
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from heapq import merge
+from itertools import islice
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -42,12 +44,14 @@ from dalston.gateway.documents import read_document
 from dalston.gateway.parts import Parts
 from dalston.gateway.receiving import RawBody, WithoutFile
 from dalston.gateway.responses import JsonResponse
+from dalston.gateway.services.acceptance import Accepted
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.held import HeldRecordings
 from dalston.gateway.services.idempotency import Name
 from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.outcomes import NotCompletedError
+from dalston.gateway.uploads import TextField
 
 _ONE = f"{TRANSCRIPTS}/{{transcript_id}}"
 _LONGEST_PAGE = 200
@@ -125,28 +129,45 @@ async def create_transcript(request: Request, _parameters: Parameters) -> Respon
             f"{AUDIO_URL} is missing: send the upload_url of {UPLOAD}, or where the recording is.",
             param=AUDIO_URL,
         )
-    fields = VendorFields(_service(request), FIELDS, plan, wait=False)
     name = upload_name(request, url)
-    form: StoredRecording | WithoutFile = WithoutFile(sent)
-    if name is not None:
-        path = await _held(request).find(owner, name)
-        if path is None:
-            raise _not_there()
+    if name is None:
+        accepted, _ = await submit(request, WithoutFile(sent), _fields(request))
+    else:
         own = [field for field in sent if field.name != AUDIO_URL]
-        form = StoredRecording(parts.store, path, own)
-    try:
-        accepted, _ = await submit(request, form, fields)
-    except ObjectMissingError:
-        raise _not_there() from None
-    job = accepted.job
-    if name is not None:
-        await _held(request).release(owner, name, job.id)
-    body = job_body(job, _audio_url(request, job.id), None)
+        accepted = await _submit_uploaded(request, own, name)
+        await _held(request).release(owner, name, accepted.job.id)
+    body = job_body(accepted.job, _audio_url(request, accepted.job.id), None)
     return JsonResponse(body, headers=job_headers(accepted))
 
 
-def _not_there() -> InvalidParameterError:
-    return InvalidParameterError(
+def _fields(request: Request) -> VendorFields:
+    return VendorFields(_service(request), FIELDS, plan, wait=False)
+
+
+async def _submit_uploaded(request: Request, sent: Sequence[TextField], name: str) -> Accepted:
+    """Accept a job for a recording that is here already.
+
+    Args:
+        request: The request.
+        sent: Its fields without the recording's address.
+        name: The id of an upload or of a job.
+
+    Raises:
+        InvalidParameterError: The recording isn't here.
+    """
+    parts: Parts = request.app.state.parts
+    # Another job may take an upload over meanwhile; from then on it is to be found with that job.
+    for _ in range(2):
+        path = await _held(request).find(caller_of(request).owner, name)
+        if path is None:
+            break
+        form = StoredRecording(parts.store, path, sent)
+        try:
+            accepted, _ = await submit(request, form, _fields(request))
+        except ObjectMissingError:
+            continue
+        return accepted
+    raise InvalidParameterError(
         f"{AUDIO_URL}: there is no recording at this address. It was deleted, or never yours. Send "
         f"it to {UPLOAD} again.",
         param=AUDIO_URL,
@@ -181,12 +202,14 @@ async def delete_transcript(request: Request, _parameters: Parameters) -> Respon
 async def list_transcripts(request: Request, parameters: ListParameters) -> Response:
     """Return a page of jobs, newest first; its `prev_url` is the page of older ones."""
     owner, service = caller_of(request).owner, _service(request)
-    status = None if parameters.status is UNSET else STATUSES[parameters.status]
     after = None
     if parameters.before_id is not UNSET:
         before = (await service.read(owner, parameters.before_id)).job
         after = (before.created_at, before.id)
-    found = await service.list(owner, parameters.limit + 1, status, after)
+    statuses = [None] if parameters.status is UNSET else STATUSES[parameters.status]
+    lists = [await service.list(owner, parameters.limit + 1, one, after) for one in statuses]
+    newest = merge(*lists, key=lambda view: (view.job.created_at, view.job.id), reverse=True)
+    found = list(islice(newest, parameters.limit + 1))
     page = [view.job for view in found[: parameters.limit]]
     same = request.query_params.multi_items()
     more = [(name, value) for name, value in same if name != "before_id"]

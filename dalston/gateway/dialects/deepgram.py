@@ -93,6 +93,10 @@ def plan(given: Given) -> Plan:
     if MODEL in one and one[MODEL] not in MODELS:
         found.put(MODEL, one[MODEL], MODEL)
     _plan_language(one, found, detect=on["detect_language"])
+    if "diarize_model" in one and "diarize" in one and not on["diarize"]:
+        raise InvalidParameterError(
+            "diarize=false and diarize_model say two things. Leave one out.", param="diarize_model"
+        )
     if on["diarize"] or "diarize_model" in one:
         found.put("diarize", "true", "diarize")
         found.diarized = True
@@ -143,7 +147,7 @@ async def listen(request: Request, _parameters: Parameters) -> Response:
     service: JobService = request.app.state.jobs
     fields = VendorFields(service, (*PARAMETERS, _URL), plan)
     form: RawBody | WithoutFile
-    if request.headers.get("content-type", "").partition(";")[0].strip() == _JSON:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == _JSON:
         timeout = request.app.state.parts.body_timeout_seconds
         where = await read_document(request, Address, timeout)
         form = WithoutFile([*sent, TextField(_URL, where.url)])

@@ -110,6 +110,10 @@ def plan(given: Given) -> Plan:
         found.put(MODEL, one[_MODEL_ID], _MODEL_ID)
     if "language_code" in one:
         found.put("language", plain_language(one["language_code"]), "language_code")
+    if len({one[name] for name in _ADDRESSES if name in one}) > 1:
+        raise InvalidParameterError(
+            f"{' and '.join(_ADDRESSES)} name two recordings. Leave one out.", param=_ADDRESSES[1]
+        )
     for name in _ADDRESSES:
         if name in one:
             found.put(SOURCE_URL, one[name], name)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import assemblyai
 import pytest
 from assemblyai import Transcriber, TranscriptError, TranscriptionConfig, TranscriptStatus
 
+from dalston.common.models import Failure, Job, JobStatus, new_job_id
+from dalston.db import jobs as transitions
+from dalston.db.locking import lock
+from dalston.db.session import Database
 from tests.support.stack import Stack
 from tests.support.vendor_clients import RECORDING, vendor_clients
 
@@ -78,6 +84,48 @@ def test_transcripts_are_listed_in_pages(client: Transcriber) -> None:
     older = client.list_transcripts(asked)
     assert older.transcripts[0].id == ids[0]
     assert older.transcripts[0].status is TranscriptStatus.completed
+
+
+async def _end_jobs(stack: Stack, ends: Sequence[JobStatus]) -> list[str]:
+    """Write jobs that have ended in some ways, one after the other; return their ids."""
+    database = Database(stack.deployment.database_url)
+    ids = []
+    for end in ends:
+        job = Job(
+            id=new_job_id(),
+            status=JobStatus.PENDING,
+            pipeline="stub",
+            owner="local",
+            parameters={},
+            filename=None,
+            audio_path="nowhere",
+            audio_bytes=1,
+            created_at=datetime.now(UTC),
+        )
+        async with database.write() as connection:
+            await transitions.create_jobs(connection, [job])
+            locked = await lock(connection, {job.id}, set())
+            if end is JobStatus.CANCELLED:
+                await transitions.cancel_jobs(connection, locked, [job.id])
+            else:
+                why = {job.id: Failure("engine_error", "It broke.")}
+                await transitions.fail_jobs(connection, locked, why)
+        ids.append(job.id)
+    await database.close()
+    return ids
+
+
+def test_what_was_cancelled_is_listed_among_errors(
+    client: Transcriber, stub_server: Stack
+) -> None:
+    ends = [JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.FAILED]
+    first, second, third = asyncio.run(_end_jobs(stub_server, ends))
+    asked = assemblyai.ListTranscriptParameters(limit=2, status=TranscriptStatus.error)
+    newest = client.list_transcripts(asked)
+    assert [one.id for one in newest.transcripts] == [third, second]
+    assert newest.transcripts[1].status is TranscriptStatus.error
+    asked.before_id = newest.page_details.before_id_of_prev_url
+    assert client.list_transcripts(asked).transcripts[0].id == first
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +54,16 @@ def test_each_client_names_an_address(clients: VendorClients, web: Web) -> None:
     # A fetched recording can be transcribed once more, and isn't fetched again.
     assert clients.assemblyai.transcribe(found.audio_url).text == TEXT
     assert len(web.paths()) == 3
+
+
+def test_deepgram_s_json_is_known_however_its_type_is_written(stack: Stack, web: Web) -> None:
+    heard = stack.client.post(
+        "/v1/listen",
+        content=json.dumps({"url": f"{web.url}/talk.wav"}),
+        headers={"Content-Type": "Application/JSON; charset=utf-8"},
+    )
+    assert heard.json()["results"]["channels"][0]["alternatives"][0]["transcript"] == TEXT
+    assert web.paths() == ["/talk.wav"]
 
 
 def test_a_recording_comes_in_one_way(stack: Stack, web: Web) -> None:
