@@ -32,7 +32,9 @@ EVENTS = {
 }
 MIN_SECRET_CHARACTERS = 32
 EXCHANGED_SECONDS = 24 * 3600.0
-"""For how long the secret before the newest one signs too."""
+"""For how long after an exchange the secrets before the newest one sign too."""
+_EARLIER_SECRETS = 4
+"""So many of them: who has lost the answer with a new one exchanges it again."""
 GIVE_UP_SECONDS = 3 * 24 * 3600.0
 """How long it is tried to tell somebody of an end."""
 _SHOWN_PREFIX = "whsec_"
@@ -76,7 +78,7 @@ class Signer(msgspec.Struct, frozen=True):
     Attributes:
         name: The id of a registered endpoint, or `owner:` and an owner's name.
         generation: How often its secret has been exchanged, from 1.
-        exchanging: Whether that was so lately that the one before signs too.
+        exchanging: Whether that was so lately that those before sign too.
     """
 
     name: str
@@ -141,9 +143,10 @@ def signed_headers(
 
 
 def _keys(own: Sequence[str], signer: Signer) -> list[bytes]:
-    generations = [signer.generation]
-    if signer.exchanging and signer.generation > 1:
-        generations.append(signer.generation - 1)
+    oldest = signer.generation
+    if signer.exchanging:
+        oldest = max(1, signer.generation - _EARLIER_SECRETS)
+    generations = range(signer.generation, oldest - 1, -1)
     return [_derived(secret, signer.name, number) for number in generations for secret in own]
 
 

@@ -75,6 +75,14 @@ def test_while_a_secret_is_exchanged_old_and_new_ones_sign() -> None:
     assert len(signatures) == 4
 
 
+def test_who_has_lost_a_new_secret_asks_for_another_and_is_still_believed() -> None:
+    headers = signed_headers(OWN, Signer("wh_1", 3, exchanging=True), "msg_1", 1, b"{}")
+    first = shown_secret(OWN, Signer("wh_1", 1))
+    assert expected(first, b"msg_1.1.{}") in headers["webhook-signature"].split(" ")
+    many = signed_headers(OWN, Signer("wh_1", 99, exchanging=True), "msg_1", 1, b"{}")
+    assert len(many["webhook-signature"].split(" ")) == 5
+
+
 def test_tries_go_over_three_days_ever_more_seldom() -> None:
     pauses = [pause_seconds(failures, 1.0) for failures in range(50)]
     assert pauses[:4] == [5.0, 15.0, 45.0, 135.0]
