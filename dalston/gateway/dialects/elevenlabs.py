@@ -110,13 +110,7 @@ def plan(given: Given) -> Plan:
         found.put(MODEL, one[_MODEL_ID], _MODEL_ID)
     if "language_code" in one:
         found.put("language", plain_language(one["language_code"]), "language_code")
-    if len({one[name] for name in _ADDRESSES if name in one}) > 1:
-        raise InvalidParameterError(
-            f"{' and '.join(_ADDRESSES)} name two recordings. Leave one out.", param=_ADDRESSES[1]
-        )
-    for name in _ADDRESSES:
-        if name in one:
-            found.put(SOURCE_URL, one[name], name)
+    _plan_address(one, found)
     _plan_speakers(one, found)
     if "temperature" in one:
         found.put("temperature", one["temperature"], "temperature")
@@ -128,6 +122,16 @@ def plan(given: Given) -> Plan:
     _plan_words(one.get("timestamps_granularity"), found)
     formats(one)
     return found
+
+
+def _plan_address(one: dict[str, str], found: Plan) -> None:
+    if len({one[name] for name in _ADDRESSES if name in one}) > 1:
+        raise InvalidParameterError(
+            f"{' and '.join(_ADDRESSES)} name two recordings. Leave one out.", param=_ADDRESSES[1]
+        )
+    for name in _ADDRESSES:
+        if name in one:
+            found.put(SOURCE_URL, one[name], name)
 
 
 def _plan_speakers(one: dict[str, str], found: Plan) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 import httpcore
-from network import PermittedNetwork
 
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.addresses import (
@@ -23,6 +22,7 @@ from dalston.engine_sdk.addresses import (
     UnresolvedHostError,
     check_url,
 )
+from network import PermittedNetwork
 
 MOST_REDIRECTS = 5
 _MOST_REDIRECT_CHARACTERS = 8192

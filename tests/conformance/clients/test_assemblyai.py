@@ -115,9 +115,7 @@ async def _end_jobs(stack: Stack, ends: Sequence[JobStatus]) -> list[str]:
     return ids
 
 
-def test_what_was_cancelled_is_listed_among_errors(
-    client: Transcriber, stub_server: Stack
-) -> None:
+def test_what_was_cancelled_is_listed_among_errors(client: Transcriber, stub_server: Stack) -> None:
     ends = [JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.FAILED]
     first, second, third = asyncio.run(_end_jobs(stub_server, ends))
     asked = assemblyai.ListTranscriptParameters(limit=2, status=TranscriptStatus.error)
