@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import re
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-import obstore
-from obstore.exceptions import BaseError as ObstoreError
-from obstore.store import LocalStore, S3Store
 
 from dalston.common.errors import ConfigurationError, ObjectMissingError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from obstore import Bytes, GetResult
-
-# obstore's async calls can abort a short-lived process while the interpreter ends: its
-# background thread still wants to set a result. A moment's wait at exit lets it finish.
-atexit.register(time.sleep, 0.02)
+    from obstore.store import LocalStore, S3Store
 
 FOLDER_PART_BYTES = 256 * 1024
 """Bytes of one part of a large object that is written to a folder."""
@@ -121,33 +114,40 @@ class ObjectStore:
     """One client for the process's life. Every method may raise `StoreUnavailableError`."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        self._store: LocalStore | S3Store
+        self._settings = settings
         self._folder: Path | None = None
         self._part_bytes, self._parts = FOLDER_PART_BYTES, _FOLDER_PARTS
         if settings.bucket is not None:
-            self._store = _open_s3(settings)
             self._part_bytes, self._parts = BUCKET_PART_BYTES, _BUCKET_PARTS
         elif settings.folder is not None:
             self._folder = settings.folder
             settings.folder.mkdir(parents=True, exist_ok=True)
-            self._store = LocalStore(settings.folder, automatic_cleanup=True)
         else:
             raise ConfigurationError("Name a bucket (S3_BUCKET) or a data folder for the objects.")
+
+    @cached_property
+    def _store(self) -> LocalStore | S3Store:
+        """The library's client, from the first use on: many engines wait without ever having one.
+
+        It takes five megabytes, and eight with its threads.
+        """
+        from dalston.common.object_clients import open_client  # noqa: PLC0415 - see above
+
+        return open_client(self._settings)
 
     async def put(self, path: str, data: bytes | Path) -> None:
         """Write a small object, or a file in parts; nobody sees it before it is whole."""
         try:
             if isinstance(data, Path):
-                await obstore.put_async(
-                    self._store,
+                await self._store.put_async(
                     path,
                     data,
                     chunk_size=self._part_bytes,
                     max_concurrency=self._parts,
                 )
             else:
-                await obstore.put_async(self._store, path, data, use_multipart=False)
-        except (ObstoreError, OSError) as error:
+                await self._store.put_async(path, data, use_multipart=False)
+        except _errors() as error:
             raise _unavailable(error) from error
 
     async def put_stream(self, path: str, pieces: AsyncIterator[bytes]) -> None:
@@ -168,8 +168,8 @@ class ObjectStore:
                 await self._put_parts(path, head, pieces)
                 return
         try:
-            await obstore.put_async(self._store, path, list(head), use_multipart=False)
-        except (ObstoreError, OSError) as error:
+            await self._store.put_async(path, list(head), use_multipart=False)
+        except _errors() as error:
             raise _unavailable(error) from error
 
     async def _put_parts(self, path: str, head: deque[bytes], rest: AsyncIterator[bytes]) -> None:
@@ -187,14 +187,13 @@ class ObjectStore:
                 raise
 
         try:
-            await obstore.put_async(
-                self._store,
+            await self._store.put_async(
                 path,
                 watched(),
                 chunk_size=self._part_bytes,
                 max_concurrency=self._parts,
             )
-        except (ObstoreError, OSError) as error:
+        except _errors() as error:
             if failed:
                 raise failed[0] from None
             raise _unavailable(error) from error
@@ -208,7 +207,7 @@ class ObjectStore:
         result = await self._found(path)
         try:
             return bytes(await result.bytes_async())
-        except (ObstoreError, OSError) as error:
+        except _errors() as error:
             raise _unavailable(error) from error
 
     async def stream(self, path: str) -> AsyncGenerator[bytes]:
@@ -228,10 +227,10 @@ class ObjectStore:
             ObjectMissingError: It isn't there.
         """
         try:
-            found = await obstore.head_async(self._store, path)
+            found = await self._store.head_async(path)
         except FileNotFoundError:
             raise ObjectMissingError(f"The object {path} is not in the store.") from None
-        except (ObstoreError, OSError) as error:
+        except _errors() as error:
             raise _unavailable(error) from error
         return int(found["size"])
 
@@ -242,12 +241,10 @@ class ObjectStore:
             ObjectMissingError: It isn't there.
         """
         try:
-            return bytes(
-                await obstore.get_range_async(self._store, path, start=start, length=length)
-            )
+            return bytes(await self._store.get_range_async(path, start=start, length=length))
         except FileNotFoundError:
             raise ObjectMissingError(f"The object {path} is not in the store.") from None
-        except (ObstoreError, OSError) as error:
+        except _errors() as error:
             raise _unavailable(error) from error
 
     async def download(self, path: str, target: Path) -> None:
@@ -267,10 +264,10 @@ class ObjectStore:
 
     async def _found(self, path: str) -> GetResult:
         try:
-            return await obstore.get_async(self._store, path)
+            return await self._store.get_async(path)
         except FileNotFoundError:
             raise ObjectMissingError(f"The object {path} is not in the store.") from None
-        except (ObstoreError, OSError) as error:
+        except _errors() as error:
             raise _unavailable(error) from error
 
     async def copy(self, source: str, target: str) -> None:
@@ -280,10 +277,10 @@ class ObjectStore:
             ObjectMissingError: The source isn't there.
         """
         try:
-            await obstore.copy_async(self._store, source, target)
+            await self._store.copy_async(source, target)
         except FileNotFoundError:
             raise ObjectMissingError(f"The object {source} is not in the store.") from None
-        except (ObstoreError, OSError) as error:
+        except _errors() as error:
             raise _unavailable(error) from error
 
     async def exists(self, path: str) -> bool:
@@ -301,9 +298,9 @@ class ObjectStore:
     async def list_in_pieces(self, prefix: str) -> AsyncGenerator[Sequence[str]]:
         """Yield the paths of all objects below a prefix, up to a thousand at a time."""
         try:
-            async for batch in obstore.list(self._store, prefix, chunk_size=1000):
+            async for batch in self._store.list(prefix, chunk_size=1000):
                 yield [entry["path"] for entry in batch]
-        except (ObstoreError, OSError) as error:
+        except _errors() as error:
             raise _unavailable(error) from error
 
     def unfinished(self) -> Sequence[str]:
@@ -341,10 +338,10 @@ class ObjectStore:
     async def delete(self, path: str) -> None:
         """Delete an object; one that isn't there is as good as deleted."""
         try:
-            await obstore.delete_async(self._store, path)
+            await self._store.delete_async(path)
         except FileNotFoundError:
             return
-        except (ObstoreError, OSError) as error:
+        except _errors() as error:
             raise _unavailable(error) from error
 
     async def answers(self) -> bool:
@@ -370,24 +367,15 @@ async def _pieces(result: GetResult) -> AsyncGenerator[Bytes | bytes, None]:
             return
         async for piece in result.stream(min_chunk_size=_READ_BYTES):
             yield piece
-    except (ObstoreError, OSError) as error:
+    except _errors() as error:
         raise _unavailable(error) from error
 
 
-def _open_s3(settings: StoreSettings) -> S3Store:
-    options: dict[str, str] = {}
-    if settings.endpoint_url is not None:
-        options["endpoint"] = settings.endpoint_url
-    if settings.access_key_id is not None and settings.secret_access_key is not None:
-        options["access_key_id"] = settings.access_key_id
-        options["secret_access_key"] = settings.secret_access_key
-    plain_http = (settings.endpoint_url or "").startswith("http://")
-    return S3Store(
-        settings.bucket,
-        region=settings.region or "us-east-1",
-        client_options={"allow_http": plain_http, "timeout": "60s", "connect_timeout": "5s"},
-        **options,  # type: ignore[arg-type]
-    )
+def _errors() -> tuple[type[Exception], ...]:
+    """Return what the library raises. Whoever asks has loaded it."""
+    from dalston.common.object_clients import ERRORS  # noqa: PLC0415 - as above
+
+    return ERRORS
 
 
 def _unavailable(error: Exception) -> StoreUnavailableError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from dalston.common.engine_spec import read_engine
 from dalston.engine_sdk.testing import run_engine
 from tests.engines.sounds import ENGINES
 
@@ -41,3 +44,20 @@ def test_merger_returns_exactly_this(anything: Path) -> None:
         "speakers": [],
         "metadata": {"pipeline": ["stub-transcriber", "stub-merger"]},
     }
+
+
+@pytest.mark.parametrize("folder", [TRANSCRIBER, MERGER])
+def test_neither_looks_at_the_audio(folder: Path) -> None:
+    assert read_engine(folder).needs.audio is False
+
+
+def test_a_supervisor_opens_the_store_when_something_is_asked_of_it(tmp_path: Path) -> None:
+    """An engine that waits for work, or needs no object for it, doesn't hold its library."""
+    code = (
+        "import asyncio, sys, pathlib, dalston.runtime, dalston.engine_sdk.runner\n"
+        "from dalston.common.storage import ObjectStore, StoreSettings\n"
+        f"store = ObjectStore(StoreSettings(folder=pathlib.Path({str(tmp_path)!r})))\n"
+        "print('obstore' in sys.modules, asyncio.run(store.answers()), 'obstore' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == ["False", "True", "True"]

@@ -1,0 +1,43 @@
+"""The object store's library, and a client of it for some settings.
+
+Only `storage.py` imports this, and only once a store is used: it takes five megabytes, and eight
+with its threads, of which many an engine that waits for work never has any use.
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+from typing import TYPE_CHECKING
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+if TYPE_CHECKING:
+    from dalston.common.storage import StoreSettings
+
+ERRORS = (BaseError, OSError)
+"""What the library's calls raise."""
+
+# Its async calls can abort a short-lived process while the interpreter ends: a background thread
+# still wants to set a result. A moment's wait at exit lets it finish.
+atexit.register(time.sleep, 0.02)
+
+
+def open_client(settings: StoreSettings) -> LocalStore | S3Store:
+    """Return a client of a bucket if one is named, otherwise of the folder."""
+    if settings.bucket is None:
+        return LocalStore(settings.folder, automatic_cleanup=True)
+    options: dict[str, str] = {}
+    if settings.endpoint_url is not None:
+        options["endpoint"] = settings.endpoint_url
+    if settings.access_key_id is not None and settings.secret_access_key is not None:
+        options["access_key_id"] = settings.access_key_id
+        options["secret_access_key"] = settings.secret_access_key
+    plain_http = (settings.endpoint_url or "").startswith("http://")
+    return S3Store(
+        settings.bucket,
+        region=settings.region or "us-east-1",
+        client_options={"allow_http": plain_http, "timeout": "60s", "connect_timeout": "5s"},
+        **options,  # type: ignore[arg-type]
+    )
