@@ -129,6 +129,22 @@ def test_segments_without_words_stay_whole_at_a_pause(merger: EngineUnderTest) -
     assert all("words" not in segment for segment in data["segments"])
 
 
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_word_that_is_timed_to_the_end_of_its_file_stays(
+    merger: EngineUnderTest, timed: bool
+) -> None:
+    """Transcribers move times behind a file's end to it: such a word has no length."""
+    last = said("no.", 8.0, pace=0.0, words=timed)
+    doubt = {"code": "repeated_text", "message": "again", "start": 8.0, "end": 8.0}
+    data = merge(
+        merger,
+        chunk(0.0, (0.0, 8.0), said("I said", 7.0), last, warnings=[doubt]),
+        chunk(8.0, (8.0, 20.0), said("Then go.", 0.5)),
+    )
+    assert data["text"] == "I said no. Then go."
+    assert data["metadata"]["warnings"] == [doubt]
+
+
 def test_a_chunk_that_is_missing_leaves_a_gap(merger: EngineUnderTest) -> None:
     data = merge(
         merger,
