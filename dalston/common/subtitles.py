@@ -14,6 +14,7 @@ from itertools import pairwise
 import msgspec
 
 from dalston.common.transcript import Segment, Transcript
+from dalston.common.wording import words_in
 
 SMALL_OVERLAP = 100
 """Milliseconds by which rough times may make two cues overlap; more is two people talking."""
@@ -157,15 +158,18 @@ def _tokens(segment: Segment) -> list[_Token]:
     timed = _found_in(text, words) if words else []
     if timed:
         return timed
-    pieces = text.split() if " " in text or _width(text) == len(text) else list(text)
+    pieces = words_in(text)
     letters = sum(map(len, pieces))
     start, length = segment.start, segment.end - segment.start
-    found, seen = [], 0
-    for place, piece in enumerate(pieces):
+    found: list[_Token] = []
+    seen = place = 0
+    for piece in pieces:
         begins = start + length * seen / letters
         seen += len(piece)
         ends = start + length * seen / letters
-        spaced = place > 0 and " " in text
+        stands = text.index(piece, place)
+        spaced = stands > place and bool(found)
+        place = stands + len(piece)
         found.append(_Token(piece, milliseconds(begins), milliseconds(ends), spaced))
     return found
 
