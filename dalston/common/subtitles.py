@@ -7,7 +7,7 @@ pause, lines are of about the same length, and cues stay long enough to be read.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
@@ -191,27 +191,32 @@ def _found_in(text: str, words: Sequence[tuple[str, float, float]]) -> list[_Tok
 def _fitting(tokens: Sequence[_Token], rules: Rules) -> int:
     """Return how many tokens the next cue takes."""
     most = 0
-    while most < len(tokens) and _fits(tokens[: most + 1], rules):
+    for token, line in zip(tokens, _lines_of(tokens, rules.line_length), strict=True):
+        if line == rules.lines or token.end - tokens[0].start > 1000 * rules.longest:
+            break
         most += 1
     most = max(most, 1)
     return most if most == len(tokens) else _best_break(tokens, most)
 
 
-def _fits(tokens: Sequence[_Token], rules: Rules) -> bool:
-    if tokens[-1].end - tokens[0].start > 1000 * rules.longest:
-        return False
-    return len(_filled(tokens, rules.line_length)) <= rules.lines
+def _lines_of(tokens: Iterable[_Token], length: int) -> Iterator[int]:
+    """Yield on which line each token stands if each is as full as it may be, counted from 0."""
+    line = filled = 0
+    for token in tokens:
+        alone = _width(token.text)
+        longer = filled + token.spaced + alone if filled else alone
+        line, filled = (line + 1, alone) if filled and longer > length else (line, longer)
+        yield line
 
 
 def _filled(tokens: Sequence[_Token], length: int) -> list[str]:
     """Return lines that are each as full as they may be."""
-    lines = [""]
-    for token in tokens:
-        longer = lines[-1] + " " * (token.spaced and lines[-1] != "") + token.text
-        if lines[-1] and _width(longer) > length:
+    lines: list[str] = []
+    for token, line in zip(tokens, _lines_of(tokens, length), strict=True):
+        if line == len(lines):
             lines.append(token.text)
         else:
-            lines[-1] = longer
+            lines[-1] += " " * token.spaced + token.text
     return lines
 
 

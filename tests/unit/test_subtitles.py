@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from itertools import pairwise
 
@@ -149,6 +150,17 @@ def test_scripts_without_blanks_may_have_some(text: str) -> None:
     assert all(width(line) <= 20 for cue in found for line in cue.text.split("\n"))
     # Nothing leaves the screen while it is still being said.
     assert [cue.end for cue in found] == [*(cue.start for cue in found[1:]), 16_000]
+
+
+def test_large_cues_are_divided_in_no_time() -> None:
+    """A fifth of a second; it took half a minute when each letter's line was measured anew."""
+    text = "今日は天気がいい" * 2500
+    rules = Rules(line_length=200, lines=10, longest=600.0)
+    begun = time.process_time()
+    found = list(cues(of(Segment(0.0, 600.0, text)), rules))
+    assert time.process_time() - begun < 10
+    assert "".join(cue.text for cue in found).replace("\n", "") == text
+    assert len(found) == 20
 
 
 def test_a_picture_of_several_characters_is_not_torn() -> None:
