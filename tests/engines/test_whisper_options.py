@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faster_whisper.transcribe import Segment
 
 from dalston.common.errors import ConfigurationError
 from dalston.engine_sdk import TaskFailed
@@ -17,6 +18,16 @@ from tests.engines.sounds import ENGINES, SPEECH, tone, write_wav
 from tests.engines.speech_clips import needs_recordings
 
 QUICK = {"beam_size": 1, "word_timestamps": False}
+
+
+@pytest.fixture(scope="module")
+def letters_whisper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineUnderTest]:
+    """A model to which each letter of English is a token; it takes 223 of them as hints."""
+    folder = tmp_path_factory.mktemp("letters") / "model"
+    write_random_model(folder)
+    config = {"device": "cpu", "model": str(folder), "temperatures": [0.0]}
+    with open_engine(ENGINES / "transcribe" / "faster-whisper", config=config) as engine:
+        yield engine
 
 
 @needs_recordings
@@ -57,6 +68,20 @@ def test_segments_tell_how_sure_they_are(whisper: EngineUnderTest) -> None:
         assert 0.5 < segment["compression_ratio"] < 2.4
 
 
+@pytest.mark.parametrize(
+    ("logarithm", "confidence"), [(float("nan"), 0.0), (0.1, 1.0), (-0.5, 0.6065), (-800.0, 0.0)]
+)
+def test_what_is_not_a_number_is_no_confidence(
+    letters_whisper: EngineUnderTest, logarithm: float, confidence: float
+) -> None:
+    found = letters_whisper.engine._transcription.Segments(5.0)  # type: ignore[attr-defined]
+    figures = {"avg_logprob": logarithm, "no_speech_prob": logarithm, "compression_ratio": 1.0}
+    found.add(Segment(0, 0, 0.0, 1.0, "Hi.", [], **figures, words=None, temperature=0.0), 0.0, 5.0)
+    (segment,) = found.found
+    assert segment["confidence"] == confidence
+    assert 0 <= segment["no_speech_probability"] <= 1
+
+
 @needs_recordings
 def test_the_language_is_found_out_without_transcribing(whisper: EngineUnderTest) -> None:
     data = whisper.process(SPEECH / "de_pico_test_de.wav", stage="language").data
@@ -94,16 +119,6 @@ def test_wishes_are_checked(
 ) -> None:
     with pytest.raises(ConfigurationError):
         whisper.process(write_wav(tmp_path / "a.wav", tone(0.1)), config=wrong)
-
-
-@pytest.fixture(scope="module")
-def letters_whisper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineUnderTest]:
-    """A model to which each letter of English is a token; it takes 223 of them as hints."""
-    folder = tmp_path_factory.mktemp("letters") / "model"
-    write_random_model(folder)
-    config = {"device": "cpu", "model": str(folder), "temperatures": [0.0]}
-    with open_engine(ENGINES / "transcribe" / "faster-whisper", config=config) as engine:
-        yield engine
 
 
 @pytest.mark.parametrize(
