@@ -7,13 +7,14 @@ pause, lines are of about the same length, and cues stay long enough to be read.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 import msgspec
 
 from dalston.common.transcript import Segment, Transcript
+from dalston.common.wording import words_in
 
 SMALL_OVERLAP = 100
 """Milliseconds by which rough times may make two cues overlap; more is two people talking."""
@@ -157,15 +158,18 @@ def _tokens(segment: Segment) -> list[_Token]:
     timed = _found_in(text, words) if words else []
     if timed:
         return timed
-    pieces = text.split() if " " in text or _width(text) == len(text) else list(text)
+    pieces = words_in(text)
     letters = sum(map(len, pieces))
     start, length = segment.start, segment.end - segment.start
-    found, seen = [], 0
-    for place, piece in enumerate(pieces):
+    found: list[_Token] = []
+    seen = place = 0
+    for piece in pieces:
         begins = start + length * seen / letters
         seen += len(piece)
         ends = start + length * seen / letters
-        spaced = place > 0 and " " in text
+        stands = text.index(piece, place)
+        spaced = stands > place and bool(found)
+        place = stands + len(piece)
         found.append(_Token(piece, milliseconds(begins), milliseconds(ends), spaced))
     return found
 
@@ -187,27 +191,32 @@ def _found_in(text: str, words: Sequence[tuple[str, float, float]]) -> list[_Tok
 def _fitting(tokens: Sequence[_Token], rules: Rules) -> int:
     """Return how many tokens the next cue takes."""
     most = 0
-    while most < len(tokens) and _fits(tokens[: most + 1], rules):
+    for token, line in zip(tokens, _lines_of(tokens, rules.line_length), strict=True):
+        if line == rules.lines or token.end - tokens[0].start > 1000 * rules.longest:
+            break
         most += 1
     most = max(most, 1)
     return most if most == len(tokens) else _best_break(tokens, most)
 
 
-def _fits(tokens: Sequence[_Token], rules: Rules) -> bool:
-    if tokens[-1].end - tokens[0].start > 1000 * rules.longest:
-        return False
-    return len(_filled(tokens, rules.line_length)) <= rules.lines
+def _lines_of(tokens: Iterable[_Token], length: int) -> Iterator[int]:
+    """Yield on which line each token stands if each is as full as it may be, counted from 0."""
+    line = filled = 0
+    for token in tokens:
+        alone = _width(token.text)
+        longer = filled + token.spaced + alone if filled else alone
+        line, filled = (line + 1, alone) if filled and longer > length else (line, longer)
+        yield line
 
 
 def _filled(tokens: Sequence[_Token], length: int) -> list[str]:
     """Return lines that are each as full as they may be."""
-    lines = [""]
-    for token in tokens:
-        longer = lines[-1] + " " * (token.spaced and lines[-1] != "") + token.text
-        if lines[-1] and _width(longer) > length:
+    lines: list[str] = []
+    for token, line in zip(tokens, _lines_of(tokens, length), strict=True):
+        if line == len(lines):
             lines.append(token.text)
         else:
-            lines[-1] = longer
+            lines[-1] += " " * token.spaced + token.text
     return lines
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dalston.common.engine_spec import read_engine
@@ -17,20 +21,30 @@ from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.questions import CHECK, answer
 from dalston.engine_sdk.testing import open_engine
-from tests.engines.sounds import ENGINES
+from tests.engines.sounds import ENGINES, write_wav
 
 FOLDER = ENGINES / "diarize" / "pyannote"
 ASKED = {"num_speakers": None, "min_speakers": None, "max_speakers": None}
 
 
-@pytest.fixture
-def mapping() -> Iterator[ModuleType]:
+@contextmanager
+def module(name: str) -> Iterator[ModuleType]:
+    """A module of the engine that needs no torch; others' of the same name stay loaded."""
+    others = sys.modules.pop(name, None)
     sys.path.insert(0, str(FOLDER))
     try:
-        yield importlib.import_module("annotations")
+        yield importlib.import_module(name)
     finally:
         sys.path.remove(str(FOLDER))
-        sys.modules.pop("annotations")
+        del sys.modules[name]
+        if others is not None:
+            sys.modules[name] = others
+
+
+@pytest.fixture
+def mapping() -> Iterator[ModuleType]:
+    with module("annotations") as found:
+        yield found
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,24 @@ def test_numbers_that_contradict_each_other_are_refused(mapping: ModuleType) -> 
     with pytest.raises(TaskFailed) as failed:
         mapping.speaker_arguments({**ASKED, "min_speakers": 4, "max_speakers": 2})
     assert failed.value.code == "invalid_speaker_count"
+
+
+def test_a_recording_is_in_memory_once(tmp_path: Path) -> None:
+    numbers = np.arange(4_000_000).astype("<i2")
+    path = write_wav(tmp_path / "audio.wav", numbers)
+    with module("recording") as recording:
+        tracemalloc.start()
+        try:
+            samples = recording.read_samples(path)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 1.1 * samples.nbytes
+        assert samples.dtype == np.float32
+        assert np.array_equal(samples, numbers.astype(np.float32) / np.float32(32_768))
+        with pytest.raises(TaskFailed) as failed:
+            recording.read_samples(Path(__file__))
+    assert failed.value.code == "wrong_audio"
 
 
 def test_its_options_are_those_of_the_other_diarizer() -> None:

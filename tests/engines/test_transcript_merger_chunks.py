@@ -129,6 +129,22 @@ def test_segments_without_words_stay_whole_at_a_pause(merger: EngineUnderTest) -
     assert all("words" not in segment for segment in data["segments"])
 
 
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_word_that_is_timed_to_the_end_of_its_file_stays(
+    merger: EngineUnderTest, timed: bool
+) -> None:
+    """Transcribers move times behind a file's end to it: such a word has no length."""
+    last = said("no.", 8.0, pace=0.0, words=timed)
+    doubt = {"code": "repeated_text", "message": "again", "start": 8.0, "end": 8.0}
+    data = merge(
+        merger,
+        chunk(0.0, (0.0, 8.0), said("I said", 7.0), last, warnings=[doubt]),
+        chunk(8.0, (8.0, 20.0), said("Then go.", 0.5)),
+    )
+    assert data["text"] == "I said no. Then go."
+    assert data["metadata"]["warnings"] == [doubt]
+
+
 def test_a_chunk_that_is_missing_leaves_a_gap(merger: EngineUnderTest) -> None:
     data = merge(
         merger,
@@ -211,6 +227,41 @@ def test_a_clear_word_of_another_splits_a_sentence(merger: EngineUnderTest) -> N
         ("speaker_2", "yes"),
         ("speaker_1", "went on"),
     ]
+
+
+A, B = "speaker_1", "speaker_2"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [(0.0, 1.25, A), (1.52, 3.0, B)],
+        [(0.0, 1.3, A), (1.55, 3.0, B)],
+        [(0.0, 1.5, A), (1.3, 3.0, B)],
+    ],
+    ids=["a pause", "a shorter pause", "both at once"],
+)
+def test_a_question_and_its_answer_are_not_exchanged(
+    merger: EngineUnderTest, turns: list[tuple[float, float, str]]
+) -> None:
+    found = merge(
+        merger, chunk(0.0, (0.0, 20.0), said("Yes? No.", 1.0, pace=0.4)), diarize=diarized(*turns)
+    )
+    assert [(s["speaker"], s["text"]) for s in found["segments"]] == [(A, "Yes?"), (B, "No.")]
+
+
+def test_three_words_in_turn_stay_whose_they_are(merger: EngineUnderTest) -> None:
+    turns = diarized((0.0, 1.55, A), (1.35, 2.05, B), (1.85, 3.0, A))
+    found = merge(merger, chunk(0.0, (0.0, 20.0), said("Ok? Yes. Good.", 1.0)), diarize=turns)
+    assert [s["speaker"] for s in found["segments"]] == [A, B, A]
+
+
+def test_an_answer_goes_to_nobody_who_is_silent_then(merger: EngineUnderTest) -> None:
+    """Who answers is found a little late, and nobody else speaks there."""
+    turns = diarized((1.0, 3.4, A), (3.7, 6.0, B))
+    text = said("Did you lock the door? Yes.", 1.0)
+    found = merge(merger, chunk(0.0, (0.0, 20.0), text), diarize=turns)
+    assert [s["text"] for s in found["segments"]] == ["Did you lock the door?", "Yes."]
 
 
 def test_a_failed_diarizer_is_told_of(merger: EngineUnderTest, tmp_path: Path) -> None:

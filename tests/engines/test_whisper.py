@@ -77,7 +77,7 @@ def test_it_says_with_what_it_worked(whisper: EngineUnderTest, tmp_path: Path) -
     data = whisper.process(write_wav(tmp_path / "audio.wav", tone(0.5))).data
     assert data["engine"] == {
         "id": "faster-whisper",
-        "version": "1.3.0",
+        "version": "1.3.1",
         "model": "base",
         "device": "cpu",
         "compute_type": "int8",
@@ -137,9 +137,13 @@ def test_a_task_may_name_another_model(tmp_path: Path) -> None:
             engine.process(audio, config=asked).data["engine"]["model"]
             for asked in ({}, {"model": "two"}, {"model": "two"}, {})
         ]
-    assert used == ["one", "two", "two", "one"]
+        with pytest.raises(TaskFailed) as failed:
+            engine.process(audio, config={"model": "missing", "download": False})
+        used.append(engine.process(audio).data["engine"]["model"])
+    assert failed.value.code == "model_not_found"
+    assert used == ["one", "two", "two", "one", "one"]
     assert [said for said in told if said.startswith("loading")] == [
-        f"loading model {name} (folder)" for name in ("one", "two", "one")
+        f"loading model {name} (folder)" for name in ("one", "two", "one", "one")
     ]
 
 

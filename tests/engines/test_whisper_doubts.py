@@ -15,6 +15,33 @@ from tests.engines.speech_clips import needs_recordings, read_sound, silence
 
 FIGURES = {"confidence": 0.8, "no_speech_probability": 0.05, "compression_ratio": 1.4}
 
+SENTENCES = {
+    "hi": (
+        "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता "
+        "प्राप्त है। उन्हें बुद्धि और अन्तरात्मा की देन प्राप्त है और परस्पर उन्हें "
+        "भाईचारे के भाव से बर्ताव करना चाहिए। प्रत्येक व्यक्ति को जीवन, स्वाधीनता और "
+        "वैयक्तिक सुरक्षा का अधिकार है। कोई भी गुलामी या दासता की हालत में न रखा"
+    ),
+    "ta": (
+        "மனிதப் பிறிவியினர் சகலரும் சுதந்திரமாகவே பிறக்கின்றனர்; அவர்கள் மதிப்பிலும், "
+        "உரிமைகளிலும் சமமானவர்கள், அவர்கள் நியாயத்தையும் மனச்சாட்சியையும் இயற்பண்பாகப் "
+        "பெற்றவர்கள். அவர்கள் ஒருவருடனொருவர் சகோதர உணர்வுப் பாங்கில் நடந்துகொள்ளல் "
+        "வேண்டும்."
+    ),
+    "ka": (
+        "ყველა ადამიანი იბადება თავისუფალი და თანასწორი თავისი ღირსებითა და უფლებებით. "
+        "მათ მინიჭებული აქვთ გონება და სინდისი და ერთმანეთის მიმართ უნდა იქცეოდნენ "
+        "ძმობის სულისკვეთებით. ყოველ ადამიანს უნდა ჰქონდეს ყველა უფლება და ყველა "
+        "თავისუფლება,"
+    ),
+    "my": (
+        "လူတိုင်းသည် တူညီ လွတ်လပ်သော ဂုဏ်သိက္ခာဖြင့် လည်းကောင်း၊ တူညီလွတ်လပ်သော "
+        "အခွင့်အရေးများဖြင့် လည်းကောင်း၊ မွေးဖွားလာသူများ ဖြစ်သည်။ ထိုသူတို့၌ ပိုင်းခြား "
+        "ဝေဖန်တတ်သော ဉာဏ်နှင့် ကျင့်ဝတ် သိတတ်သော စိတ်တို့ရှိကြ၍ ထိုသူတို့သည် အချင်းချင်း"
+    ),
+}
+"""The Universal Declaration of Human Rights in scripts whose letters are all alike in UTF-8."""
+
 
 def segments(*texts: str, **figures: float) -> list[dict[str, Any]]:
     return [
@@ -43,6 +70,7 @@ def review(
         "ありがとうございます。ありがとうございます。",
         "1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
         "का कि की कु कू के कै को कौ",
+        *SENTENCES.values(),
     ],
 )
 def test_what_people_say_is_not_flagged(whisper: EngineUnderTest, text: str) -> None:
@@ -57,6 +85,7 @@ def test_what_people_say_is_not_flagged(whisper: EngineUnderTest, text: str) -> 
         "and then we go to the and then we go to the and then we go to the",
         "So I said " + "bye " * 9,
         "謝謝大家收看" * 4,
+        "நன்றி வணக்கம் " * 10,
     ],
 )
 def test_a_loop_in_a_segment(whisper: EngineUnderTest, text: str) -> None:
@@ -76,9 +105,13 @@ def test_a_loop_over_segments_keeps_the_first(whisper: EngineUnderTest) -> None:
 
 
 def test_a_loop_with_small_changes(whisper: EngineUnderTest) -> None:
-    text = " ".join(f"I'm going to show you how to make a good cup of {n}." for n in range(10))
-    _, warnings = review(whisper, segments(text))
-    assert [warning["code"] for warning in warnings] == ["repeated_text"]
+    for sentence in (
+        "I'm going to show you how to make a good cup of {}.",
+        SENTENCES["ka"] + " {}.",
+    ):
+        text = " ".join(sentence.format(number) for number in range(10))
+        _, warnings = review(whisper, segments(text))
+        assert [warning["code"] for warning in warnings] == ["repeated_text"]
 
 
 @pytest.mark.parametrize(

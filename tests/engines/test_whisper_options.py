@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faster_whisper.transcribe import Segment
 
 from dalston.common.errors import ConfigurationError
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import EngineUnderTest, open_engine
+from scripts.demo_recording import recording
 from tests.engines.random_model import write_random_model
 from tests.engines.sounds import ENGINES, SPEECH, tone, write_wav
 from tests.engines.speech_clips import needs_recordings
 
 QUICK = {"beam_size": 1, "word_timestamps": False}
+
+
+@pytest.fixture(scope="module")
+def letters_whisper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineUnderTest]:
+    """A model to which each letter of English is a token; it takes 223 of them as hints."""
+    folder = tmp_path_factory.mktemp("letters") / "model"
+    write_random_model(folder)
+    config = {"device": "cpu", "model": str(folder), "temperatures": [0.0]}
+    with open_engine(ENGINES / "transcribe" / "faster-whisper", config=config) as engine:
+        yield engine
 
 
 @needs_recordings
@@ -54,6 +68,20 @@ def test_segments_tell_how_sure_they_are(whisper: EngineUnderTest) -> None:
         assert 0.5 < segment["compression_ratio"] < 2.4
 
 
+@pytest.mark.parametrize(
+    ("logarithm", "confidence"), [(float("nan"), 0.0), (0.1, 1.0), (-0.5, 0.6065), (-800.0, 0.0)]
+)
+def test_what_is_not_a_number_is_no_confidence(
+    letters_whisper: EngineUnderTest, logarithm: float, confidence: float
+) -> None:
+    found = letters_whisper.engine._transcription.Segments(5.0)  # type: ignore[attr-defined]
+    figures = {"avg_logprob": logarithm, "no_speech_prob": logarithm, "compression_ratio": 1.0}
+    found.add(Segment(0, 0, 0.0, 1.0, "Hi.", [], **figures, words=None, temperature=0.0), 0.0, 5.0)
+    (segment,) = found.found
+    assert segment["confidence"] == confidence
+    assert 0 <= segment["no_speech_probability"] <= 1
+
+
 @needs_recordings
 def test_the_language_is_found_out_without_transcribing(whisper: EngineUnderTest) -> None:
     data = whisper.process(SPEECH / "de_pico_test_de.wav", stage="language").data
@@ -91,3 +119,42 @@ def test_wishes_are_checked(
 ) -> None:
     with pytest.raises(ConfigurationError):
         whisper.process(write_wav(tmp_path / "a.wav", tone(0.1)), config=wrong)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "hotwords", "kept", "told"),
+    [
+        (None, None, (None, None), []),
+        ("z" * 100, "b" * 121, ("z" * 100, "b" * 121), []),
+        (None, "Ada, " * 44 + "Zoe", (None, "Ada, " * 43 + "Ada"), ['hotwords ("Zoe")']),
+        ("a" * 9 + "z" * 223, None, ("z" * 223, None), ['prompt ("aaaaaaaaa")']),
+        ("a" * 9 + "z" * 214, "Ada, Zoe", ("z" * 214, "Ada, Zoe"), ['prompt ("aaaaaaaaa")']),
+        ("z" * 99, "Ada, " * 24 + "Zoe", ("z" * 99, "Ada, " * 23 + "Ada"), ['hotwords ("Zoe")']),
+        ("z" * 300, "Ada、" * 60, ("z" * 117, "Ada、" * 17 + "Ada"), ["hotwords", "prompt"]),
+        ("z", "Ada " * 60, ("z", "Ada " * 54 + "Ada"), ["hotwords"]),
+        ("z", "b" * 300, ("z", None), ["hotwords"]),
+    ],
+)
+def test_hints_that_are_too_long_are_cut(
+    letters_whisper: EngineUnderTest,
+    prompt: str | None,
+    hotwords: str | None,
+    kept: tuple[str | None, str | None],
+    told: list[str],
+) -> None:
+    """Hotwords lose whole terms, and the prompt its beginning; neither gets less than half."""
+    model = letters_whisper.engine._model  # type: ignore[attr-defined]
+    hints = {"prompt": prompt, "hotwords": hotwords}
+    left, warnings = sys.modules["hints"].shortened(model, hints)
+    if isinstance(left["prompt"], list):
+        left["prompt"] = model.model.hf_tokenizer.decode(left["prompt"]).strip()
+    assert (left["prompt"], left["hotwords"]) == kept
+    assert [warning["code"] for warning in warnings] == ["prompt_shortened"] * bool(told)
+    assert all(part in warnings[0]["message"] for part in told)
+
+
+def test_the_longest_hints_leave_room_for_the_text(letters_whisper: EngineUnderTest) -> None:
+    config = {"prompt": "Said before. " * 76, "hotwords": "Manasseh, " * 100}
+    data = letters_whisper.process(recording(), config=config).data
+    assert [warning["code"] for warning in data["warnings"]][:1] == ["prompt_shortened"]
+    assert data["segments"]

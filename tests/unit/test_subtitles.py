@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from itertools import pairwise
 
@@ -131,6 +132,47 @@ def test_scripts_without_blanks_are_divided_by_width() -> None:
     assert "".join(cue.text.replace("\n", "") for cue in found) == text
     assert all(width(line) <= 20 for cue in found for line in cue.text.split("\n"))
     assert found[0].text.endswith("。")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "今天 OpenAI 发布了新的模型、大家都很高兴。我们会继续讨论 GPT 这个题目、请准时参加会议。",
+        "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิ ต่างมีเหตุผลและมโนธรรม",
+    ],
+    ids=["Chinese", "Thai"],
+)
+def test_scripts_without_blanks_may_have_some(text: str) -> None:
+    found = list(cues(of(Segment(0.0, 16.0, text)), Rules(line_length=20, lines=2)))
+    shown = " ".join(cue.text for cue in found)
+    assert "".join(shown.split()) == text.replace(" ", "")
+    assert "OpenAI" not in text or " ".join(shown.split()).startswith("今天 OpenAI 发")
+    assert all(width(line) <= 20 for cue in found for line in cue.text.split("\n"))
+    # Nothing leaves the screen while it is still being said.
+    assert [cue.end for cue in found] == [*(cue.start for cue in found[1:]), 16_000]
+
+
+def test_large_cues_are_divided_in_no_time() -> None:
+    """A fifth of a second; it took half a minute when each letter's line was measured anew."""
+    text = "今日は天気がいい" * 2500
+    rules = Rules(line_length=200, lines=10, longest=600.0)
+    begun = time.process_time()
+    found = list(cues(of(Segment(0.0, 600.0, text)), rules))
+    assert time.process_time() - begun < 10
+    assert "".join(cue.text for cue in found).replace("\n", "") == text
+    assert len(found) == 20
+
+
+def test_a_picture_of_several_characters_is_not_torn() -> None:
+    family, flag = "👩\u200d👩\u200d👧\u200d👦", "🇩🇪"
+    text = f"カフェで{family}と{flag}を見ました"
+    rows = [
+        row
+        for cue in cues(of(Segment(0.0, 3.0, text)), Rules(line_length=6))
+        for row in cue.text.split("\n")
+    ]
+    assert "".join(rows) == text
+    assert [sum(picture in row for row in rows) for picture in (family, flag)] == [1, 1]
 
 
 @given(

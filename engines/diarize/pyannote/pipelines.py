@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch  # type: ignore[import-not-found, unused-ignore]
 from pyannote.audio import Pipeline  # type: ignore[import-not-found, unused-ignore]
 from pyannote.audio.telemetry import (  # type: ignore[import-not-found, unused-ignore]
@@ -15,10 +13,8 @@ from pyannote.audio.telemetry import (  # type: ignore[import-not-found, unused-
 )
 
 from dalston.engine_sdk import TaskFailed
+from recording import SAMPLE_RATE, read_samples
 
-_SAMPLE_RATE = 16_000
-_BYTES_PER_SAMPLE = 2
-_FULL_SCALE = 32_768.0
 _STEPS = ("segmentation", "embeddings")
 """What takes time, in this order; each tells how far it is."""
 
@@ -72,9 +68,9 @@ def diarize(
     Raises:
         TaskFailed: `wrong_audio`.
     """
-    samples = _samples(path)
+    samples = read_samples(path)
     # Given as samples, so that no decoder is needed beside torch.
-    file = {"waveform": torch.from_numpy(samples)[None, :], "sample_rate": _SAMPLE_RATE}
+    file = {"waveform": torch.from_numpy(samples)[None, :], "sample_rate": SAMPLE_RATE}
 
     def told(
         step: str,
@@ -90,22 +86,6 @@ def diarize(
     found = pipeline({**file, "uri": "recording"}, hook=told, **asked)
     # Pipelines from before version 4 return the annotation itself.
     return getattr(found, "speaker_diarization", found)
-
-
-def _samples(path: Path) -> Any:  # noqa: ANN401 - an array
-    wrong = TaskFailed(
-        "wrong_audio",
-        "The engine pyannote needs 16 kHz mono WAV. Put the stage `prepare` in front of it.",
-    )
-    try:
-        with wave.open(str(path), "rb") as audio:
-            kind = (audio.getframerate(), audio.getnchannels(), audio.getsampwidth())
-            if kind != (_SAMPLE_RATE, 1, _BYTES_PER_SAMPLE):
-                raise wrong
-            frames = audio.readframes(audio.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise wrong from error
-    return np.frombuffer(frames, "<i2").astype(np.float32) / np.float32(_FULL_SCALE)
 
 
 def _device(wanted: str) -> str:

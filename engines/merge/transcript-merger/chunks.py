@@ -40,8 +40,11 @@ class Part:
         return found
 
     def holds(self, span: dict[str, Any]) -> bool:
-        """Tell whether the middle of a span of the recording belongs to this chunk."""
-        return self.core_start <= middle(span) < self.core_end
+        """Tell whether the middle of a span of the recording belongs to this chunk.
+
+        What is at the very end does: later times of a file that ends there were moved to it.
+        """
+        return self.core_start <= middle(span) <= self.core_end
 
 
 def parts_of(output: dict[str, Any] | Sequence[dict[str, Any]]) -> list[Part]:
@@ -172,11 +175,16 @@ def _each_once(parts: list[Part]) -> Iterator[_Heard]:
 def _join(before: _Heard, after: _Heard) -> None:
     """Let one part go on where the other ends if they overlap, best behind a word of both."""
     cut, begins = after.part.core_start, after.part.offset
-    if before.part.core_end == cut and begins < cut:
+    if before.part.core_end != cut:
+        return  # the chunk between them is missing, and what is said there with it
+    if begins < cut:
         rough = not (before.is_timed and after.is_timed)
         found = join(before.words, after.words, at=cut, begins=begins, rough=rough)
         by_time = _first_from(cut, before.words), _first_from(cut, after.words)
         before.end, after.first = found or by_time
+    else:
+        # Nothing of a file that ends at the cut is said behind it, whatever its times say.
+        before.end = len(before.words)
 
 
 def middle(span: dict[str, Any]) -> float:

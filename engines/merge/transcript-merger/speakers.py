@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from wording import cut_segment, words_of
@@ -12,8 +12,7 @@ from wording import cut_segment, words_of
 _NEAR_SECONDS = 0.5
 """How far from a word a turn may be that it is given to, if none lies over it."""
 _SHORT_WORD_SECONDS = 0.6
-_CLEARLY_COVERED = 0.75
-"""Share of a short word that a turn must cover to be believed against the words around it."""
+"""What is shorter may go to who speaks the words around it."""
 
 
 class Turns:
@@ -132,19 +131,24 @@ def _give_unclear_words_to_their_neighbours(
     words: list[dict[str, Any]], speakers: list[str | None], turns: Turns
 ) -> None:
     """A turn that begins a little early or late must not tear a word out of a sentence."""
-    original = list(speakers)
     for number, word in enumerate(words):
-        around = {original[other] for other in (number - 1, number + 1) if 0 <= other < len(words)}
-        neighbour = next(iter(around)) if len(around) == 1 else None
-        speaker = original[number]
-        if speaker is None or neighbour is None or neighbour == speaker:
+        neighbour = _speaker_around(speakers, number)
+        if neighbour is None or speakers[number] in {None, neighbour}:
             continue
-        length = word["end"] - word["start"]
-        covered = turns.covered(word)
-        share = covered.get(speaker, 0.0) / length if length else 0.0
-        alone = neighbour not in covered and share >= _CLEARLY_COVERED
-        if length < _SHORT_WORD_SECONDS and not alone:
+        is_short = word["end"] - word["start"] < _SHORT_WORD_SECONDS
+        if is_short and neighbour in turns.covered(word):
             speakers[number] = neighbour
+
+
+def _speaker_around(speakers: list[str | None], number: int) -> str | None:
+    """Return who speaks the words beside one, if it is one person, and more than a single word.
+
+    Of two single words neither tells whose the other one is.
+    """
+    sides = [speakers[max(number - 2, 0) : number][::-1], speakers[number + 1 : number + 3]]
+    beside = {side[0] for side in sides if side}
+    several = any(near == far for side in sides for near, far in pairwise(side))
+    return next(iter(beside)) if several and len(beside) == 1 else None
 
 
 def _without_gaps(speakers: list[str | None]) -> list[str | None]:

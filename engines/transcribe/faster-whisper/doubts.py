@@ -111,7 +111,8 @@ def _repeats_of_segments(segments: Segments) -> set[int]:
 
 
 def _loops(segment: dict[str, Any]) -> bool:
-    text = str(segment["text"]).encode()
+    # One byte a letter: in UTF-8 the letters of many scripts begin alike, and that packs well.
+    text = bytes(ord(letter) & 0xFF for letter in segment["text"])
     if len(text) > _COMPRESSED * len(zlib.compress(text)):
         return True
     words = _plain_words(segment["text"])

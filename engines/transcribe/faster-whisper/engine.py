@@ -33,7 +33,8 @@ class FasterWhisper(Engine):
 
     def process(self, input: TaskInput) -> TaskOutput:
         """Transcribe, or only find out the language; silence gives an empty text, or none."""
-        if self._wanted(input.config) != self._wanted(self._loaded_config):
+        # None is left where the last task's model couldn't be loaded.
+        if self._model is None or self._wanted(input.config) != self._wanted(self._loaded_config):
             self._model = None  # two large models may not fit into memory
             self._model = self._load(input.config)
         if input.stage == "language":

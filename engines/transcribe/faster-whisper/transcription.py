@@ -11,6 +11,7 @@ from faster_whisper.transcribe import restore_speech_timestamps
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.wording import joined
 from doubts import review
+from hints import shortened
 from loaded_model import LoadedModel, load_model
 from model_files import find_model
 from recording import SAMPLE_RATE, Recording, Samples, Spans, Window, only_speech, speech_spans
@@ -48,8 +49,7 @@ def transcribe(
         detected: What `detect_language` has returned for the whole recording, if it was asked.
 
     Returns:
-        `text`, `segments`, `warnings`, and `language` and `language_confidence` as far as they
-        are known.
+        `text`, `segments`, `warnings`, and where known `language` and `language_confidence`.
 
     Raises:
         TaskFailed: `unsupported_language`, `unsupported_task` or `undecodable_audio`.
@@ -59,6 +59,7 @@ def transcribe(
     confidence: float | None = None
     if language is None and detected and config["language_detection"] == "recording":
         language, confidence = detected.get("language"), detected.get("language_confidence")
+    config, cut = shortened(model, config)
     recording = Recording(path, work_folder)
     segments = Segments(recording.duration)
     again: list[Segment] = []
@@ -76,7 +77,7 @@ def transcribe(
             missing = list(unheard(spans, segments.found[first:], window.start))
             again += _heard_again(model, window, missing, language, config)
         progress(window.end, recording.duration or 1.0)
-    found = _written(model, _in_order([*segments.found, *again]), config)
+    found = _written([*model.warnings, *cut], _in_order([*segments.found, *again]), config)
     return found | _as_fields(language, confidence)
 
 
@@ -119,13 +120,15 @@ def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]
     return found
 
 
-def _written(model: LoadedModel, found: list[Segment], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the text, its segments, and what is doubtful about them."""
+def _written(
+    warnings: list[dict[str, Any]], found: list[Segment], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the text, its segments, and what is doubtful about them behind other warnings."""
     kept, doubts = review(found, drop=config["drop_doubtful_text"])
     return {
         "text": joined(segment["text"] for segment in kept),
         "segments": kept,
-        "warnings": [*model.warnings, *doubts],
+        "warnings": [*warnings, *doubts],
     }
 
 

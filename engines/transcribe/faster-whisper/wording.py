@@ -38,7 +38,8 @@ class Segments:
             "start": start,
             "end": end,
             "text": text,
-            "confidence": _probability(math.exp(min(0.0, segment.avg_logprob))),
+            # What is not a number must come first: otherwise 0.0 counts as the smaller one.
+            "confidence": _probability(math.exp(min(segment.avg_logprob, 0.0))),
             "no_speech_probability": _probability(segment.no_speech_prob),
             "compression_ratio": round(float(segment.compression_ratio), 3),
         }
