@@ -104,14 +104,38 @@ async def list_jobs(
 
 async def tasks_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[Task]]:
     """Return each job's tasks in the order in which they can be done."""
+    rows = await connection.fetch(sql.TASKS, job_ids=job_ids)
+    return _ordered(job_ids, rows, await connection.fetch(sql.EDGES, job_ids=job_ids))
+
+
+async def tasks_without_chunks(
+    connection: Connection, job_ids: Sequence[str]
+) -> dict[str, list[Task]]:
+    """Return each job's tasks but for those on chunks, in the same order.
+
+    Of a long recording those are hundreds.
+    """
+    # The first chunk's are read, too: who comes after chunks comes after these.
+    rows = await connection.fetch(sql.WITHOUT_CHUNKS, job_ids=job_ids)
+    edges = await connection.fetch(sql.EDGES_WITHOUT_CHUNKS, job_ids=job_ids)
+    found = _ordered(job_ids, rows, edges)
+    return {
+        job_id: [task for task in own_tasks if task.part is None]
+        for job_id, own_tasks in found.items()
+    }
+
+
+def _ordered(
+    job_ids: Sequence[str], rows: Sequence[Row], edges: Sequence[Row]
+) -> dict[str, list[Task]]:
     found: dict[str, list[Task]] = {job_id: [] for job_id in job_ids}
     after: dict[str, set[str]] = {}
-    for row in await connection.fetch(sql.TASKS, job_ids=job_ids):
+    for row in rows:
         found[row.job_id].append(_task_of(row))
         if row.audio_from is not None:
             # A task on a chunk doesn't wait for the one that cuts.
             after[row.id] = {row.audio_from}
-    for edge in await connection.fetch(sql.EDGES, job_ids=job_ids):
+    for edge in edges:
         after.setdefault(edge.task_id, set()).add(edge.after_id)
     return {job_id: _in_order(own_tasks, after) for job_id, own_tasks in found.items()}
 

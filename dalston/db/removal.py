@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dalston.db.compiled import removal as sql
 from dalston.db.locking import lock
 from dalston.db.statements import Connection
+from dalston.db.usage import settle_jobs
 
 
 async def mark_audio_deleted(connection: Connection, job_id: str) -> None:
@@ -31,6 +32,7 @@ async def settled_jobs(connection: Connection, limit: int) -> list[str]:
 
 async def purge_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
     """Remove the rows of deleted jobs and all that hangs on them."""
+    await settle_jobs(connection, job_ids)
     await lock(connection, job_ids)
     for statement in sql.PURGE:
         await connection.fetch(statement, job_ids=job_ids)

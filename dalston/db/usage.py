@@ -1,12 +1,13 @@
 """What owners have used of their limits on jobs and on audio.
 
 The length of a recording is known once it has been decoded. Until then it is charged by its size,
-and corrected when the owner's next job asks: the rows of its tasks say how long it was.
+and corrected when the owner's next job asks, or before the job is removed: the rows of its tasks
+say how long it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -83,6 +84,41 @@ async def write_usage(
         )
 
 
+async def settle_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Replace the charges of jobs that are about to be removed, while their length is known.
+
+    Args:
+        connection: An open write transaction that holds none of the jobs yet: who submits holds
+            its owner first.
+        job_ids: The jobs, which have ended.
+    """
+    charges = await connection.fetch(sql.CHARGES_OF, job_ids=job_ids)
+    if not charges:
+        return
+    owners = await lock_owners(connection, {charge.owner for charge in charges})
+    # Meanwhile the owner may have settled some of them.
+    charges = await connection.fetch(sql.CHARGES_OF, job_ids=job_ids)
+    lengths = await _lengths(connection, job_ids)
+    for name, row in owners.items():
+        seconds = row.audio_seconds + sum(
+            _true_length(charge, lengths) - charge.seconds
+            for charge in charges
+            if charge.owner == name and charge.day == row.audio_day
+        )
+        await connection.fetch(
+            sql.USE, by_name=name, by_day=row.audio_day, by_seconds=max(0.0, seconds)
+        )
+    await connection.fetch(sql.SETTLE, job_ids=[charge.job_id for charge in charges])
+
+
+async def _lengths(connection: Connection, job_ids: Sequence[str]) -> dict[str, float]:
+    """Return the seconds of those of some jobs whose recordings have been cut."""
+    lengths: dict[str, float] = {}
+    for row in await connection.fetch(sql.PARTS, job_ids=job_ids):
+        lengths[row.job_id] = max(lengths.get(row.job_id, 0.0), float(row.part["core_end"]))
+    return lengths
+
+
 async def _usage(connection: Connection, row: Row, limits: Limits) -> Usage:
     unended = 0
     if limits.running_jobs is not None:
@@ -104,9 +140,7 @@ async def _settle(connection: Connection, owner: str, usage: Usage) -> None:
     if not charges:
         return
     usage.settled = [charge.job_id for charge in charges]
-    lengths: dict[str, float] = {}
-    for row in await connection.fetch(sql.PARTS, job_ids=usage.settled):
-        lengths[row.job_id] = max(lengths.get(row.job_id, 0.0), float(row.part["core_end"]))
+    lengths = await _lengths(connection, usage.settled)
     for charge in charges:
         if charge.day == usage.day:
             usage.audio_seconds += _true_length(charge, lengths) - charge.seconds

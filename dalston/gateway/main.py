@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from dalston.gateway.api import health
 from dalston.gateway.api.documentation import documentation
+from dalston.gateway.api.health import Checks
 from dalston.gateway.api.v1 import (
     again,
     audio,
@@ -75,4 +78,6 @@ def create_app(parts: Parts) -> Starlette:
     app.state.held = HeldRecordings(parts.store, app.state.jobs)
     app.state.versions = Versions(parts, app.state.jobs)
     app.state.webhooks = WebhookService(parts.database, parts.webhooks)
+    app.state.exports = asyncio.Semaphore(exports.AT_ONCE)
+    app.state.checks = Checks(parts)
     return app

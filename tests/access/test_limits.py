@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dalston.db.removal import purge_jobs
+from dalston.db.session import Database
 from tests.bad_input import forms
 from tests.bad_input.wire import ask, assert_refused, head
 from tests.support.deployment import Deployment
@@ -156,6 +158,29 @@ def test_hours_of_audio_are_counted_by_size_and_then_by_length(
         second = _post(stack, b"3")
         assert second.status_code == 202
         assert quotas(second)["audio"][:2] == (10, 6)
+
+
+def test_a_job_that_is_removed_is_charged_what_it_was(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """Also if its owner has sent nothing since, so that nobody has asked."""
+    settings = Gate(tmp_path).settings() | {"DALSTON_PIPELINE": "chunks"}
+    with running(deployment, *CHUNKS, **settings) as stack:
+        limit(deployment, "local", audio_seconds_per_day=100.0)
+        # Twenty seconds each by their size; in truth three, and none, for nobody can decode it.
+        jobs = [_post(stack, data + b" " * 320_000).json()["id"] for data in (b"3", b"x")]
+        assert [stack.ended(job)["status"] for job in jobs] == ["completed", "failed"]
+        for job in jobs:
+            assert stack.client.delete(f"{TRANSCRIPTIONS}/{job}").status_code == 204
+        asyncio.run(_purge(deployment, jobs))
+        assert quotas(_post(stack, b"3"))["audio"][:2] == (100, 96)
+
+
+async def _purge(deployment: Deployment, job_ids: list[str]) -> None:
+    database = Database(deployment.database_url)
+    async with database.write() as connection:
+        await purge_jobs(connection, job_ids)
+    await database.close()
 
 
 def test_a_recording_at_an_address_counts_for_an_hour_until_it_is_known(

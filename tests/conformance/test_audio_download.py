@@ -69,6 +69,12 @@ def test_a_range_of_something_else_is_the_whole(stub_server: Stack, path: str) -
     assert other.status_code == 200
 
 
+def test_a_head_is_about_the_whole(stub_server: Stack, path: str) -> None:
+    answer = stub_server.client.head(path, headers={"Range": "bytes=0-0"})
+    assert answer.status_code == 200
+    assert int(answer.headers["content-length"]) == len(RECORDING)
+
+
 @pytest.mark.parametrize("asked", [f"bytes={len(RECORDING)}-", "bytes=-0"])
 def test_a_range_behind_the_end_says_where_that_is(
     stub_server: Stack, path: str, asked: str

@@ -21,6 +21,7 @@ def test_each_format_is_a_file_of_the_recordings_name(stub_server: Stack) -> Non
         answer = stub_server.client.get(f"{TRANSCRIPTIONS}/{job_id}/export/{name}")
         assert answer.status_code == 200
         assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
+        assert answer.headers["x-content-type-options"] == "nosniff"
         said = answer.headers["content-disposition"]
         assert said.startswith(f"attachment; filename=\"_nser _Talk_.{name}\"; filename*=UTF-8''")
         assert said.endswith(f"%C3%9Cnser%20%22Talk%22.{name}")

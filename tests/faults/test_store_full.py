@@ -13,7 +13,7 @@ from tests.faults.test_matrix_parts import Server
 from tests.support.deployment import Deployment, embedded
 from tests.support.gate import Gate
 from tests.support.peaks import small_disk
-from tests.support.stack import TRANSCRIPTIONS, running
+from tests.support.stack import TRANSCRIPTIONS, Stack, running
 from tests.support.waiting import until
 
 MEGABYTE = 1024 * 1024
@@ -43,6 +43,12 @@ def write_without_end(path: Path) -> None:
             file.write(bytes(4096))
 
 
+def store_is_down(stack: Stack) -> bool:
+    ready = stack.client.get("/health/ready")
+    store = ready.json()["checks"]["store"]["status"]
+    return (ready.status_code, store) == (httpx.codes.SERVICE_UNAVAILABLE, "unavailable")
+
+
 def test_store_full(small_store: Deployment, tmp_path: Path, silence: Path) -> None:
     """No row for what has no room, not ready; engines wait and are charged nothing."""
     gate = Gate(tmp_path)
@@ -63,11 +69,7 @@ def test_store_full(small_store: Deployment, tmp_path: Path, silence: Path) -> N
         fill(folder / "filler")
         refused = stack.client.post(TRANSCRIPTIONS, files={"file": ("a.wav", bytes(MEGABYTE))})
         assert refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        ready = stack.client.get("/health/ready")
-        assert (ready.status_code, ready.json()["checks"]["store"]["status"]) == (
-            503,
-            "unavailable",
-        )
+        until(lambda: store_is_down(stack), "the store to be known to be full", 10)
         gate.open()
         until(lambda: server.engine.logged("store_unavailable"), "the engine to miss room", 60)
         (folder / "filler").unlink()

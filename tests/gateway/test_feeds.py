@@ -18,7 +18,7 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.services.feeds import Feed, Feeds, Place
 from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
-from dalston.gateway.services.watching import Watched
+from dalston.gateway.services.watching import JobState, Watched
 from tests.support.board import new_job
 from tests.support.gateway import WatchedDatabase, stored_job
 
@@ -67,6 +67,34 @@ async def test_a_result_that_is_no_transcript_ends_a_feed_as_any_other() -> None
     await asyncio.wait_for(feed.run(), 10)
     [told] = [news async for news in feed.events(Place())]
     assert told.startswith(b"id: 0-end\nevent: status\n")
+
+
+async def test_who_is_slow_when_the_job_ends_hears_its_end_all_the_same() -> None:
+    job = msgspec.structs.replace(new_job("job_000000000000"), status=JobStatus.RUNNING)
+    view = JobView(job, [], {})
+    watched = Watched()
+
+    async def read(_owner: str, _job_id: str) -> JobView:
+        return view
+
+    service: Any = SimpleNamespace(
+        watch=SimpleNamespace(watch=lambda _: nullcontext(watched)), look=read, read=read
+    )
+    store: Any = None
+    feed = Feed(service, store, LOCAL_OWNER, job.id)
+    following = asyncio.create_task(feed.run())
+    told = []
+    async for news in feed.events(Place()):
+        told.append(news)
+        if b'"running"' in news:
+            # Before this is sent the job has ended, and all of that has been told.
+            ended = msgspec.structs.replace(job, status=JobStatus.COMPLETED)
+            segments = msgspec.Raw(b'[{"start": 0.0, "end": 1.0, "text": "Last words."}]')
+            view = JobView(ended, [], {}, {"text": msgspec.Raw(b'"x"'), "segments": segments})
+            watched.tell(JobState(JobStatus.COMPLETED))
+            await asyncio.wait_for(following, 10)
+    assert b"Last words." in told[-1]
+    assert b'"completed"' in told[-1]
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,9 @@ def test_a_rerun_does_only_what_comes_after_and_keeps_the_old_result(
 
     old = stack.read(job_id, version="1")
     assert old == first
+    for number in ("1", "3"):
+        told = stack.read(job_id, version=number, include="history")["history"]
+        assert [row["to_status"] for row in told if row["task_id"] is None][-1] == "completed"
     assert stack.read(job_id, version="2")["text"] == second["text"]
     assert stack.read(job_id, version="3") == third
     versions = stack.client.get(f"{TRANSCRIPTIONS}/{job_id}/versions").json()["versions"]

@@ -174,8 +174,32 @@ def test_what_can_not_be_is_refused(
 
 
 def test_an_empty_field_is_one_that_was_left_out(stack: Stack) -> None:
-    job = done(stack, 1, channels="", diarize="", num_speakers="", language="")
+    names = (
+        *("channels", "diarize", "num_speakers", "language", "retention", "retention_days"),
+        *("deadline_seconds", "callback_url", "source_url"),
+    )
+    job = done(stack, 1, **dict.fromkeys(names, ""))
     assert said(job) == [(0.5, "Part 0.", None)]
+    assert "retention" not in job
+
+
+def test_an_empty_field_makes_no_other_submission(stack: Stack) -> None:
+    files, headers = {"file": ("a.wav", b"1")}, {"Idempotency-Key": "with-and-without"}
+    answers = [
+        stack.client.post(TRANSCRIPTIONS, files=files, data=fields, headers=headers)
+        for fields in ({}, {"language": ""})
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_a_list_shows_no_task_of_a_chunk(stack: Stack) -> None:
+    job = done(stack, 3)
+    [listed] = [
+        one for one in stack.client.get(TRANSCRIPTIONS).json()["jobs"] if one["id"] == job["id"]
+    ]
+    assert [task["stage"] for task in listed["tasks"]] == ["prepare", "merge"]
+    assert listed["tasks"] == [task for task in job["tasks"] if "part" not in task]
 
 
 def test_a_model_that_knows_only_english_refuses_the_rest(

@@ -174,6 +174,61 @@ WHERE tasks.job_id IN (SELECT value FROM json_each(?)) ORDER BY tasks."index\"""
         (Parameter("job_ids", Kind.TEXTS),),
     ),
 )
+WITHOUT_CHUNKS = Statement(
+    columns=(
+        Column("id"),
+        Column("job_id"),
+        Column("stage"),
+        Column("index"),
+        Column("engine_id"),
+        Column("status"),
+        Column("hand_out"),
+        Column("config", Kind.JSON),
+        Column("token"),
+        Column("instance"),
+        Column("output_path"),
+        Column("started_at", Kind.MOMENT),
+        Column("completed_at", Kind.MOMENT),
+        Column("part", Kind.JSON_OR_NULL),
+        Column("optional"),
+        Column("expands"),
+        Column("not_before", Kind.MOMENT),
+        Column("error_code"),
+        Column("error_message"),
+        Column("audio_from"),
+    ),
+    postgresql=SQL(
+        """\
+SELECT tasks.id, tasks.job_id, tasks.stage, tasks.index, tasks.engine_id, tasks.status, tasks.hand_out, tasks.config, tasks.token, tasks.instance, tasks.output_path, tasks.started_at, tasks.completed_at, tasks.part, tasks.optional, tasks.expands, tasks.not_before, tasks.error_code, tasks.error_message, tasks.audio_from
+FROM tasks
+WHERE tasks.job_id = ANY ($1::VARCHAR[]) AND tasks.index = $2::INTEGER ORDER BY tasks.index""",
+        (Parameter("job_ids", Kind.TEXTS), Constant(0)),
+    ),
+    sqlite=SQL(
+        """\
+SELECT tasks.id, tasks.job_id, tasks.stage, tasks."index", tasks.engine_id, tasks.status, tasks.hand_out, tasks.config, tasks.token, tasks.instance, tasks.output_path, tasks.started_at, tasks.completed_at, tasks.part, tasks.optional, tasks.expands, tasks.not_before, tasks.error_code, tasks.error_message, tasks.audio_from
+FROM tasks
+WHERE tasks.job_id IN (SELECT value FROM json_each(?)) AND tasks."index" = ? ORDER BY tasks."index\"""",
+        (Parameter("job_ids", Kind.TEXTS), Constant(0)),
+    ),
+)
+EDGES_WITHOUT_CHUNKS = Statement(
+    columns=(Column("task_id"), Column("after_id")),
+    postgresql=SQL(
+        """\
+SELECT task_edges.task_id, task_edges.after_id
+FROM task_edges JOIN tasks ON tasks.id = task_edges.task_id JOIN tasks AS earlier ON earlier.id = task_edges.after_id
+WHERE tasks.job_id = ANY ($1::VARCHAR[]) AND tasks.index = $2::INTEGER AND earlier.index = $3::INTEGER""",
+        (Parameter("job_ids", Kind.TEXTS), Constant(0), Constant(0)),
+    ),
+    sqlite=SQL(
+        """\
+SELECT task_edges.task_id, task_edges.after_id
+FROM task_edges JOIN tasks ON tasks.id = task_edges.task_id JOIN tasks AS earlier ON earlier.id = task_edges.after_id
+WHERE tasks.job_id IN (SELECT value FROM json_each(?)) AND tasks."index" = ? AND earlier."index" = ?""",
+        (Parameter("job_ids", Kind.TEXTS), Constant(0), Constant(0)),
+    ),
+)
 EDGES = Statement(
     columns=(Column("task_id"), Column("after_id")),
     postgresql=SQL(

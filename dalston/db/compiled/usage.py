@@ -61,6 +61,23 @@ WHERE audio_charges.owner = ? AND (jobs.id IS NULL OR jobs.status != ? AND jobs.
         (Parameter("owner"), Constant("pending"), Constant("running")),
     ),
 )
+CHARGES_OF = Statement(
+    columns=(Column("job_id"), Column("owner"), Column("day"), Column("seconds"), Column("status")),
+    postgresql=SQL(
+        """\
+SELECT audio_charges.job_id, audio_charges.owner, audio_charges.day, audio_charges.seconds, jobs.status
+FROM audio_charges JOIN jobs ON jobs.id = audio_charges.job_id
+WHERE audio_charges.job_id = ANY ($1::VARCHAR[])""",
+        (Parameter("job_ids", Kind.TEXTS),),
+    ),
+    sqlite=SQL(
+        """\
+SELECT audio_charges.job_id, audio_charges.owner, audio_charges.day, audio_charges.seconds, jobs.status
+FROM audio_charges JOIN jobs ON jobs.id = audio_charges.job_id
+WHERE audio_charges.job_id IN (SELECT value FROM json_each(?))""",
+        (Parameter("job_ids", Kind.TEXTS),),
+    ),
+)
 PARTS = Statement(
     columns=(Column("job_id"), Column("part", Kind.JSON_OR_NULL)),
     postgresql=SQL(

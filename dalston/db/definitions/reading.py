@@ -41,6 +41,18 @@ TASKS = (
     .where(any_of(tasks.c.job_id, "job_ids"))
     .order_by(tasks.c.index)
 )
+WITHOUT_CHUNKS = (
+    select(*_TASK_COLUMNS, tasks.c.audio_from)
+    .where(any_of(tasks.c.job_id, "job_ids"), tasks.c.index == 0)
+    .order_by(tasks.c.index)
+)
+_earlier = tasks.alias("earlier")
+EDGES_WITHOUT_CHUNKS = (
+    select(edges.c.task_id, edges.c.after_id)
+    .join(tasks, tasks.c.id == edges.c.task_id)
+    .join(_earlier, _earlier.c.id == edges.c.after_id)
+    .where(any_of(tasks.c.job_id, "job_ids"), tasks.c.index == 0, _earlier.c.index == 0)
+)
 EDGES = (
     select(edges.c.task_id, edges.c.after_id)
     .join(tasks, tasks.c.id == edges.c.task_id)

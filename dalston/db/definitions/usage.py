@@ -36,6 +36,17 @@ ENDED_CHARGES = (
         or_(jobs.c.id.is_(None), and_(*(jobs.c.status != one for one in _UNENDED))),
     )
 )
+CHARGES_OF = (
+    select(
+        audio_charges.c.job_id,
+        audio_charges.c.owner,
+        audio_charges.c.day,
+        audio_charges.c.seconds,
+        jobs.c.status,
+    )
+    .join(jobs, jobs.c.id == audio_charges.c.job_id)
+    .where(any_of(audio_charges.c.job_id, "job_ids"))
+)
 _cutter = tasks.alias("cutter")
 PARTS = select(tasks.c.job_id, tasks.c.part).where(
     any_of(tasks.c.job_id, "job_ids"),

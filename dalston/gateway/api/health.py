@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -22,8 +23,40 @@ from dalston.gateway.responses import JsonResponse
 log = structlog.get_logger(__name__)
 
 _CHECK_SECONDS = 3.0
+_KNOWN_SECONDS = 1.0
 _STATES = ("ready", "idle", "loading", "failed")
 """Of an engine's instances, the first of these that any has is the engine's."""
+
+
+class Checks:
+    """Whether the parts answer. Anybody may ask, and however often: it is found out once a second.
+
+    Args:
+        parts: They are asked; the store has to write an object for it.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._asking = asyncio.Lock()
+        self._known_until = 0.0
+        self._known: dict[str, dict[str, str]] = {}
+
+    async def results(self) -> dict[str, dict[str, str]]:
+        """Return what is known of each part."""
+        async with self._asking:
+            if time.monotonic() >= self._known_until:
+                self._known = await self._ask()
+                self._known_until = time.monotonic() + _KNOWN_SECONDS
+            return self._known
+
+    async def _ask(self) -> dict[str, dict[str, str]]:
+        calls = {
+            "database": self._parts.database.check(),
+            "redis": self._parts.queue.redis.ping(),
+            "store": self._parts.store.check(),
+        }
+        found = await asyncio.gather(*(_check(name, call) for name, call in calls.items()))
+        return dict(zip(calls, found, strict=True))
 
 
 async def alive(_request: Request, _parameters: Parameters) -> Response:
@@ -34,19 +67,12 @@ async def alive(_request: Request, _parameters: Parameters) -> Response:
 async def ready(request: Request, _parameters: Parameters) -> Response:
     """Ask database, Redis and store; to who may see jobs, say what the engines are doing too."""
     parts: Parts = request.app.state.parts
-    checks = {
-        "database": parts.database.check(),
-        "redis": parts.queue.redis.ping(),
-        "store": parts.store.check(),
-    }
-    may_see, results = await asyncio.gather(
-        _may_see(request),
-        asyncio.gather(*(_check(name, call) for name, call in checks.items())),
-    )
-    ok = all(result["status"] == "ok" for result in results)
+    checks: Checks = request.app.state.checks
+    may_see, results = await asyncio.gather(_may_see(request), checks.results())
+    ok = all(result["status"] == "ok" for result in results.values())
     body = {
         "status": "ready" if ok else "unavailable",
-        "checks": dict(zip(checks, results, strict=True)),
+        "checks": results,
         "engines": await _engines(parts) if may_see else {},
         "default_pipeline": parts.default_pipeline,
     }

@@ -47,7 +47,6 @@ from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.acceptance import Accepted
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.held import HeldRecordings
-from dalston.gateway.services.idempotency import Name
 from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.outcomes import NotCompletedError
@@ -105,7 +104,7 @@ async def upload(request: Request, _parameters: Parameters) -> Response:
     parts: Parts = request.app.state.parts
     owner, body = caller_of(request).owner, RawBody(request)
     # Who may have no job needs no recording for one.
-    await _service(request).require_room(caller_of(request), Name())
+    await _service(request).room.require(caller_of(request))
     try:
         # What takes longer could be taken for an orphan before it is whole.
         async with asyncio.timeout(parts.longest_upload_seconds):

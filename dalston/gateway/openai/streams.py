@@ -78,7 +78,7 @@ def _ending(transcript: Transcript, sent: str, wish: Wish) -> list[bytes]:
     if wish.response_format == DIARIZED:
         found += [_data(segment) for segment in diarized_segments(transcript)]
     done: dict[str, Any] = {"type": "transcript.text.done", "text": transcript.text}
-    if transcript.language is not None:
+    if transcript.language is not None and not wish.translate:
         done["languages"] = [{"code": transcript.language}]
     return [*found, _data(done)]
 

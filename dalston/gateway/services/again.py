@@ -27,6 +27,7 @@ from dalston.db.admission import hold
 from dalston.db.locking import Locked, lock
 from dalston.db.reopening import Rerun, rerun_job, retry_job
 from dalston.db.statements import Connection
+from dalston.gateway.openai.wishes import MODEL
 from dalston.gateway.parts import Parts
 from dalston.gateway.services import kept
 from dalston.gateway.services.lookup import found_job, require_id
@@ -170,11 +171,12 @@ class Again:
                     f"{', '.join(sorted(known)) or 'none'}.",
                     param=short(name),
                 )
-        parameters = self._options.revise(pipeline, job.parameters, options)
+        read = self._options.with_model(job.parameters.get(MODEL))
+        parameters = read.revise(pipeline, job.parameters, options)
         asked = from_stage != DIARIZE or DIARIZE in options
         if not asked and not stages[DIARIZE].wanted(parameters):
             # Who wants to have it done again wants to have it done.
-            parameters = self._options.revise(pipeline, parameters, {DIARIZE: True})
+            parameters = read.revise(pipeline, parameters, {DIARIZE: True})
         return parameters
 
     async def _resumed(self, owner: str, job_id: str, event: str) -> Job:

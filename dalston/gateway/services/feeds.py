@@ -120,7 +120,8 @@ class Feed:
         sent = 0
         status = progress = b""
         while True:
-            changed = self._changed
+            # Before the news are gathered: whatever comes while they are sent is told after that.
+            changed, over = self._changed, self.over
             start = after if self._place and after.resumed == self._place.resumed else Place()
             news = [one.block for one in self._segments[sent:] if one.is_news_to(start)]
             sent = len(self._segments)
@@ -129,7 +130,7 @@ class Feed:
             if self._status != status:
                 news.append(status := self._status)
             yield b"".join(news)
-            if self.over:
+            if over:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH_SECONDS):

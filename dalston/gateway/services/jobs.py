@@ -23,11 +23,9 @@ from dalston.common.models import UNKNOWN_BYTES, Job, JobStatus, Task, TaskStatu
 from dalston.common.storage import job_folder, original_path
 from dalston.db import jobs as transitions
 from dalston.db import reading, removal, work
-from dalston.db.admission import Applicant, Repeats, counts_jobs, limit_reached
-from dalston.db.idempotency import known_keys
+from dalston.db.admission import Applicant
 from dalston.db.locking import lock
 from dalston.db.transcripts import small_transcripts
-from dalston.db.usage import usage_of
 from dalston.gateway.openai.names import ModelNames
 from dalston.gateway.openai.wishes import Wish
 from dalston.gateway.parts import Parts
@@ -45,6 +43,7 @@ from dalston.gateway.services.progress import (
     progress_of,
 )
 from dalston.gateway.services.readiness import Readiness
+from dalston.gateway.services.room import Room
 from dalston.gateway.services.sources import Source, both_ways, store_order
 from dalston.gateway.services.stopping import stop_tasks
 from dalston.gateway.services.stored_transcripts import stored
@@ -93,6 +92,7 @@ class JobService:
         self._parts = parts
         self._ids = JobIds(parts.database)
         self._acceptance = Acceptance(parts)
+        self.room = Room(parts.database)
         self._rows = Batches(self._read_rows, _MOST_READ)
         self._running = Batches(self._read_progress, _MOST_READ)
         self._texts = PartialTexts(parts.store)
@@ -135,7 +135,12 @@ class JobService:
             RequestError: The form is not one that can become a job.
             LimitReachedError: The caller has as much as may be.
         """
-        await self.require_room(caller, name)
+        async with self.room.held(caller, name):
+            return await self._submit(caller, form, fields, name)
+
+    async def _submit(
+        self, caller: Caller, form: Submission, fields: Fields, name: Name
+    ) -> Submitted:
         job_id = await self._ids.take()
         content = Content() if name.needs_content else None
         try:
@@ -161,24 +166,6 @@ class JobService:
         event = "job_replayed" if accepted.replayed else "job_accepted"
         log.info(event, job_id=job.id, pipeline=job.pipeline, bytes=job.audio_bytes)
         return Submitted(accepted, asked.wish)
-
-    async def require_room(self, caller: Caller, name: Name) -> None:
-        """Refuse, before the recording is sent, what would be refused behind it.
-
-        Raises:
-            LimitReachedError: The caller has as much as may be.
-        """
-        if not counts_jobs(caller.limits) or name.repeats is Repeats.AGAIN:
-            # It may be a job that counts already.
-            return
-        async with self._parts.database.read() as connection:
-            named = {(caller.owner, name.given)} if name.given is not None else set()
-            if await known_keys(connection, named):
-                return
-            used = await usage_of(connection, caller.owner, caller.limits)
-        refusal = limit_reached(used, caller.limits)
-        if refusal is not None:
-            raise refusal
 
     async def close(self) -> None:
         """Finish what has been begun, for a few seconds at most."""
@@ -327,12 +314,12 @@ class JobService:
     async def list(
         self, owner: str, limit: int, status: JobStatus | None, after: tuple[datetime, str] | None
     ) -> list[JobView]:
-        """Return a page of an owner's jobs, newest first, without their transcripts."""
+        """Return a page of an owner's jobs, newest first, without transcripts and chunks."""
         async with self._parts.database.read() as connection:
             found = await reading.list_jobs(
                 connection, owner=owner, limit=limit, status=status, after=after
             )
-            tasks = await reading.tasks_of(connection, [job.id for job in found])
+            tasks = await reading.tasks_without_chunks(connection, [job.id for job in found])
         return [JobView(job, tasks[job.id], {}) for job in found]
 
     async def delete(self, owner: str, job_id: str) -> None:

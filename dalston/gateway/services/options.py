@@ -53,7 +53,10 @@ _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 
 
-def _as_it_is(value: object, _rule: Mapping[str, Any]) -> object:
+def _of_json(value: object, rule: Mapping[str, Any]) -> object:
+    """Return what came as JSON; there 5.0 is a whole number too."""
+    if isinstance(value, float) and value.is_integer() and _kind(rule) == "integer":
+        return int(value)
     return value
 
 
@@ -189,7 +192,7 @@ class Options:
         pipeline: Pipeline,
         name: str,
         given: Any,  # noqa: ANN401 - JSON
-        read: Callable[[Any, Mapping[str, Any]], Any] = _as_it_is,
+        read: Callable[[Any, Mapping[str, Any]], Any] = _of_json,
     ) -> Any:  # noqa: ANN401 - JSON
         """Return the value of an option, once it is known that its engine can use it."""
         found = next(self._accepting(pipeline, name), None)

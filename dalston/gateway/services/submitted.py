@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 from dalston.common.engine_spec import Catalog
 from dalston.common.errors import (
     ContradictoryOptionsError,
@@ -152,7 +154,7 @@ class SubmittedFields:
         if name == PIPELINE:
             # Before the recording is uploaded in vain.
             await self.choices.readiness.require(self._pipeline(sent.value))
-        elif name in WISHES:
+        elif name in WISHES and sent.value:
             read_wishes({name: sent.value}, None, self.choices.webhooks)
         elif name == SOURCE_URL:
             self._source()
@@ -187,7 +189,7 @@ class SubmittedFields:
             parameters = self.choices.options.read(self._own())
             source = self._source()
             await self.choices.readiness.require(pipeline, fetched=source is not None)
-            return Asked(pipeline, parameters, self._given, self._kept(), source=source)
+            return Asked(pipeline, parameters, self._content(), self._kept(), source=source)
         return await self._asked_of_openai()
 
     async def _asked_of_openai(self) -> Asked:
@@ -210,7 +212,10 @@ class SubmittedFields:
                 "the two out.",
                 param=STREAM,
             )
-        content = {**self._given, "translate": str(wish.translate)}
+        content = {**self._content(), "translate": str(wish.translate)}
+        if parameters.get("task") == "translate":
+            # Asked for by a job's own field; the answer is that of a translation all the same.
+            wish = msgspec.structs.replace(wish, translate=True)
         answered = None if self.manner.job else wish
         return Asked(named.pipeline, parameters, content, self._kept(), answered, source)
 
@@ -232,9 +237,13 @@ class SubmittedFields:
             if name in FIELDS and isinstance(value, str)
         }
 
+    def _content(self) -> dict[str, str | list[str]]:
+        """Return what was sent; an empty field counts as left out."""
+        return {name: value for name, value in self._given.items() if value}
+
     def _kept(self) -> dict[str, Any]:
         """Return what a job is asked beside its transcript."""
-        given = {name: self._text(name) for name in WISHES if name in self._given}
+        given = {name: text for name in WISHES if (text := self._text(name))}
         return read_wishes(given, self.choices.deadline_seconds, self.choices.webhooks)
 
     def _source(self) -> Source | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dalston.common.errors import ObjectMissingError, VersionNotFoundError
 from dalston.common.models import Job, JobStatus
+from dalston.db.reading import history_of
 from dalston.db.versions import Version, versions_of
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.job_view import JobView
@@ -46,7 +47,13 @@ class Versions:
         return [_summary(one) for one in versions]
 
     async def read(
-        self, owner: str, job_id: str, number: int, *, in_pieces: bool = False
+        self,
+        owner: str,
+        job_id: str,
+        number: int,
+        *,
+        with_history: bool = False,
+        in_pieces: bool = False,
     ) -> JobView:
         """Return a job of an owner as it was in one of its versions, with that transcript.
 
@@ -54,6 +61,7 @@ class Versions:
             owner: Whose it is.
             job_id: Its id.
             number: The version's.
+            with_history: Whether the job's history is wanted, which is that of all versions.
             in_pieces: Whether a long transcript may come in pieces.
 
         Raises:
@@ -62,7 +70,9 @@ class Versions:
         """
         job, earlier = await self._read(owner, job_id)
         if number == job.version:
-            return await self._jobs.read(owner, job_id, in_pieces=in_pieces)
+            return await self._jobs.read(
+                owner, job_id, with_history=with_history, in_pieces=in_pieces
+            )
         found = next((version for version in earlier if version.version == number), None)
         if found is None:
             raise VersionNotFoundError(
@@ -81,7 +91,11 @@ class Versions:
                     f"The transcript of version {number} isn't in the store any more.",
                     param="version",
                 )
-        return JobView(_as_it_was(job, found), found.tasks, {}, fields, pieces=pieces)
+        history = None
+        if with_history:
+            async with self._parts.database.read() as connection:
+                history = await history_of(connection, job_id)
+        return JobView(_as_it_was(job, found), found.tasks, {}, fields, history, pieces=pieces)
 
     async def _read(self, owner: str, job_id: str) -> tuple[Job, list[Version]]:
         async with self._parts.database.read() as connection:

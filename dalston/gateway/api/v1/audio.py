@@ -50,7 +50,8 @@ async def read_audio(request: Request, _parameters: Parameters) -> Response:
         "X-Content-Type-Options": "nosniff",
     }
     wanted = None
-    if request.headers.get("if-range", tag) == tag:
+    # A part is what a GET may ask for, and nothing else (RFC 9110, section 14.2).
+    if not request.state.is_head and request.headers.get("if-range", tag) == tag:
         wanted = _wanted(request.headers.get("range", ""), size, job.id)
     start, end = wanted or (0, size)
     headers["Content-Length"] = str(end - start)

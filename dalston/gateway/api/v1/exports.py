@@ -24,6 +24,8 @@ from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.options import short
 from dalston.gateway.services.outcomes import NotCompletedError
 
+AT_ONCE = 2
+"""Exports that are made at the same time: each holds a whole transcript, of hours maybe."""
 _LINE, _LINES, _SECONDS = Rules().line_length, Rules().lines, (Rules().shortest, Rules().longest)
 
 
@@ -56,23 +58,28 @@ class ExportParameters(Parameters, frozen=True):
 
 async def export_transcription(request: Request, parameters: ExportParameters) -> Response:
     """Return a completed job's transcript as a file to keep."""
-    service: JobService = request.app.state.jobs
-    view = await service.read(caller_of(request).owner, request.path_params["job_id"])
     name = request.path_params["format"]
     if name not in FORMATS:
         raise InvalidParameterError(
             f"There is no format '{short(name)}'. Formats are {', '.join(FORMATS)}.", param="format"
         )
-    if view.transcript is None:
-        raise NotCompletedError(
-            f"The job {view.job.id} is {view.job.status} and has no transcript. Ask for the job: "
-            f"it says how far it is, or why it failed.",
-            view.job.id,
-        )
     rules = _rules(parameters) if name in SUBTITLES else None
-    # Hours of speech take seconds: others must not wait for that.
-    text = await asyncio.to_thread(_written, view.job, view.transcript, name, rules)
-    headers = {"Content-Disposition": attachment(view.job, name)}
+    service: JobService = request.app.state.jobs
+    places: asyncio.Semaphore = request.app.state.exports
+    async with places:
+        view = await service.read(caller_of(request).owner, request.path_params["job_id"])
+        if view.transcript is None:
+            raise NotCompletedError(
+                f"The job {view.job.id} is {view.job.status} and has no transcript. Ask for the "
+                f"job: it says how far it is, or why it failed.",
+                view.job.id,
+            )
+        # Hours of speech take seconds: others must not wait for that.
+        text = await asyncio.to_thread(_written, view.job, view.transcript, name, rules)
+    headers = {
+        "Content-Disposition": attachment(view.job, name),
+        "X-Content-Type-Options": "nosniff",
+    }
     return Response(text, media_type=f"{MEDIA_TYPES[name]}; charset=utf-8", headers=headers)
 
 

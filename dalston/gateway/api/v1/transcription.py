@@ -150,11 +150,13 @@ async def list_transcriptions(request: Request, parameters: ListParameters) -> R
 async def read_transcription(request: Request, parameters: ReadParameters) -> Response:
     """Return a job: where it is, and once completed its transcript."""
     owner, job_id = caller_of(request).owner, request.path_params["job_id"]
+    with_history = parameters.include == "history"
     if parameters.version:
         versions: Versions = request.app.state.versions
-        view = await versions.read(owner, job_id, parameters.version, in_pieces=True)
+        view = await versions.read(
+            owner, job_id, parameters.version, with_history=with_history, in_pieces=True
+        )
     else:
-        with_history = parameters.include == "history"
         view = await _service(request).read(
             owner, job_id, with_history=with_history, in_pieces=True
         )
