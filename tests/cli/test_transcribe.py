@@ -183,6 +183,21 @@ def test_a_folder_is_transcribed_whole_and_only_what_is_missing_the_next_time(
     assert "3 files: 3 there already" in served.shell.run(*call).err
 
 
+def test_no_transcript_is_taken_for_that_of_another_recording_of_the_same_name(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    """Which of them gets which number depends on what else is named in the call."""
+    first, last = recordings("fri/rec1.wav"), recordings("mon/rec1.wav")
+    options = ("--output-dir", tmp_path / "out", "--resume")
+    assert served.shell.run(first, last, *options).status == 0
+    old = recordings("aug/rec1.wav")
+    os.utime(old, (0, 0))
+    done = served.shell.run(old, first, last, *options)
+    assert done.status == 0, done.err
+    assert "3 files: 3 transcribed" in done.err
+    assert [job["filename"] for job in served.listed()[:5]] == ["rec1.wav"] * 5
+
+
 def test_a_folder_without_recordings_is_a_wrong_command(served: Served, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     done = served.shell.run(tmp_path)
@@ -216,6 +231,23 @@ def test_a_file_name_that_is_no_text_is_still_a_file(served: Served, silence: Pa
     done = served.shell.run(odd)
     assert (done.status, done.out) == (0, TEXT), done.err
     assert "\x1b" not in done.err
+
+
+def test_a_name_that_leaves_no_room_for_an_ending_is_shortened(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    # 255 bytes, as long as a name may be; the two differ where they are cut off.
+    names = [f"{letter * 10}{'é' * 118}{letter}{number * 4}.wav" for letter, number in ("a1", "a2")]
+    files = [recordings(f"long/{name}") for name in names]
+    assert {len(os.fsencode(name)) for name in names} == {255}
+    options = ("--output-dir", tmp_path / "out", "--format", "json", "--resume")
+    done = served.shell.run(*files, *options)
+    assert done.status == 0, done.err
+    written = [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()]
+    assert len(written) == 2
+    assert max(map(len, written)) <= 255
+    assert all(name.startswith(b"aaaa") and name.endswith(b".json") for name in written)
+    assert "2 files: 2 there already" in served.shell.run(*files, *options).err
 
 
 @pytest.mark.parametrize(
