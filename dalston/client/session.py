@@ -79,6 +79,10 @@ class Session:
                 f"correct --server, or leave it out."
             )
 
+    async def answers(self) -> bool:
+        """Tell whether the server answers just now."""
+        return await self._opened().alive(_FIRST_ANSWER_SECONDS)
+
     async def finish(self) -> None:
         """Stop a server of our own, as soon as no other call uses it."""
         if self._local is not None:

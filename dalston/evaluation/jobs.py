@@ -102,8 +102,10 @@ class Jobs:
         except (_NoTranscriptError, RefusedError, OSError) as error:
             reason = str(error)
         except (UnreachableError, StartError) as error:
-            # What is gone for one is gone for all: nobody waits a minute for each of the others.
-            reason = self._gone = str(error)
+            reason = str(error)
+            if not await self._session.answers():
+                # What is gone for one is gone for all: nobody waits a minute for each of the others.
+                self._gone = reason
         else:
             self._display.done(number, transcript.get("duration"))
             result = scored(clip, view, transcript)

@@ -11,9 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from dalston.evaluation.run import SOME_FAILED, Request, evaluate
 from tests.cli.conftest import Finished, Served, Shell
+from tests.support.relay import relay
 
 HEARD = "This is a stub transcript. The system works!"
 Recordings = Callable[[str], Path]
@@ -140,6 +143,21 @@ def test_a_wrong_command_is_status_2_and_a_word_about_it(
     done = evaluating.run(*(text.format(**names) for text in arguments))
     assert (done.status, done.out) == (2, "")
     assert said in done.err
+
+
+def test_an_upload_that_keeps_breaking_fails_its_own_clip_alone(
+    served: Served, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dalston.client.patience.PATIENCE_SECONDS", 0.0)
+    manifest.with_name("cut.wav").write_bytes(manifest.with_name("right.wav").read_bytes())
+    manifest.write_text(f"file\tlanguage\ttext\ncut.wav\ten\ttwo words\nright.wav\ten\t{HEARD}")
+    out = tmp_path / "out.json"
+    with relay(httpx.URL(served.url).port or 0) as line:
+        line.breaks_at = b'filename="cut.wav"'
+        request = Request(manifest, f"http://127.0.0.1:{line.port}", data_dir=tmp_path, json=out)
+        assert evaluate(request) == SOME_FAILED
+    clips = {clip["clip"]: clip["status"] for clip in json.loads(out.read_bytes())["clips"]}
+    assert clips == {"cut.wav": "failed", "right.wav": "completed"}
 
 
 def test_nobody_at_the_address(evaluating: Shell, manifest: Path) -> None:

@@ -10,13 +10,19 @@ from contextlib import contextmanager
 
 
 class Relay:
-    """Passes on what comes to a port of its own, until it is cut."""
+    """Passes on what comes to a port of its own, until it is cut.
+
+    Attributes:
+        port: Its own.
+        breaks_at: A connection on which this is sent ends there.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lines: list[socket.socket] = []
         self._is_cut = False
+        self.breaks_at: bytes | None = None
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -48,17 +54,18 @@ class Relay:
                 far = socket.create_connection(("127.0.0.1", self._target))
                 self._lines += [near, far]
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for end in (source, sink):
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-        end.close()
+            while data := source.recv(65536):
+                if self.breaks_at is not None and self.breaks_at in data:
+                    break
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
 
 @contextmanager
