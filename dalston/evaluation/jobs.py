@@ -99,16 +99,16 @@ class Jobs:
     async def _measured(self, clip: Clip, number: int) -> ClipResult:
         try:
             view, transcript = await self._transcribed(clip, number)
+            result = _scored(clip, view, transcript)
         except (_NoTranscriptError, RefusedError, OSError) as error:
             reason = str(error)
         except (UnreachableError, StartError) as error:
             reason = str(error)
             if not await self._session.answers():
-                # What is gone for one is gone for all: nobody waits a minute for each of the others.
+                # Gone for one is gone for all: nobody waits a minute for each of the others.
                 self._gone = reason
         else:
             self._display.done(number, transcript.get("duration"))
-            result = scored(clip, view, transcript)
             self._tells_speakers |= result.speakers is not None
             return result
         self._display.failed(number, reason)
@@ -182,6 +182,19 @@ class Jobs:
                 await self._session.ask(lambda api: api.delete(job_id))
         except (RefusedError, UnreachableError, StartError, TimeoutError) as error:
             self._display.say(f"{job_id} could not be removed from the server: {error}")
+
+
+def _scored(clip: Clip, view: JobView, transcript: Mapping[str, Any]) -> ClipResult:
+    """Return the figures of a clip.
+
+    Raises:
+        _NoTranscriptError: What came is no transcript that can be scored. Others may be.
+    """
+    try:
+        return scored(clip, view, transcript)
+    except Exception as error:
+        reason = f"the transcript can't be scored: {type(error).__name__}: {error}"
+        raise _NoTranscriptError(reason) from error
 
 
 def scored(clip: Clip, view: JobView, transcript: Mapping[str, Any]) -> ClipResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from dalston.evaluation.jobs import scored
+from dalston.evaluation.manifest import Clip
+from dalston.evaluation.results import ClipResult
 from dalston.evaluation.run import SOME_FAILED, Request, evaluate
 from tests.cli.conftest import Finished, Served, Shell
 from tests.support.relay import relay
@@ -158,6 +162,41 @@ def test_an_upload_that_keeps_breaking_fails_its_own_clip_alone(
         assert evaluate(request) == SOME_FAILED
     clips = {clip["clip"]: clip["status"] for clip in json.loads(out.read_bytes())["clips"]}
     assert clips == {"cut.wav": "failed", "right.wav": "completed"}
+
+
+def test_a_transcript_that_can_not_be_scored_fails_its_own_clip_alone(
+    served: Served, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(clip: Clip, *more: Any) -> ClipResult:
+        if clip.name == "wrong.wav":
+            raise ValueError("none of ours")
+        return scored(clip, *more)
+
+    monkeypatch.setattr("dalston.evaluation.jobs.scored", breaking)
+    out = tmp_path / "out.json"
+    request = Request(manifest, served.url, data_dir=tmp_path, json=out)
+    assert evaluate(request) == SOME_FAILED
+    clips = {clip["clip"]: clip for clip in json.loads(out.read_bytes())["clips"]}
+    assert clips["wrong.wav"]["error"] == "the transcript can't be scored: ValueError: none of ours"
+    assert clips["right.wav"]["rate"] == 0.0
+
+
+def test_a_folder_whose_name_is_no_text(
+    evaluating: Shell, manifest: Path, tmp_path: Path
+) -> None:
+    # Its folder must be able to hold such a name; Linux's can.
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcnchen"))
+    odd.mkdir()
+    for path in (manifest, *tmp_path.glob("*.wav"), *tmp_path.glob("*.mp3")):
+        path.rename(odd / path.name)
+    targets = {"--json": odd / "out.json", "--report": odd / "out.html"}
+    options = [word for pair in targets.items() for word in pair]
+    done = evaluating.run(odd / manifest.name, "--markdown", *options)
+    assert done.status == 1, done.err
+    assert "Traceback" not in done.err
+    found = measured(done, targets["--json"])
+    assert found["circumstances"]["manifest"] == "M?nchen/manifest.tsv"
+    assert "M?nchen/manifest.tsv" in targets["--report"].read_text(encoding="utf-8")
 
 
 def test_nobody_at_the_address(evaluating: Shell, manifest: Path) -> None:

@@ -129,6 +129,9 @@ def test_a_transcripts_turns_are_its_words_joined_over_short_pauses() -> None:
     assert turns_of({"segments": [{"start": 1, "end": 2, "text": "a", "speaker": "x"}]}) == [
         ("x", 1.0, 2.0)
     ]
+    backwards = turns_of(transcript(word("a", 2, 1, speaker="x")))
+    assert backwards == [("x", 2.0, 2.0)]
+    assert score_speakers([("anna", 0.0, 4.0)], backwards).rate == 1.0
     assert turns_of(transcript(word("a", 0, 1))) == []
     assert turns_of({}) == []
 
