@@ -81,7 +81,7 @@ class Jobs:
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(measured(number)) for number in range(len(clips))]
-        results = [task.result() for task in tasks]
+        results = in_their_language(clips, [task.result() for task in tasks])
         if not self._tells_speakers:
             return results
         pairs = zip(clips, results, strict=True)
@@ -236,6 +236,21 @@ def not_transcribed(clip: Clip, reason: str) -> ClipResult:
         reference=clip.text,
         words=score_words(clip.text, "", clip.language),
     )
+
+
+def in_their_language(clips: Sequence[Clip], results: Sequence[ClipResult]) -> list[ClipResult]:
+    """Return all figures, failed clips of no known language in the one that all others are in.
+
+    Otherwise their words would be missing in a total of their own, maybe in another unit.
+    """
+    heard = {result.heard_language for result in results if not result.failed}
+    [language] = heard if len(heard) == 1 else [None]
+    return [
+        not_transcribed(msgspec.structs.replace(clip, language=language), result.error or "")
+        if result.failed and result.language is None
+        else result
+        for clip, result in zip(clips, results, strict=True)
+    ]
 
 
 def without_speakers(clip: Clip, result: ClipResult) -> ClipResult:
