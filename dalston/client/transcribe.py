@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import os
 import signal
 import sys
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,22 +21,15 @@ from dalston.client.progress import Display, display_for
 from dalston.client.recordings import Recording
 from dalston.client.refusals import explained
 from dalston.client.session import Session
-from dalston.client.views import JobView, ProgressView
-from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
+from dalston.client.waiting import FileFailedError, Waiting
+from dalston.common.models import JobStatus
 from dalston.common.subtitles import Rules
 from dalston.processes import on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 AT_ONCE = 8
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
-_PAUSE_GROWTH = 1.3
 _CLEAN_UP_SECONDS = 10.0
-_SHORTEST_ESTIMATE = 45.0
-"""Seconds that are left, below which that is not said."""
-_BROKEN_ENGINE_SECONDS = 5.0
-"""How long an engine of our own server may fail to start; long enough for a second try."""
 _SIGNAL_STATUS = 128
 
 _GONE = 404
@@ -48,10 +39,6 @@ _FAKE_TEXT = (
 )
 
 _EXPECTED = (RefusedError, UnreachableError, StartError, OSError, ValueError)
-
-
-class FileFailedError(Exception):
-    """A file gets no transcript; the text says why."""
 
 
 def transcribe_files(
@@ -284,8 +271,6 @@ class _File:
     job_id: str | None = None
     name: str = field(default_factory=lambda: str(uuid.uuid4()))
     """Of its submission: one job, however often a connection breaks."""
-    broken_since: float | None = None
-    """When its engine was first seen to be unable to start."""
     kept: bool = False
     """Whether its job is all that has its transcript."""
 
@@ -295,10 +280,13 @@ class _File:
         Raises:
             FileFailedError: There will be none.
         """
+        waiting = Waiting(self.session, self.call.display, self.number)
         self.job_id = job_id = await self._submit()
         self.call.running[job_id] = self.number
         try:
-            view, transcript = await self._follow(job_id)
+            view, transcript = await Waiting(self.session, self.call.display, self.number).ended(
+                job_id
+            )
         except FileFailedError:
             await self.call.delete(self.session, job_id)
             raise
@@ -333,62 +321,6 @@ class _File:
 
         return await api.submit(recording.path, name, fields, show, self.name)
 
-    async def _follow(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
-        """Wait for a job's end."""
-        pause = _FIRST_PAUSE
-        while True:
-            view, transcript = await self.session.ask(lambda api: api.job(job_id))
-            if view.status in TERMINAL_JOB:
-                return view, transcript
-            await self._show(view)
-            await asyncio.sleep(pause)
-            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
-
-    async def _show(self, view: JobView) -> None:
-        running = [task for task in view.tasks if task.status is TaskStatus.RUNNING]
-        ready = [task for task in view.tasks if task.status is TaskStatus.READY]
-        if running:
-            stage, progress = running[0].stage, view.progress
-            if progress is None or progress.audio_seconds is None:
-                self.call.display.step(self.number, stage, running[0].progress)
-            else:
-                what = f"{stage}{_time_left(progress)}"
-                self.call.display.step(self.number, what, progress.fraction)
-            self.broken_since = None
-            return
-        if not ready:
-            self.call.display.step(self.number, "waiting")
-            return
-        await self._show_engine(ready[0].stage, ready[0].engine_id)
-
-    async def _show_engine(self, stage: str, engine_id: str) -> None:
-        """Show why a task that could begin has not begun.
-
-        Raises:
-            FileFailedError: It never will: our own server's engine can't start.
-        """
-        engine = (await self.session.ask(lambda api: api.engines())).get(engine_id)
-        if engine is None or engine.state in {"ready", "idle"}:
-            self.call.display.step(self.number, f"waiting for {stage}")
-            return
-        what = f"{stage}: {engine.message or engine.state}"
-        self.call.display.step(self.number, what, engine.progress)
-        if engine.state != "failed" or not self.session.own:
-            self.broken_since = None
-            return
-        now = time.monotonic()
-        self.broken_since = self.broken_since or now
-        if now > self.broken_since + _BROKEN_ENGINE_SECONDS:
-            raise FileFailedError(f"The engine {engine_id} can't start: {what}")
-
 
 def _reason(error: Exception, job_id: str | None) -> str:
     return explained(error, job_id) if isinstance(error, RefusedError) else str(error)
-
-
-def _time_left(progress: ProgressView) -> str:
-    """Say how long it will take, as far as that can be said; short times are not worth it."""
-    eta = progress.eta_seconds
-    if eta is None or eta < _SHORTEST_ESTIMATE:
-        return ""
-    return f", {math.ceil(eta / 60)} min left"

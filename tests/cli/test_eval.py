@@ -181,9 +181,7 @@ def test_a_transcript_that_can_not_be_scored_fails_its_own_clip_alone(
     assert clips["right.wav"]["rate"] == 0.0
 
 
-def test_a_folder_whose_name_is_no_text(
-    evaluating: Shell, manifest: Path, tmp_path: Path
-) -> None:
+def test_a_folder_whose_name_is_no_text(evaluating: Shell, manifest: Path, tmp_path: Path) -> None:
     # Its folder must be able to hold such a name; Linux's can.
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcnchen"))
     odd.mkdir()
