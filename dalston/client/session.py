@@ -56,6 +56,11 @@ class Session:
         """Whether the server was started for a call, this one or another, and ends with it."""
         return self._local is not None and self._local.temporary
 
+    @property
+    def option(self) -> str:
+        """What another command needs after its arguments to find the same server."""
+        return "" if self._url is None else f" --server {self._url}"
+
     async def open(self) -> None:
         """Find the server, or start it.
 

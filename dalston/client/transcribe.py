@@ -15,7 +15,7 @@ from typing import Any
 
 from dalston.client.api import Api
 from dalston.client.embedded import StartError
-from dalston.client.errors import RefusedError, UnreachableError
+from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
 from dalston.client.progress import Display, display_for
 from dalston.client.recordings import Recording
@@ -203,7 +203,7 @@ class _Call:
             return False
         except (*_EXPECTED, FileFailedError) as error:
             self.failed += 1
-            self.display.failed(number, _reason(error, file.job_id))
+            self.display.failed(number, file.reason(error))
             if before is not None:
                 # Whoever comes next waits for this one alone, and must not overtake those before.
                 await asyncio.wait({before})
@@ -284,9 +284,7 @@ class _File:
         self.job_id = job_id = await self._submit()
         self.call.running[job_id] = self.number
         try:
-            view, transcript = await Waiting(self.session, self.call.display, self.number).ended(
-                job_id
-            )
+            view, transcript = await waiting.ended(job_id)
         except FileFailedError:
             await self.call.delete(self.session, job_id)
             raise
@@ -321,6 +319,16 @@ class _File:
 
         return await api.submit(recording.path, name, fields, show, self.name)
 
-
-def _reason(error: Exception, job_id: str | None) -> str:
-    return explained(error, job_id) if isinstance(error, RefusedError) else str(error)
+    def reason(self, error: Exception) -> str:
+        """Return what is told of an error; of a job that goes on, how its transcript is had."""
+        if isinstance(error, RefusedError):
+            said, away = explained(error, self.job_id), error.status in TOO_BUSY
+        else:
+            said, away = str(error), isinstance(error, UnreachableError)
+        if self.job_id is None or not away or self.session.temporary:
+            return said
+        whole = f"{self.job_id}{self.session.option}"
+        return (
+            f"{said}. The job goes on: `dalston jobs watch {whole}` tells when it has ended, and "
+            f"`dalston jobs export {whole}` writes its transcript."
+        )

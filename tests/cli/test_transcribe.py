@@ -8,14 +8,19 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from dalston.client.recordings import Recording
+from dalston.client.transcribe import transcribe_files
 from dalston.common.formats import FORMATS
 from tests.cli.conftest import Served, Shell
+from tests.support.relay import relay
 from tests.support.waiting import until
 from tests.support.web import web_server
 
@@ -286,6 +291,40 @@ def test_nobody_at_the_address(served: Served, silence: Path) -> None:
     done = served.shell.run(silence, "--server", "http://127.0.0.1:1")
     assert done.status == 1
     assert "No Dalston server answers at http://127.0.0.1:1" in done.err
+
+
+def test_a_server_that_stays_away_leaves_its_job_to_be_found(
+    served: Served,
+    recordings: Recordings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("dalston.client.patience.PATIENCE_SECONDS", 0.0)
+    runs = len(served.gate.begun())
+
+    def cut_when_it_runs() -> None:
+        served.gate.wait_for_runs(runs + 1)
+        line.cut()
+
+    with relay(httpx.URL(served.url).port or 0) as line:
+        cutting = threading.Thread(target=cut_when_it_runs)
+        cutting.start()
+        url = f"http://127.0.0.1:{line.port}"
+        status = transcribe_files(
+            [Recording(recordings("left.wav"))],
+            output_format="txt",
+            server=url,
+            data_dir=tmp_path,
+            fields={"pipeline": "gated"},
+        )
+        cutting.join()
+    job = served.listed()[0]
+    assert (status, job["filename"], job["status"]) == (1, "left.wav", "running")
+    said = capsys.readouterr().err
+    assert f"The job goes on: `dalston jobs watch {job['id']} --server {url}`" in said
+    assert f"`dalston jobs export {job['id']} --server {url}` writes" in said
+    httpx.delete(f"{served.url}/v1/audio/transcriptions/{job['id']}").raise_for_status()
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
