@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dalston.client.api import Api
+from dalston.client.api import Api, Sent
 from dalston.client.embedded import StartError
 from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
-from dalston.client.progress import Display, display_for
+from dalston.client.progress import Display, display_for, printable
 from dalston.client.recordings import Recording
 from dalston.client.refusals import explained
+from dalston.client.sending import Sending
 from dalston.client.session import Session
 from dalston.client.waiting import FileFailedError, Waiting
 from dalston.common.models import JobStatus
@@ -281,8 +282,7 @@ class _File:
             FileFailedError: There will be none.
         """
         waiting = Waiting(self.session, self.call.display, self.number)
-        self.job_id = job_id = await self._submit()
-        self.call.running[job_id] = self.number
+        job_id = await self._submit()
         try:
             view, transcript = await waiting.ended(job_id)
         except FileFailedError:
@@ -303,21 +303,30 @@ class _File:
         raise FileFailedError(f"{reason}{where}")
 
     async def _submit(self) -> str:
+        """Upload the file and return its job's id, which is known also when this is cancelled."""
+        recording, display = self.call.recordings[self.number], self.call.display
+
+        def show(done: int, total: int) -> None:
+            display.uploading(self.number, done, total)
+
         def wait() -> None:
-            self.call.display.step(self.number, "waiting for a job to end")
+            display.step(self.number, "waiting for a job to end")
 
-        return await self.session.submit(self._send, self.call.running, wait)
+        name = printable(recording.path.name)
+        sending = Sending(name, self._send, show if recording.url is None else None)
+        try:
+            return await self.session.submit(sending, self.call.running, wait)
+        finally:
+            if sending.job_id is not None:
+                self.job_id = sending.job_id
+                self.call.running[self.job_id] = self.number
 
-    async def _send(self, api: Api) -> str:
+    async def _send(self, api: Api, sent: Sent) -> str:
         recording, fields = self.call.recordings[self.number], self.call.fields
         if recording.url is not None:
             return await api.submit_address(recording.url, fields, self.name)
         name = os.fsencode(recording.path.name).decode("utf-8", "replace")
-
-        def show(done: int, total: int) -> None:
-            self.call.display.uploading(self.number, done, total)
-
-        return await api.submit(recording.path, name, fields, show, self.name)
+        return await api.submit(recording.path, name, fields, sent, self.name)
 
     def reason(self, error: Exception) -> str:
         """Return what is told of an error; of a job that goes on, how its transcript is had."""

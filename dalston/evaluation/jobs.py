@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from dalston.client.api import Api
+from dalston.client.api import Api, Sent
 from dalston.client.embedded import StartError
 from dalston.client.errors import RefusedError, UnreachableError
-from dalston.client.progress import Display
+from dalston.client.progress import Display, printable
+from dalston.client.sending import Sending
 from dalston.client.session import Session
 from dalston.client.views import JobView
 from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
@@ -117,13 +118,15 @@ class Jobs:
     async def _transcribed(self, clip: Clip, number: int) -> tuple[JobView, dict[str, Any]]:
         if self._gone is not None:
             raise _NoTranscriptError(self._gone)
-        job_id = await self._submit(clip, number)
+        sending = self._sending(clip, number)
         try:
+            job_id = await self._submit(sending, number)
             view, transcript = await self._follow(job_id, number)
         finally:
-            # Shielded: also after Ctrl-C, when everything else is cancelled, the job shall stop.
-            await asyncio.shield(self._remove(job_id))
-            self._running.discard(job_id)
+            if sending.job_id is not None:
+                # Shielded: also after Ctrl-C, when all else is cancelled, the job shall stop.
+                await asyncio.shield(self._remove(sending.job_id))
+                self._running.discard(sending.job_id)
         self.pipelines.add(view.pipeline)
         self.engine_ids |= {task.engine_id for task in view.tasks}
         self._tells_speakers |= any(task.stage == _DIARIZE for task in view.tasks)
@@ -132,7 +135,7 @@ class Jobs:
             raise _NoTranscriptError(known or f"the job is {view.status.value}")
         return view, transcript
 
-    async def _submit(self, clip: Clip, number: int) -> str:
+    def _sending(self, clip: Clip, number: int) -> Sending:
         language = clip.language if self._tell_language else None
         fields = self._fields if language is None else {**self._fields, "language": language}
         name = str(uuid.uuid4())
@@ -140,13 +143,16 @@ class Jobs:
         def show(done: int, total: int) -> None:
             self._display.uploading(number, done, total)
 
-        async def submit(api: Api) -> str:
-            return await api.submit(clip.path, clip.path.name, fields, show, name)
+        async def send(api: Api, sent: Sent) -> str:
+            return await api.submit(clip.path, clip.path.name, fields, sent, name)
 
+        return Sending(printable(clip.name), send, show)
+
+    async def _submit(self, sending: Sending, number: int) -> str:
         def wait() -> None:
             self._display.step(number, "waiting for a job to end")
 
-        job_id = await self._session.submit(submit, self._running, wait)
+        job_id = await self._session.submit(sending, self._running, wait)
         self._running.add(job_id)
         return job_id
 

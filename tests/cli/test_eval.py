@@ -21,6 +21,7 @@ from dalston.evaluation.results import ClipResult
 from dalston.evaluation.run import SOME_FAILED, Request, evaluate
 from tests.cli.conftest import Finished, Served, Shell
 from tests.support.relay import relay
+from tests.support.waiting import until
 
 HEARD = "This is a stub transcript. The system works!"
 Recordings = Callable[[str], Path]
@@ -217,6 +218,23 @@ def test_an_interrupted_call_deletes_its_job_and_leaves_the_server(
     assert "Traceback" not in done.err
     assert served.listed() == before
     assert served.process.poll() is None
+
+
+def test_a_call_that_is_stopped_before_it_knows_its_job_deletes_it(
+    served: Served, evaluating: Shell, manifest: Path
+) -> None:
+    before = served.listed()
+    with relay(httpx.URL(served.url).port or 0) as line:
+        line.holds_at = b'filename="right.wav"'
+        options = ("--pipeline", "gated", "--server", f"http://127.0.0.1:{line.port}")
+        call = evaluating.begin(manifest, *options)
+        until(lambda: served.listed()[:1] != before[:1], "the job to be made")
+        call.signal(signal.SIGINT)
+        call.read_until("right.wav: stopping as soon as the server has answered")
+        line.let_answer()
+        done = call.end()
+    assert (done.status, done.out) == (130, ""), done.err
+    assert served.listed() == before
 
 
 def test_without_its_packages_the_command_says_what_to_install(manifest: Path) -> None:

@@ -349,6 +349,25 @@ def test_an_interrupted_call_deletes_its_jobs_and_leaves_the_server(
     assert served.process.poll() is None
 
 
+def test_a_call_that_is_stopped_before_it_knows_its_job_deletes_it(
+    served: Served, recordings: Recordings
+) -> None:
+    before = served.listed()
+    with relay(httpx.URL(served.url).port or 0) as line:
+        line.holds_at = b'filename="late.wav"'
+        options = ("--pipeline", "gated", "--server", f"http://127.0.0.1:{line.port}")
+        call = served.shell.begin(recordings("late.wav"), *options)
+        until(lambda: served.listed()[0]["filename"] == "late.wav", "the job to be made")
+        call.signal(signal.SIGINT)
+        call.read_until("late.wav: stopping as soon as the server has answered")
+        line.let_answer()
+        done = call.end()
+    assert (done.status, done.out) == (130, "")
+    assert "stopped: late.wav" in done.err
+    assert "is deleted)" in done.err
+    assert served.listed() == before
+
+
 def test_a_reader_that_goes_away_is_no_error_to_talk_about(
     served: Served, recordings: Recordings
 ) -> None:
