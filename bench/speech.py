@@ -32,6 +32,8 @@ THREADS = 1
 _RATE = 16_000
 _PAUSE_SECONDS = 1.0
 _JOB_SECONDS = 3600.0
+_LOOK_SECONDS = 0.05
+"""Between two looks at a job of minutes: each millisecond they would take a part of a processor."""
 _TRANSCRIBER = "faster-whisper"
 _ENGINES = ("audio-prepare", _TRANSCRIBER, "transcript-merger")
 _WARM_UP_CLIPS = 4
@@ -134,7 +136,7 @@ def measure_runners(deployment: str, parts: Parts, material: Material, runners: 
         content = material.path.read_bytes()
         begin = time.monotonic()
         job = _submit(server, content)
-        seconds = watch_job(server.tables, job, _JOB_SECONDS) - begin
+        seconds = watch_job(server.tables, job, _JOB_SECONDS, _LOOK_SECONDS) - begin
         return material.scored(seconds, server.text(job))
 
 

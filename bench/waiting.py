@@ -48,8 +48,16 @@ def seen(
     return time.monotonic()
 
 
-def watch_job(connection: Asked, job_id: str, seconds: float = JOBS_SECONDS) -> float:
-    """Wait until a job's row is completed, with a millisecond between two questions.
+def watch_job(
+    connection: Asked, job_id: str, seconds: float = JOBS_SECONDS, pause: float = _JOB_PAUSE
+) -> float:
+    """Wait until a job's row is completed.
+
+    Args:
+        connection: Asked again and again.
+        job_id: The job.
+        seconds: How long at most.
+        pause: Seconds between two questions.
 
     Returns:
         When that was seen, in seconds of the system's monotonic clock.
@@ -57,7 +65,7 @@ def watch_job(connection: Asked, job_id: str, seconds: float = JOBS_SECONDS) -> 
     Raises:
         MeasureError: It took too long.
     """
-    return seen(lambda: connection.value(_IS_COMPLETED, job_id), job_id, seconds, _JOB_PAUSE)
+    return seen(lambda: connection.value(_IS_COMPLETED, job_id), job_id, seconds, pause)
 
 
 def watch_count(connection: Asked, wanted: int, seconds: float = JOBS_SECONDS) -> float:

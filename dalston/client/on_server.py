@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from dalston.listening import server_on
 
 if TYPE_CHECKING:
     from dalston.client.api import Api
+
+_SIGNAL_STATUS = 128
+"""The exit status of what a signal ends is this and its number."""
 
 Call = Callable[["Api"], Awaitable[bool]]
 """Asks a server; tells whether all of it was done."""
@@ -99,9 +104,18 @@ def ask(call: Call, where: Where, job_id: str | None = None) -> None:
         raise click.BadParameter(str(error), param_hint="--server") from None
     except RefusedError as error:
         raise click.ClickException(explained(error, job_id)) from None
+    except BrokenPipeError:
+        sys.exit(_reader_gone())
     except (UnreachableError, OSError) as error:
         raise click.ClickException(str(error)) from None
     sys.exit(0 if good else 1)
+
+
+def _reader_gone() -> int:
+    """Return the exit status where nobody reads standard output on, as after `| head`."""
+    # Python would complain once more when it closes the stream.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _SIGNAL_STATUS + signal.SIGPIPE
 
 
 async def _ask(api: Api, call: Call) -> bool:

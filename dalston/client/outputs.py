@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -15,6 +16,10 @@ import msgspec
 from dalston.client.recordings import Recording
 from dalston.common.formats import SUBTITLES, written
 from dalston.common.subtitles import Rules
+
+_LONGEST_NAME = 255
+"""Bytes of a file's name on the usual file systems."""
+_MARK_LETTERS = 8
 
 
 class OutputError(Exception):
@@ -106,7 +111,9 @@ class FolderOutput(Output):
     ) -> None:
         super().__init__(output_format, rules)
         self._recordings = [recording.path for recording in recordings]
-        self._targets = [folder / name for name in output_names(recordings, output_format)]
+        names = output_names(recordings, output_format)
+        self._targets = [folder / name for name, _ in names]
+        self._own = [own for _, own in names]
         for parent in {folder, *(target.parent for target in self._targets)}:
             try:
                 parent.mkdir(parents=True, exist_ok=True)
@@ -118,11 +125,14 @@ class FolderOutput(Output):
                 raise OutputError(f"{target} would be overwritten. Choose another --output-dir.")
 
     def has(self, file: int) -> bool:
-        """Tell whether a transcript is there from before, and is newer than its recording."""
+        """Tell whether a transcript is there from before, and is newer than its recording.
+
+        Under a name that several recordings would have it may be another one's: nobody can tell.
+        """
         try:
             written = self._targets[file].stat().st_mtime
-            return written >= self._recordings[file].stat().st_mtime
-        except FileNotFoundError:
+            return self._own[file] and written >= self._recordings[file].stat().st_mtime
+        except OSError:
             return False
 
     def require(self, files: Iterable[int]) -> None:
@@ -160,22 +170,42 @@ def _require_writable(folder: Path) -> None:
         ) from None
 
 
-def output_names(recordings: Sequence[Recording], output_format: str) -> list[Path]:
+def output_names(recordings: Sequence[Recording], output_format: str) -> list[tuple[Path, bool]]:
     """Return a path for each recording's transcript, no two the same, whatever case counts for.
 
     `talk.mp3` gives `talk.txt`; where two would be the same, `talk.mp3.txt`, then with a number.
+
+    Returns:
+        Each path, and whether its recording alone would have it: who gets which number depends on
+        what else there is in a call, and may be otherwise in the next one.
     """
     stems = Counter(_folded(one.folder / one.path.stem) for one in recordings)
-    names: dict[str, Path] = {}
-    for one in recordings:
-        stem = one.path.stem
-        base = stem if stems[_folded(one.folder / stem)] == 1 else one.path.name
-        name, number = one.folder / f"{base}.{output_format}", 1
+    bases = [
+        one.path.stem if stems[_folded(one.folder / one.path.stem)] == 1 else one.path.name
+        for one in recordings
+    ]
+    wanted = [
+        one.folder / _fitting(base, f".{output_format}")
+        for one, base in zip(recordings, bases, strict=True)
+    ]
+    wishes = Counter(map(_folded, wanted))
+    names: dict[str, tuple[Path, bool]] = {}
+    for one, base, wish in zip(recordings, bases, wanted, strict=True):
+        name, number = wish, 1
         while _folded(name) in names:
             number += 1
-            name = one.folder / f"{base}.{number}.{output_format}"
-        names[_folded(name)] = name
+            name = one.folder / _fitting(base, f".{number}.{output_format}")
+        names[_folded(name)] = name, number == 1 and wishes[_folded(wish)] == 1
     return list(names.values())
+
+
+def _fitting(base: str, ending: str) -> str:
+    """Return a file's name that a folder takes: one too long ends with a mark of the whole."""
+    whole = os.fsencode(base)
+    if len(whole) + len(ending) <= _LONGEST_NAME:
+        return f"{base}{ending}"
+    ending = f"-{hashlib.sha256(whole).hexdigest()[:_MARK_LETTERS]}{ending}"
+    return f"{whole[: _LONGEST_NAME - len(ending)].decode('utf-8', 'ignore')}{ending}"
 
 
 def _folded(path: Path) -> str:

@@ -11,6 +11,7 @@ from dalston.client.api import Api
 from dalston.client.embedded import LocalServer
 from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 from dalston.client.patience import PATIENCE_SECONDS, Patience
+from dalston.client.sending import Sending
 
 _Answer = TypeVar("_Answer")
 
@@ -56,6 +57,11 @@ class Session:
         """Whether the server was started for a call, this one or another, and ends with it."""
         return self._local is not None and self._local.temporary
 
+    @property
+    def option(self) -> str:
+        """What another command needs after its arguments to find the same server."""
+        return "" if self._url is None else f" --server {self._url}"
+
     async def open(self) -> None:
         """Find the server, or start it.
 
@@ -78,6 +84,10 @@ class Session:
                 f"No Dalston server answers at {self._api.url}. Start one with `dalston serve`, "
                 f"correct --server, or leave it out."
             )
+
+    async def answers(self) -> bool:
+        """Tell whether the server answers just now."""
+        return await self._opened().alive(_FIRST_ANSWER_SECONDS)
 
     async def finish(self) -> None:
         """Stop a server of our own, as soon as no other call uses it."""
@@ -119,18 +129,15 @@ class Session:
             await self._reconnect(api)
 
     async def submit(
-        self,
-        request: Callable[[Api], Awaitable[str]],
-        running: Collection[object],
-        wait: Callable[[], None],
+        self, sending: Sending, running: Collection[object], wait: Callable[[], None]
     ) -> str:
         """Submit a recording and return its job's id.
 
         Whoever may have few jobs at a time has them one after the other: as long as the call's own
-        jobs take the places, this one waits.
+        jobs take the places, this one waits. If cancelled, the submission knows the job by then.
 
         Args:
-            request: The submission, which may be made any number of times.
+            sending: The submission.
             running: The call's jobs that have not ended, at any time.
             wait: Is told that it has to wait.
 
@@ -138,10 +145,15 @@ class Session:
             UnreachableError: As of `ask`, likewise the others.
             RefusedError: It is others who take the places, or something else is wrong.
         """
+        return await sending.answered(self._placed(sending, running, wait), self._tell)
+
+    async def _placed(
+        self, sending: Sending, running: Collection[object], wait: Callable[[], None]
+    ) -> str:
         while True:
             taken = bool(running)
             try:
-                return await self.ask(request)
+                return await self.ask(sending.to)
             except RefusedError as error:
                 if error.code != _NO_PLACE or not (taken or running):
                     raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, suppress
 from types import TracebackType
@@ -34,6 +35,9 @@ class Client:
         self._open = ExitStack()
         self._portal = self._open.enter_context(start_blocking_portal())
         self._open.callback(self._portal.call, self._client.close)
+        # At its end Python would wait for ever for the thread of a client that nobody closed; what
+        # is registered like this comes before that.
+        self._forgotten = weakref.finalize(self, _give_up, self._open)
 
     def __enter__(self) -> Self:
         """Return the client itself."""
@@ -46,10 +50,12 @@ class Client:
         traceback: TracebackType | None,
     ) -> None:
         """Close the connections; what is waited for when an error ends it is given up."""
+        self._forgotten.detach()
         self._open.__exit__(kind, error, traceback)
 
     def close(self) -> None:
         """Close the connections."""
+        self._forgotten.detach()
         self._open.close()
 
     def submit(self, recording: str | os.PathLike[str], **options: Any) -> str:  # noqa: ANN401 - whatever the server takes
@@ -127,3 +133,8 @@ class Client:
                 # Who leaves a loop early may have closed the client when this is cleared away.
                 with suppress(RuntimeError):
                     self._portal.call(close)
+
+
+def _give_up(opened: ExitStack) -> None:
+    """Close connections that nobody waits for any more, and whatever is waited for on them."""
+    opened.__exit__(GeneratorExit, GeneratorExit(), None)

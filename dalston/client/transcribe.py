@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import os
 import signal
 import sys
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dalston.client.api import Api
+from dalston.client.api import Api, Sent
 from dalston.client.embedded import StartError
-from dalston.client.errors import RefusedError, UnreachableError
+from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
-from dalston.client.progress import Display, display_for
+from dalston.client.progress import Display, display_for, printable
 from dalston.client.recordings import Recording
 from dalston.client.refusals import explained
+from dalston.client.sending import Sending
 from dalston.client.session import Session
-from dalston.client.views import JobView, ProgressView
-from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
+from dalston.client.waiting import FileFailedError, Waiting
+from dalston.common.models import JobStatus
 from dalston.common.subtitles import Rules
 from dalston.processes import on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 AT_ONCE = 8
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
-_PAUSE_GROWTH = 1.3
 _CLEAN_UP_SECONDS = 10.0
-_SHORTEST_ESTIMATE = 45.0
-"""Seconds that are left, below which that is not said."""
-_BROKEN_ENGINE_SECONDS = 5.0
-"""How long an engine of our own server may fail to start; long enough for a second try."""
 _SIGNAL_STATUS = 128
 
 _GONE = 404
@@ -48,10 +40,6 @@ _FAKE_TEXT = (
 )
 
 _EXPECTED = (RefusedError, UnreachableError, StartError, OSError, ValueError)
-
-
-class FileFailedError(Exception):
-    """A file gets no transcript; the text says why."""
 
 
 def transcribe_files(
@@ -216,7 +204,7 @@ class _Call:
             return False
         except (*_EXPECTED, FileFailedError) as error:
             self.failed += 1
-            self.display.failed(number, _reason(error, file.job_id))
+            self.display.failed(number, file.reason(error))
             if before is not None:
                 # Whoever comes next waits for this one alone, and must not overtake those before.
                 await asyncio.wait({before})
@@ -284,8 +272,6 @@ class _File:
     job_id: str | None = None
     name: str = field(default_factory=lambda: str(uuid.uuid4()))
     """Of its submission: one job, however often a connection breaks."""
-    broken_since: float | None = None
-    """When its engine was first seen to be unable to start."""
     kept: bool = False
     """Whether its job is all that has its transcript."""
 
@@ -295,10 +281,10 @@ class _File:
         Raises:
             FileFailedError: There will be none.
         """
-        self.job_id = job_id = await self._submit()
-        self.call.running[job_id] = self.number
+        waiting = Waiting(self.session, self.call.display, self.number)
+        job_id = await self._submit()
         try:
-            view, transcript = await self._follow(job_id)
+            view, transcript = await waiting.ended(job_id)
         except FileFailedError:
             await self.call.delete(self.session, job_id)
             raise
@@ -317,78 +303,41 @@ class _File:
         raise FileFailedError(f"{reason}{where}")
 
     async def _submit(self) -> str:
+        """Upload the file and return its job's id, which is known also when this is cancelled."""
+        recording, display = self.call.recordings[self.number], self.call.display
+
+        def show(done: int, total: int) -> None:
+            display.uploading(self.number, done, total)
+
         def wait() -> None:
-            self.call.display.step(self.number, "waiting for a job to end")
+            display.step(self.number, "waiting for a job to end")
 
-        return await self.session.submit(self._send, self.call.running, wait)
+        name = printable(recording.path.name)
+        sending = Sending(name, self._send, show if recording.url is None else None)
+        try:
+            return await self.session.submit(sending, self.call.running, wait)
+        finally:
+            if sending.job_id is not None:
+                self.job_id = sending.job_id
+                self.call.running[self.job_id] = self.number
 
-    async def _send(self, api: Api) -> str:
+    async def _send(self, api: Api, sent: Sent) -> str:
         recording, fields = self.call.recordings[self.number], self.call.fields
         if recording.url is not None:
             return await api.submit_address(recording.url, fields, self.name)
         name = os.fsencode(recording.path.name).decode("utf-8", "replace")
+        return await api.submit(recording.path, name, fields, sent, self.name)
 
-        def show(done: int, total: int) -> None:
-            self.call.display.uploading(self.number, done, total)
-
-        return await api.submit(recording.path, name, fields, show, self.name)
-
-    async def _follow(self, job_id: str) -> tuple[JobView, dict[str, Any]]:
-        """Wait for a job's end."""
-        pause = _FIRST_PAUSE
-        while True:
-            view, transcript = await self.session.ask(lambda api: api.job(job_id))
-            if view.status in TERMINAL_JOB:
-                return view, transcript
-            await self._show(view)
-            await asyncio.sleep(pause)
-            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE)
-
-    async def _show(self, view: JobView) -> None:
-        running = [task for task in view.tasks if task.status is TaskStatus.RUNNING]
-        ready = [task for task in view.tasks if task.status is TaskStatus.READY]
-        if running:
-            stage, progress = running[0].stage, view.progress
-            if progress is None or progress.audio_seconds is None:
-                self.call.display.step(self.number, stage, running[0].progress)
-            else:
-                what = f"{stage}{_time_left(progress)}"
-                self.call.display.step(self.number, what, progress.fraction)
-            self.broken_since = None
-            return
-        if not ready:
-            self.call.display.step(self.number, "waiting")
-            return
-        await self._show_engine(ready[0].stage, ready[0].engine_id)
-
-    async def _show_engine(self, stage: str, engine_id: str) -> None:
-        """Show why a task that could begin has not begun.
-
-        Raises:
-            FileFailedError: It never will: our own server's engine can't start.
-        """
-        engine = (await self.session.ask(lambda api: api.engines())).get(engine_id)
-        if engine is None or engine.state in {"ready", "idle"}:
-            self.call.display.step(self.number, f"waiting for {stage}")
-            return
-        what = f"{stage}: {engine.message or engine.state}"
-        self.call.display.step(self.number, what, engine.progress)
-        if engine.state != "failed" or not self.session.own:
-            self.broken_since = None
-            return
-        now = time.monotonic()
-        self.broken_since = self.broken_since or now
-        if now > self.broken_since + _BROKEN_ENGINE_SECONDS:
-            raise FileFailedError(f"The engine {engine_id} can't start: {what}")
-
-
-def _reason(error: Exception, job_id: str | None) -> str:
-    return explained(error, job_id) if isinstance(error, RefusedError) else str(error)
-
-
-def _time_left(progress: ProgressView) -> str:
-    """Say how long it will take, as far as that can be said; short times are not worth it."""
-    eta = progress.eta_seconds
-    if eta is None or eta < _SHORTEST_ESTIMATE:
-        return ""
-    return f", {math.ceil(eta / 60)} min left"
+    def reason(self, error: Exception) -> str:
+        """Return what is told of an error; of a job that goes on, how its transcript is had."""
+        if isinstance(error, RefusedError):
+            said, away = explained(error, self.job_id), error.status in TOO_BUSY
+        else:
+            said, away = str(error), isinstance(error, UnreachableError)
+        if self.job_id is None or not away or self.session.temporary:
+            return said
+        whole = f"{self.job_id}{self.session.option}"
+        return (
+            f"{said}. The job goes on: `dalston jobs watch {whole}` tells when it has ended, and "
+            f"`dalston jobs export {whole}` writes its transcript."
+        )

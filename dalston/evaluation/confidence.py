@@ -17,7 +17,8 @@ def score_confidences(
 ) -> list[ConfidenceBand]:
     """Return for each band of confidence how many words it has, and how many of those are right.
 
-    A word is right if the alignment with the reference keeps all of it.
+    A word is right if the alignment with the reference keeps all of it: with the reference in one
+    spelling as a whole, or word by word as the transcript is, where numbers aren't joined.
 
     Args:
         reference: What is said.
@@ -32,14 +33,16 @@ def score_confidences(
         heard += spelled
         owners += [len(confidences)] * len(spelled)
         confidences.append(word.get("confidence") if spelled else None)
-    wrong = {
-        owner
-        for span in align(tokens(reference, language), heard)
-        if span.change != "equal"
-        for owner in owners[span.heard]
-    }
+    apart = [piece for word in reference.split() for piece in tokens(word, language)]
+    wrong = _changed(tokens(reference, language), heard, owners) & _changed(apart, heard, owners)
     known = [(c, n not in wrong) for n, c in enumerate(confidences) if c is not None]
     return [_band(low, high, known) for low, high in pairwise(_EDGES)] if known else []
+
+
+def _changed(reference: list[str], heard: list[str], owners: list[int]) -> set[int]:
+    """Return the owners of words that an alignment doesn't keep."""
+    changed = (span for span in align(reference, heard) if span.change != "equal")
+    return {owner for span in changed for owner in owners[span.heard]}
 
 
 def add_bands(scores: Iterable[Sequence[ConfidenceBand]]) -> list[ConfidenceBand]:

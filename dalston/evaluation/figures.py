@@ -140,6 +140,12 @@ def notes(evaluation: Evaluation) -> list[str]:
             + ", ".join(f"{t.name} {percent(t.completed_rate)}" for t in found if t.failed)
             + "."
         )
+    lost = sum(clip.failed and clip.language is None for clip in evaluation.clips)
+    if lost:
+        said.append(
+            f"Clips that failed and are in no known language: {lost}. They are missing in their "
+            "language's total: name it in the manifest or with --language."
+        )
     if any(total.unverified for total in found):
         said.append(
             f"{UNVERIFIED} The reference was made by a recogniser and checked by nobody: shown, "

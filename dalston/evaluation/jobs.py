@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from dalston.client.api import Api
+from dalston.client.api import Api, Sent
 from dalston.client.embedded import StartError
 from dalston.client.errors import RefusedError, UnreachableError
-from dalston.client.progress import Display
+from dalston.client.progress import Display, printable
+from dalston.client.sending import Sending
 from dalston.client.session import Session
 from dalston.client.views import JobView
 from dalston.common.models import TERMINAL_JOB, JobStatus, TaskStatus
@@ -81,7 +82,7 @@ class Jobs:
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(measured(number)) for number in range(len(clips))]
-        results = [task.result() for task in tasks]
+        results = in_their_language(clips, [task.result() for task in tasks])
         if not self._tells_speakers:
             return results
         pairs = zip(clips, results, strict=True)
@@ -99,14 +100,16 @@ class Jobs:
     async def _measured(self, clip: Clip, number: int) -> ClipResult:
         try:
             view, transcript = await self._transcribed(clip, number)
+            result = _scored(clip, view, transcript)
         except (_NoTranscriptError, RefusedError, OSError) as error:
             reason = str(error)
         except (UnreachableError, StartError) as error:
-            # What is gone for one is gone for all: nobody waits a minute for each of the others.
-            reason = self._gone = str(error)
+            reason = str(error)
+            if not await self._session.answers():
+                # Gone for one is gone for all: nobody waits a minute for each of the others.
+                self._gone = reason
         else:
             self._display.done(number, transcript.get("duration"))
-            result = scored(clip, view, transcript)
             self._tells_speakers |= result.speakers is not None
             return result
         self._display.failed(number, reason)
@@ -115,13 +118,15 @@ class Jobs:
     async def _transcribed(self, clip: Clip, number: int) -> tuple[JobView, dict[str, Any]]:
         if self._gone is not None:
             raise _NoTranscriptError(self._gone)
-        job_id = await self._submit(clip, number)
+        sending = self._sending(clip, number)
         try:
+            job_id = await self._submit(sending, number)
             view, transcript = await self._follow(job_id, number)
         finally:
-            # Shielded: also after Ctrl-C, when everything else is cancelled, the job shall stop.
-            await asyncio.shield(self._remove(job_id))
-            self._running.discard(job_id)
+            if sending.job_id is not None:
+                # Shielded: also after Ctrl-C, when all else is cancelled, the job shall stop.
+                await asyncio.shield(self._remove(sending.job_id))
+                self._running.discard(sending.job_id)
         self.pipelines.add(view.pipeline)
         self.engine_ids |= {task.engine_id for task in view.tasks}
         self._tells_speakers |= any(task.stage == _DIARIZE for task in view.tasks)
@@ -130,7 +135,7 @@ class Jobs:
             raise _NoTranscriptError(known or f"the job is {view.status.value}")
         return view, transcript
 
-    async def _submit(self, clip: Clip, number: int) -> str:
+    def _sending(self, clip: Clip, number: int) -> Sending:
         language = clip.language if self._tell_language else None
         fields = self._fields if language is None else {**self._fields, "language": language}
         name = str(uuid.uuid4())
@@ -138,13 +143,16 @@ class Jobs:
         def show(done: int, total: int) -> None:
             self._display.uploading(number, done, total)
 
-        async def submit(api: Api) -> str:
-            return await api.submit(clip.path, clip.path.name, fields, show, name)
+        async def send(api: Api, sent: Sent) -> str:
+            return await api.submit(clip.path, clip.path.name, fields, sent, name)
 
+        return Sending(printable(clip.name), send, show)
+
+    async def _submit(self, sending: Sending, number: int) -> str:
         def wait() -> None:
             self._display.step(number, "waiting for a job to end")
 
-        job_id = await self._session.submit(submit, self._running, wait)
+        job_id = await self._session.submit(sending, self._running, wait)
         self._running.add(job_id)
         return job_id
 
@@ -180,6 +188,19 @@ class Jobs:
                 await self._session.ask(lambda api: api.delete(job_id))
         except (RefusedError, UnreachableError, StartError, TimeoutError) as error:
             self._display.say(f"{job_id} could not be removed from the server: {error}")
+
+
+def _scored(clip: Clip, view: JobView, transcript: Mapping[str, Any]) -> ClipResult:
+    """Return the figures of a clip.
+
+    Raises:
+        _NoTranscriptError: What came is no transcript that can be scored. Others may be.
+    """
+    try:
+        return scored(clip, view, transcript)
+    except Exception as error:
+        reason = f"the transcript can't be scored: {type(error).__name__}: {error}"
+        raise _NoTranscriptError(reason) from error
 
 
 def scored(clip: Clip, view: JobView, transcript: Mapping[str, Any]) -> ClipResult:
@@ -221,6 +242,21 @@ def not_transcribed(clip: Clip, reason: str) -> ClipResult:
         reference=clip.text,
         words=score_words(clip.text, "", clip.language),
     )
+
+
+def in_their_language(clips: Sequence[Clip], results: Sequence[ClipResult]) -> list[ClipResult]:
+    """Return all figures, failed clips of no known language in the one that all others are in.
+
+    Otherwise their words would be missing in a total of their own, maybe in another unit.
+    """
+    heard = {result.heard_language for result in results if not result.failed}
+    [language] = heard if len(heard) == 1 else [None]
+    return [
+        not_transcribed(msgspec.structs.replace(clip, language=language), result.error or "")
+        if result.failed and result.language is None
+        else result
+        for clip, result in zip(clips, results, strict=True)
+    ]
 
 
 def without_speakers(clip: Clip, result: ClipResult) -> ClipResult:

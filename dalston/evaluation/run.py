@@ -170,7 +170,9 @@ async def _measure(
 
 def _name(manifest: Path) -> str:
     """Return a manifest's name with its folder's, which says more."""
-    return f"{manifest.absolute().parent.name}/{manifest.name}"
+    name = f"{manifest.absolute().parent.name}/{manifest.name}"
+    # A file may be called what is no text; a page and JSON hold text alone.
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _server_process(data_dir: Path) -> int | None:
@@ -204,4 +206,4 @@ def _write(request: Request, clips: Sequence[Clip], found: Evaluation) -> None:
         request.json.write_bytes(to_json(found))
     if request.report is not None:
         waves = [waveform(clip.path) for clip in clips]
-        request.report.write_text(page(found, waves), encoding="utf-8")
+        request.report.write_bytes(page(found, waves).encode())

@@ -53,7 +53,8 @@ def _spoken(transcript: Mapping[str, Any]) -> Iterator[Turn]:
         for span in segment.get("words") or [segment]:
             speaker = span.get("speaker") or segment.get("speaker")
             if speaker is not None:
-                yield str(speaker), float(span["start"]), float(span["end"])
+                start = float(span["start"])
+                yield str(speaker), start, max(start, float(span["end"]))
 
 
 def score_speakers(expected: list[Turn], found: list[Turn]) -> SpeakerScore:

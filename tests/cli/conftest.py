@@ -53,6 +53,13 @@ class Call:
         """Send it a signal."""
         self.process.send_signal(number)
 
+    def read_until(self, text: str) -> str:
+        """Return the line of standard error that has a text; those before it are gone then."""
+        assert self.process.stderr is not None
+        line = next((line for line in self.process.stderr if text in line), None)
+        assert line is not None, f"the call ended without saying: {text}"
+        return line
+
     def end(self, seconds: float = 240) -> Finished:
         """Wait for its end."""
         out, err = self.process.communicate(timeout=seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,9 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from dalston.evaluation.jobs import scored
+from dalston.evaluation.manifest import Clip
+from dalston.evaluation.results import ClipResult
+from dalston.evaluation.run import SOME_FAILED, Request, evaluate
 from tests.cli.conftest import Finished, Served, Shell
+from tests.support.relay import relay
+from tests.support.waiting import until
 
 HEARD = "This is a stub transcript. The system works!"
 Recordings = Callable[[str], Path]
@@ -142,6 +150,54 @@ def test_a_wrong_command_is_status_2_and_a_word_about_it(
     assert said in done.err
 
 
+def test_an_upload_that_keeps_breaking_fails_its_own_clip_alone(
+    served: Served, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dalston.client.patience.PATIENCE_SECONDS", 0.0)
+    manifest.with_name("cut.wav").write_bytes(manifest.with_name("right.wav").read_bytes())
+    manifest.write_text(f"file\tlanguage\ttext\ncut.wav\ten\ttwo words\nright.wav\ten\t{HEARD}")
+    out = tmp_path / "out.json"
+    with relay(httpx.URL(served.url).port or 0) as line:
+        line.breaks_at = b'filename="cut.wav"'
+        request = Request(manifest, f"http://127.0.0.1:{line.port}", data_dir=tmp_path, json=out)
+        assert evaluate(request) == SOME_FAILED
+    clips = {clip["clip"]: clip["status"] for clip in json.loads(out.read_bytes())["clips"]}
+    assert clips == {"cut.wav": "failed", "right.wav": "completed"}
+
+
+def test_a_transcript_that_can_not_be_scored_fails_its_own_clip_alone(
+    served: Served, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(clip: Clip, *more: Any) -> ClipResult:
+        if clip.name == "wrong.wav":
+            raise ValueError("none of ours")
+        return scored(clip, *more)
+
+    monkeypatch.setattr("dalston.evaluation.jobs.scored", breaking)
+    out = tmp_path / "out.json"
+    request = Request(manifest, served.url, data_dir=tmp_path, json=out)
+    assert evaluate(request) == SOME_FAILED
+    clips = {clip["clip"]: clip for clip in json.loads(out.read_bytes())["clips"]}
+    assert clips["wrong.wav"]["error"] == "the transcript can't be scored: ValueError: none of ours"
+    assert clips["right.wav"]["rate"] == 0.0
+
+
+def test_a_folder_whose_name_is_no_text(evaluating: Shell, manifest: Path, tmp_path: Path) -> None:
+    # Its folder must be able to hold such a name; Linux's can.
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcnchen"))
+    odd.mkdir()
+    for path in (manifest, *tmp_path.glob("*.wav"), *tmp_path.glob("*.mp3")):
+        path.rename(odd / path.name)
+    targets = {"--json": odd / "out.json", "--report": odd / "out.html"}
+    options = [word for pair in targets.items() for word in pair]
+    done = evaluating.run(odd / manifest.name, "--markdown", *options)
+    assert done.status == 1, done.err
+    assert "Traceback" not in done.err
+    found = measured(done, targets["--json"])
+    assert found["circumstances"]["manifest"] == "M?nchen/manifest.tsv"
+    assert "M?nchen/manifest.tsv" in targets["--report"].read_text(encoding="utf-8")
+
+
 def test_nobody_at_the_address(evaluating: Shell, manifest: Path) -> None:
     done = evaluating.run(manifest, "--server", "http://127.0.0.1:1")
     assert (done.status, done.out) == (1, "")
@@ -162,6 +218,23 @@ def test_an_interrupted_call_deletes_its_job_and_leaves_the_server(
     assert "Traceback" not in done.err
     assert served.listed() == before
     assert served.process.poll() is None
+
+
+def test_a_call_that_is_stopped_before_it_knows_its_job_deletes_it(
+    served: Served, evaluating: Shell, manifest: Path
+) -> None:
+    before = served.listed()
+    with relay(httpx.URL(served.url).port or 0) as line:
+        line.holds_at = b'filename="right.wav"'
+        options = ("--pipeline", "gated", "--server", f"http://127.0.0.1:{line.port}")
+        call = evaluating.begin(manifest, *options)
+        until(lambda: served.listed()[:1] != before[:1], "the job to be made")
+        call.signal(signal.SIGINT)
+        call.read_until("right.wav: stopping as soon as the server has answered")
+        line.let_answer()
+        done = call.end()
+    assert (done.status, done.out) == (130, ""), done.err
+    assert served.listed() == before
 
 
 def test_without_its_packages_the_command_says_what_to_install(manifest: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,6 +107,16 @@ def test_jobs_are_listed_shown_stopped_resumed_and_removed(shell: Shell) -> None
     status, _, err = shell.jobs("show", failed[0])
     assert status == 1
     assert "`dalston jobs list` lists what is there. [job_not_found]" in err
+
+
+def test_a_reader_that_goes_away_is_no_error_to_talk_about(shell: Shell) -> None:
+    shell.stack.submit(b"1")
+    command = [sys.executable, "-m", "dalston", "jobs", "list", "--server", shell.stack.url]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_what_can_not_be_done_is_said_in_commands(shell: Shell) -> None:

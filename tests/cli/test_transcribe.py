@@ -8,14 +8,19 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from dalston.client.recordings import Recording
+from dalston.client.transcribe import transcribe_files
 from dalston.common.formats import FORMATS
 from tests.cli.conftest import Served, Shell
+from tests.support.relay import relay
 from tests.support.waiting import until
 from tests.support.web import web_server
 
@@ -183,6 +188,21 @@ def test_a_folder_is_transcribed_whole_and_only_what_is_missing_the_next_time(
     assert "3 files: 3 there already" in served.shell.run(*call).err
 
 
+def test_no_transcript_is_taken_for_that_of_another_recording_of_the_same_name(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    """Which of them gets which number depends on what else is named in the call."""
+    first, last = recordings("fri/rec1.wav"), recordings("mon/rec1.wav")
+    options = ("--output-dir", tmp_path / "out", "--resume")
+    assert served.shell.run(first, last, *options).status == 0
+    old = recordings("aug/rec1.wav")
+    os.utime(old, (0, 0))
+    done = served.shell.run(old, first, last, *options)
+    assert done.status == 0, done.err
+    assert "3 files: 3 transcribed" in done.err
+    assert [job["filename"] for job in served.listed()[:5]] == ["rec1.wav"] * 5
+
+
 def test_a_folder_without_recordings_is_a_wrong_command(served: Served, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     done = served.shell.run(tmp_path)
@@ -216,6 +236,23 @@ def test_a_file_name_that_is_no_text_is_still_a_file(served: Served, silence: Pa
     done = served.shell.run(odd)
     assert (done.status, done.out) == (0, TEXT), done.err
     assert "\x1b" not in done.err
+
+
+def test_a_name_that_leaves_no_room_for_an_ending_is_shortened(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    # 255 bytes, as long as a name may be; the two differ where they are cut off.
+    names = [f"{letter * 10}{'é' * 118}{letter}{number * 4}.wav" for letter, number in ("a1", "a2")]
+    files = [recordings(f"long/{name}") for name in names]
+    assert {len(os.fsencode(name)) for name in names} == {255}
+    options = ("--output-dir", tmp_path / "out", "--format", "json", "--resume")
+    done = served.shell.run(*files, *options)
+    assert done.status == 0, done.err
+    written = [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()]
+    assert len(written) == 2
+    assert max(map(len, written)) <= 255
+    assert all(name.startswith(b"aaaa") and name.endswith(b".json") for name in written)
+    assert "2 files: 2 there already" in served.shell.run(*files, *options).err
 
 
 @pytest.mark.parametrize(
@@ -256,6 +293,40 @@ def test_nobody_at_the_address(served: Served, silence: Path) -> None:
     assert "No Dalston server answers at http://127.0.0.1:1" in done.err
 
 
+def test_a_server_that_stays_away_leaves_its_job_to_be_found(
+    served: Served,
+    recordings: Recordings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("dalston.client.patience.PATIENCE_SECONDS", 0.0)
+    runs = len(served.gate.begun())
+
+    def cut_when_it_runs() -> None:
+        served.gate.wait_for_runs(runs + 1)
+        line.cut()
+
+    with relay(httpx.URL(served.url).port or 0) as line:
+        cutting = threading.Thread(target=cut_when_it_runs)
+        cutting.start()
+        url = f"http://127.0.0.1:{line.port}"
+        status = transcribe_files(
+            [Recording(recordings("left.wav"))],
+            output_format="txt",
+            server=url,
+            data_dir=tmp_path,
+            fields={"pipeline": "gated"},
+        )
+        cutting.join()
+    job = served.listed()[0]
+    assert (status, job["filename"], job["status"]) == (1, "left.wav", "running")
+    said = capsys.readouterr().err
+    assert f"The job goes on: `dalston jobs watch {job['id']} --server {url}`" in said
+    assert f"`dalston jobs export {job['id']} --server {url}` writes" in said
+    httpx.delete(f"{served.url}/v1/audio/transcriptions/{job['id']}").raise_for_status()
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_call_deletes_its_jobs_and_leaves_the_server(
     served: Served, recordings: Recordings, number: signal.Signals, status: int
@@ -276,6 +347,25 @@ def test_an_interrupted_call_deletes_its_jobs_and_leaves_the_server(
     assert done.err.count("is deleted)") == 2
     assert served.listed() == before
     assert served.process.poll() is None
+
+
+def test_a_call_that_is_stopped_before_it_knows_its_job_deletes_it(
+    served: Served, recordings: Recordings
+) -> None:
+    before = served.listed()
+    with relay(httpx.URL(served.url).port or 0) as line:
+        line.holds_at = b'filename="late.wav"'
+        options = ("--pipeline", "gated", "--server", f"http://127.0.0.1:{line.port}")
+        call = served.shell.begin(recordings("late.wav"), *options)
+        until(lambda: served.listed()[0]["filename"] == "late.wav", "the job to be made")
+        call.signal(signal.SIGINT)
+        call.read_until("late.wav: stopping as soon as the server has answered")
+        line.let_answer()
+        done = call.end()
+    assert (done.status, done.out) == (130, "")
+    assert "stopped: late.wav" in done.err
+    assert "is deleted)" in done.err
+    assert served.listed() == before
 
 
 def test_a_reader_that_goes_away_is_no_error_to_talk_about(

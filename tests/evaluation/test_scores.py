@@ -129,6 +129,9 @@ def test_a_transcripts_turns_are_its_words_joined_over_short_pauses() -> None:
     assert turns_of({"segments": [{"start": 1, "end": 2, "text": "a", "speaker": "x"}]}) == [
         ("x", 1.0, 2.0)
     ]
+    backwards = turns_of(transcript(word("a", 2, 1, speaker="x")))
+    assert backwards == [("x", 2.0, 2.0)]
+    assert score_speakers([("anna", 0.0, 4.0)], backwards).rate == 1.0
     assert turns_of(transcript(word("a", 0, 1))) == []
     assert turns_of({}) == []
 
@@ -173,3 +176,22 @@ def test_confidences_are_right_where_their_words_are() -> None:
     assert [b.words for b in twice] == [2 * b.words for b in bands]
     assert score_confidences("a", transcript(word("a", 0, 1)), "en") == []
     assert add_bands([]) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "heard", "wrong"),
+    [
+        ("twenty one people", "twenty one people", 0),
+        ("Since nineteen ninety five.", "since nineteen ninety five", 0),
+        ("one hundred and twenty dollars", "one hundred and twenty dollars", 0),
+        ("one hundred and twenty dollars", "$120", 0),
+        ("nineteen ninety five", "nineteen ninety six", 1),
+        ("Mr. Smith can't swim", "mister Smyth can't swim", 1),
+    ],
+)
+def test_numbers_in_words_are_right_with_any_confidence(
+    reference: str, heard: str, wrong: int
+) -> None:
+    words = [word(text, n, n + 1, confidence=0.99) for n, text in enumerate(heard.split())]
+    bands = score_confidences(reference, transcript(*words), "en")
+    assert sum(band.words - band.right for band in bands) == wrong

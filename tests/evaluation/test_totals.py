@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dalston.evaluation.jobs import not_transcribed, without_speakers
+from dalston.evaluation.figures import notes
+from dalston.evaluation.jobs import in_their_language, not_transcribed, without_speakers
 from dalston.evaluation.manifest import Clip
 from dalston.evaluation.results import to_json
 from dalston.evaluation.speakers import score_speakers
@@ -32,6 +33,25 @@ def test_a_failed_clip_counts_as_all_words_missed() -> None:
     assert total.rate is not None
     assert total.completed_rate is not None
     assert total.rate > total.completed_rate
+
+
+def test_a_failed_clip_counts_in_the_language_that_all_others_are_in() -> None:
+    clips = [Clip(name=name, path=Path(name), text="客観的") for name in ("heard.wav", "lost.wav")]
+    lost = not_transcribed(clips[1], "No sound.")
+    found = in_their_language(clips, [result("heard.wav", "ja", "客観的", "客観的"), lost])
+    (total,) = evaluation(*found).totals
+    assert (total.name, total.words.unit, total.rate) == ("ja", "character", 0.5)
+    assert found[1].error == "No sound."
+    assert not any("--language" in note for note in notes(evaluation(*found)))
+
+
+def test_a_failed_clip_whose_language_nobody_knows_is_told_of() -> None:
+    clips = [Clip(name=name, path=Path(name), text="two words") for name in ("a", "b", "c")]
+    heard = [result("a", "en", "two words", "two words"), result("b", "de", "eins", "eins")]
+    found = in_their_language(clips, [*heard, not_transcribed(clips[2], "No sound.")])
+    made = evaluation(*found)
+    assert ("?", 1) in [(total.name, total.failed) for total in made.totals]
+    assert any("no known language: 1" in note and "--language" in note for note in notes(made))
 
 
 def test_words_and_characters_are_never_added_up() -> None:

@@ -10,13 +10,24 @@ from contextlib import contextmanager
 
 
 class Relay:
-    """Passes on what comes to a port of its own, until it is cut."""
+    """Passes on what comes to a port of its own, until it is cut.
+
+    Attributes:
+        port: Its own.
+        breaks_at: A connection on which this is sent ends there.
+        holds_at: Once this is sent, answers are held back until `let_answer`.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lines: list[socket.socket] = []
+        self._near: set[socket.socket] = set()
         self._is_cut = False
+        self.breaks_at: bytes | None = None
+        self.holds_at: bytes | None = None
+        self._may_answer = threading.Event()
+        self._may_answer.set()
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -31,9 +42,15 @@ class Relay:
         """Let new connections through again."""
         self._is_cut = False
 
+    def let_answer(self) -> None:
+        """Pass on the answers that are held back, and all others."""
+        self.holds_at = None
+        self._may_answer.set()
+
     def close(self) -> None:
         """Stop for good."""
         self.cut()
+        self.let_answer()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -47,18 +64,24 @@ class Relay:
                     continue
                 far = socket.create_connection(("127.0.0.1", self._target))
                 self._lines += [near, far]
+                self._near.add(near)
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for end in (source, sink):
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-        end.close()
+            while data := source.recv(65536):
+                if self.breaks_at is not None and self.breaks_at in data:
+                    break
+                if self.holds_at is not None and self.holds_at in data:
+                    self._may_answer.clear()
+                if sink in self._near:
+                    self._may_answer.wait()
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
 
 @contextmanager

@@ -14,11 +14,13 @@ from bench.load import load_generator
 from bench.peers.inline_sqlite import inline_sqlite_server
 from bench.peers.uploadfile import uploadfile_server
 from bench.roles import ROUTE
-from bench.waiting import COUNT_COMPLETED, watch_count, watch_job
+from bench.waiting import COUNT_COMPLETED, MeasureError, watch_count, watch_job
+from bench.width import watch_first
 from dalston.common.access import LOCAL_OWNER
 from tests.support.stack import Stack
 
 OK = 200
+COMPLETED_TASKS = "SELECT count(*) FROM tasks WHERE status = 'completed'"
 UNFINISHED_TASKS = "SELECT count(*) FROM tasks WHERE status <> 'completed'"
 
 
@@ -64,10 +66,13 @@ def test_inserted_jobs_are_brought_to_their_end(
     ):
         watch_job(tables, generator.submit(1, 1).ids[0])
         audio = some_audio(tables)
+        done = tables.value(COMPLETED_TASKS)
         chains = insert_jobs(tables, STUB, 5, audio)
         [wide] = insert_jobs(tables, fan(8), 1, audio)
         tables.settle()
-        watch_count(tables, 7)
+        begin, first = watch_first(tables, done)
+        assert 1 <= first <= 5 * 2 + 10
+        assert watch_count(tables, 7) >= begin
 
         assert len(stub_server.read(wide)["tasks"]) == 10
         assert tables.value(COUNT_COMPLETED) == 7
@@ -80,3 +85,20 @@ def tables_of(server: Stack) -> Tables:
     if url.startswith("postgresql"):
         return PostgresTables(url)
     return SqliteTables(Path(url.removeprefix("sqlite:///")))
+
+
+class Unfinished:
+    """A database whose jobs never end, and how often it was asked."""
+
+    asked = 0
+
+    def value(self, _statement: str, *_values: str) -> bool:
+        self.asked += 1
+        return False
+
+
+def test_a_long_job_is_looked_at_seldom() -> None:
+    rows = Unfinished()
+    with pytest.raises(MeasureError, match="still waiting for job_1"):
+        watch_job(rows, "job_1", seconds=0.1, pause=0.05)
+    assert 2 <= rows.asked <= 4

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dalston.client.api import Api
+from dalston.client.api import Api, Sent
 from dalston.client.errors import RefusedError
+from dalston.client.sending import Sending
 from dalston.client.session import Session
 
 
@@ -30,18 +31,22 @@ class FullSession(Session):
         return "job_2"
 
 
-async def submit(_: Api) -> str:
+async def nowhere(_api: Api, _sent: Sent) -> str:
     raise AssertionError("nobody is asked but the session")
+
+
+def sending() -> Sending:
+    return Sending("talk.wav", nowhere, None)
 
 
 async def test_a_file_waits_as_long_as_its_own_calls_jobs_run() -> None:
     running, waited = {"job_1"}, []
     session = FullSession(running)
-    assert await session.submit(submit, running, lambda: waited.append("once")) == "job_2"
+    assert await session.submit(sending(), running, lambda: waited.append("once")) == "job_2"
     assert (session.asked, waited) == (2, ["once"])
 
 
 async def test_a_file_fails_if_it_is_others_who_take_the_places() -> None:
     running: set[str] = set()
     with pytest.raises(RefusedError):
-        await FullSession(running).submit(submit, running, lambda: None)
+        await FullSession(running).submit(sending(), running, lambda: None)

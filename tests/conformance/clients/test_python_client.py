@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 from itertools import islice
@@ -24,6 +27,7 @@ from dalston.common.models import JobStatus
 from tests.support.deployment import Deployment
 from tests.support.gate import Gate
 from tests.support.stack import Stack, running
+from tests.support.waiting import until
 
 CHUNKED = ("cutting-preparer", "part-transcriber", "failing-checker", "listing-merger")
 
@@ -171,3 +175,17 @@ def test_nobody_there_is_said_at_the_end_of_patience(
         client.submit(recording(tmp_path))
     with pytest.raises(ValueError, match="no key or password"):
         Client("http://me:secret@127.0.0.1:8000")
+
+
+@pytest.mark.parametrize(("end", "status"), [("", 0), ("raise RuntimeError", 1)])
+def test_a_program_ends_that_has_closed_no_client(end: str, status: int) -> None:
+    program = f"from dalston.client import Client\nclient = Client('http://127.0.0.1:9')\n{end}"
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert done.returncode == status
+
+
+def test_a_client_that_is_forgotten_leaves_nothing_running() -> None:
+    before = set(threading.enumerate())
+    for _ in range(2):
+        Client("http://127.0.0.1:9")
+    until(lambda: set(threading.enumerate()) <= before, "the clients' threads to end")
