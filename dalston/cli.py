@@ -71,8 +71,8 @@ def _first(error: Exception) -> Exception:
 def _settings(role: str, **overrides: object) -> Settings:
     settings = read_settings(overrides)
     set_up_logs(role, settings.log_level, settings.log_format)
-    for variable in unknown_variables():
-        log.warning("unknown_setting", variable=variable)
+    for variable, meant in unknown_variables().items():
+        log.warning("unknown_setting", variable=variable, **({"meant": meant} if meant else {}))
     return settings
 
 

@@ -18,6 +18,12 @@ from dalston.common.errors import ConfigurationError
 from dalston.common.storage import StoreSettings
 
 _PREFIX = "DALSTON_"
+_KINDS = {
+    "Expected `int`": "a whole number",
+    "Expected `float`": "a number",
+    "Expected `bool`": "true or false",
+}
+"""By the beginning of what the library says."""
 _PLAIN_NAMES = {
     "DATABASE_URL": "database_url",
     "REDIS_URL": "redis_url",
@@ -230,7 +236,13 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `$.")
         variable = _variables().get(path.removesuffix("`"), "a setting")
-        raise ConfigurationError(f"{variable}: {text}. See docs/configuration.md.") from None
+        raise ConfigurationError(f"{variable}: {_told(text)}. See docs/configuration.md.") from None
+
+
+def _told(text: str) -> str:
+    """Return what is wrong with a value, in a reader's words where there are some."""
+    kind = _KINDS.get(text.partition(",")[0])
+    return text if kind is None else f"this must be {kind}"
 
 
 def _variables() -> dict[str, str]:
@@ -241,10 +253,17 @@ def _variables() -> dict[str, str]:
     }
 
 
-def unknown_variables() -> list[str]:
-    """Return variables that look like settings and are none: misspelt, most likely."""
+def unknown_variables() -> dict[str, str | None]:
+    """Return variables that look like settings and are none, each with what it may be meant for."""
     known = set(_variables().values())
-    return sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
+    unknown = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
+    if not unknown:
+        return {}
+    from difflib import get_close_matches  # noqa: PLC0415 - hardly ever needed
+
+    bare = {name.removeprefix(_PREFIX): name for name in known}
+    meant = {name: get_close_matches(name.removeprefix(_PREFIX), bare, 1) for name in unknown}
+    return {name: bare[found[0]] if found else None for name, found in meant.items()}
 
 
 def folders(text: str) -> list[Path]:

@@ -14,10 +14,10 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from dalston.client.api import Api
-from dalston.client.errors import TOO_BUSY, JobEndedError, RefusedError, UnreachableError
+from dalston.client.errors import JobEndedError, RefusedError, UnreachableError
 from dalston.client.following import job_events
 from dalston.client.options import fields_of
-from dalston.client.patience import PATIENCE_SECONDS, Patience
+from dalston.client.patience import Patience
 from dalston.client.recordings import is_address
 from dalston.client.views import (
     EngineView,
@@ -279,7 +279,7 @@ class AsyncClient:
                 if patience.over():
                     raise
             except RefusedError as error:
-                if error.status not in TOO_BUSY or patience.over():
+                if not patience.bears(error):
                     raise
-                pause = max(pause, min(error.retry_after or 0.0, PATIENCE_SECONDS))
+                pause = max(pause, error.retry_after or 0.0)
             await asyncio.sleep(pause)

@@ -9,7 +9,7 @@ import msgspec
 from httpx_sse import ServerSentEvent
 
 from dalston.client.api import Api
-from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
+from dalston.client.errors import RefusedError, UnreachableError
 from dalston.client.patience import Patience
 from dalston.client.views import (
     JobEvent,
@@ -67,7 +67,7 @@ async def job_events(api: Api, job_id: str, after: str | None = None) -> AsyncGe
             if patience.over():
                 raise
         except RefusedError as error:
-            if error.status not in TOO_BUSY or patience.over():
+            if not patience.bears(error):
                 raise
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

@@ -91,6 +91,9 @@ def watch_command(*, job_id: str, where: Where) -> None:
     "--format", "-f", "name", type=click.Choice(list(FORMATS)), default="txt", show_default=True
 )
 @click.option(
+    "--version", type=click.IntRange(1), help="An earlier result; the newest if left out."
+)
+@click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False, writable=True, allow_dash=True),
@@ -103,6 +106,7 @@ def export_command(
     *,
     job_id: str,
     name: str,
+    version: int | None,
     output: Path,
     where: Where,
     **rules: Any,  # noqa: ANN401 - of subtitles
@@ -110,7 +114,7 @@ def export_command(
     """Write the transcript of a completed job."""
 
     async def call(api: Api) -> bool:
-        data = await api.export(job_id, name, fields_of(rules))
+        data = await api.export(job_id, name, fields_of({**rules, "version": version}))
         with click.open_file(str(output), "wb") as file:
             file.write(data)
         return True

@@ -95,8 +95,8 @@ def ask(call: Call, where: Where, job_id: str | None = None) -> None:
     url = where.server if found is None else found[0]
     if url is None:
         raise click.ClickException(
-            "No server runs on the data folder. Start one with `dalston serve`, or name one with "
-            "--server."
+            f"No server runs on the data folder {settings.data_dir}. Start one with "
+            f"`dalston serve`, or name one with --server, or its folder with --data-dir."
         )
     try:
         good = asyncio.run(_ask(Api(url, key), call))

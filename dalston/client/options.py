@@ -90,10 +90,13 @@ def fields_of(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the fields for the options that were given.
 
     Args:
-        options: Values by name, as click hands them over; None means not given.
+        options: Values by name, as click hands them over; None means not given, and a list is
+            what a field has with commas between.
     """
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in options.items()
-        if value is not None
-    }
+    return {name: _text(value) for name, value in options.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(_text, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

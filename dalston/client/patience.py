@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from dalston.client.errors import UnreachableError
+from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 
 PATIENCE_SECONDS = 60.0
 
@@ -20,6 +20,11 @@ class Patience:
         now = time.monotonic()
         self._end = self._end or now + PATIENCE_SECONDS
         return now >= self._end
+
+    def bears(self, error: RefusedError) -> bool:
+        """Tell whether a refusal may be over before patience is."""
+        wait = error.retry_after or 0.0
+        return error.status in TOO_BUSY and wait <= PATIENCE_SECONDS and not self.over()
 
     def require(self, why: str) -> None:
         """Note that the server is away.

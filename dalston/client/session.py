@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from dalston.client.api import Api
 from dalston.client.embedded import LocalServer
-from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
-from dalston.client.patience import PATIENCE_SECONDS, Patience
+from dalston.client.errors import RefusedError, UnreachableError
+from dalston.client.patience import Patience
 from dalston.client.sending import Sending
 
 _Answer = TypeVar("_Answer")
@@ -122,9 +122,9 @@ class Session:
                 if patience.over():
                     raise
             except RefusedError as error:
-                if error.status not in TOO_BUSY or patience.over():
+                if not patience.bears(error):
                     raise
-                pause = max(pause, min(error.retry_after or 0.0, PATIENCE_SECONDS))
+                pause = max(pause, error.retry_after or 0.0)
             await asyncio.sleep(pause)
             await self._reconnect(api)
 

@@ -117,7 +117,18 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
             f"all routes."
         )
         return respond(request, known, {"Allow": ", ".join(_methods_of(request))})
-    return respond(request, NotFoundError("There is nothing here. /docs lists all routes."))
+    path = f"/v1{request.scope['path']}"
+    hint = ""
+    if _is_route(request, path):
+        hint = f" Did you mean {path}? OpenAI's clients want a base URL that ends in /v1."
+    return respond(request, NotFoundError(f"There is nothing here.{hint} /docs lists all routes."))
+
+
+def _is_route(request: Request, path: str) -> bool:
+    asked = {name: request.scope[name] for name in ("type", "method", "root_path", "headers")}
+    return any(
+        route.matches({**asked, "path": path})[0] is Match.FULL for route in request.app.routes
+    )
 
 
 def _methods_of(request: Request) -> list[str]:

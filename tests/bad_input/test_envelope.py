@@ -159,6 +159,15 @@ def test_head_answers_as_get_without_a_body(strict: Stack, path: str) -> None:
         assert probed.headers[name] == asked.headers[name]
 
 
+def test_who_leaves_v1_out_is_told_so(strict: Stack) -> None:
+    """As with OpenAI's clients, whose base URL ends in it."""
+    path = "/audio/transcriptions"
+    refused = strict.client.post(path, files={"file": ("a.wav", b"x")}).json()["error"]
+    assert refused["code"] == "not_found"
+    assert f"/v1{path}" in refused["message"]
+    assert "/v1" not in strict.client.get("/nowhere").json()["error"]["message"]
+
+
 def test_head_of_nothing_is_not_found_without_a_body(strict: Stack) -> None:
     for path in ("/nowhere", f"{TRANSCRIPTIONS}/job_000000000000"):
         answer = get(strict, path, "HEAD")

@@ -34,6 +34,21 @@ def test_each_format_is_a_file_of_the_recordings_name(stub_server: Stack) -> Non
     assert bodies["csv"].splitlines()[2] == "2.0,4.0,,The system works!,"
 
 
+def test_an_earlier_result_is_exported_by_its_version(stub_server: Stack) -> None:
+    files = {"file": ("a.wav", b"x")}
+    job_id = stub_server.client.post(TRANSCRIPTIONS, files=files).json()["id"]
+    stub_server.ended(job_id)
+    path = f"{TRANSCRIPTIONS}/{job_id}"
+    again = stub_server.client.post(f"{path}/rerun", json={"from_stage": "merge"})
+    assert again.status_code == 202
+    stub_server.ended(job_id)
+    for version in (1, 2):
+        answer = stub_server.client.get(f"{path}/export/txt", params={"version": version})
+        assert answer.text == f"{TEXT}\n"
+    missing = stub_server.client.get(f"{path}/export/txt", params={"version": 3})
+    assert missing.json()["error"]["code"] == "version_not_found"
+
+
 def test_subtitles_follow_the_rules_that_are_asked_for(stub_server: Stack) -> None:
     job_id = stub_server.submit(b"x")
     stub_server.ended(job_id)

@@ -10,7 +10,7 @@ import pytest
 
 from dalston.common.errors import ConfigurationError
 from dalston.common.redis import connect
-from dalston.config import engine_environment, read_settings, role_environment
+from dalston.config import engine_environment, read_settings, role_environment, unknown_variables
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.db.url import read_url
 from dalston.server import _sqlite_is_current
@@ -52,7 +52,7 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DALSTON_PORT", "many")
-    with pytest.raises(ConfigurationError, match="DALSTON_PORT"):
+    with pytest.raises(ConfigurationError, match="DALSTON_PORT: this must be a whole number"):
         read_settings()
 
 
@@ -101,3 +101,11 @@ def test_a_url_of_redis_that_is_none_is_said_without_its_password(url: str) -> N
     with pytest.raises(ConfigurationError, match="REDIS_URL is not a URL") as refused:
         connect(url)
     assert "pa/ss" not in str(refused.value)
+
+
+def test_a_misspelt_variable_is_told_with_what_it_may_be_meant_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DALSTON_MODLE", "small")
+    monkeypatch.setenv("DALSTON_QQQ", "1")
+    assert unknown_variables() == {"DALSTON_MODLE": "DALSTON_MODEL", "DALSTON_QQQ": None}

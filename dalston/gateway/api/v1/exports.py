@@ -20,9 +20,11 @@ from dalston.gateway.api.v1.downloads import attachment
 from dalston.gateway.api.v1.transcription import PATH
 from dalston.gateway.authentication import caller_of
 from dalston.gateway.services.finished import transcript_of
+from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.options import short
 from dalston.gateway.services.outcomes import NotCompletedError
+from dalston.gateway.services.versions import Versions
 
 AT_ONCE = 2
 """Exports that are made at the same time: each holds a whole transcript, of hours maybe."""
@@ -50,6 +52,14 @@ class ExportParameters(Parameters, frozen=True):
         Literal["true", "false"],
         Meta(description="true or false: whether subtitles say who speaks, where that changes"),
     ] = "false"
+    version: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="a whole number: an earlier result of the job; 0 for the newest",
+        ),
+    ] = 0
     segments: Annotated[
         Literal["whole", "divided"],
         Meta(description="whole or divided: whether each segment is one subtitle, as it is"),
@@ -64,16 +74,11 @@ async def export_transcription(request: Request, parameters: ExportParameters) -
             f"There is no format '{short(name)}'. Formats are {', '.join(FORMATS)}.", param="format"
         )
     rules = _rules(parameters) if name in SUBTITLES else None
-    service: JobService = request.app.state.jobs
     places: asyncio.Semaphore = request.app.state.exports
     async with places:
-        view = await service.read(caller_of(request).owner, request.path_params["job_id"])
+        view = await _read(request, parameters.version)
         if view.transcript is None:
-            raise NotCompletedError(
-                f"The job {view.job.id} is {view.job.status} and has no transcript. Ask for the "
-                f"job: it says how far it is, or why it failed.",
-                view.job.id,
-            )
+            raise _without_transcript(view.job)
         # Hours of speech take seconds: others must not wait for that.
         text = await asyncio.to_thread(_written, view.job, view.transcript, name, rules)
     headers = {
@@ -81,6 +86,26 @@ async def export_transcription(request: Request, parameters: ExportParameters) -
         "X-Content-Type-Options": "nosniff",
     }
     return Response(text, media_type=f"{MEDIA_TYPES[name]}; charset=utf-8", headers=headers)
+
+
+async def _read(request: Request, version: int) -> JobView:
+    owner, job_id = caller_of(request).owner, request.path_params["job_id"]
+    if version:
+        versions: Versions = request.app.state.versions
+        return await versions.read(owner, job_id, version)
+    service: JobService = request.app.state.jobs
+    return await service.read(owner, job_id)
+
+
+def _without_transcript(job: Job) -> NotCompletedError:
+    earlier = ""
+    if job.version > 1:
+        earlier = " Its earlier results are kept: GET …/versions lists them, `version` names one."
+    return NotCompletedError(
+        f"The job {job.id} is {job.status} and has no transcript. Ask for the job: it says how "
+        f"far it is, or why it failed.{earlier}",
+        job.id,
+    )
 
 
 def _written(job: Job, fields: Mapping[str, Any], name: str, rules: Rules | None) -> str:

@@ -1,0 +1,25 @@
+"""What the client makes of options, and how long it bears to be refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from dalston.client.errors import RefusedError
+from dalston.client.options import fields_of
+from dalston.client.patience import Patience
+
+
+def test_options_become_fields_as_forms_have_them() -> None:
+    assert fields_of(
+        {"temperatures": [0, 0.2], "hotwords": ("Ada", "Bob"), "diarize": True, "prompt": None}
+    ) == {"temperatures": "0,0.2", "hotwords": "Ada,Bob", "diarize": "true"}
+
+
+@pytest.mark.parametrize(
+    ("status", "wait", "bears"),
+    [(429, 10.0, True), (503, None, True), (429, 78_460.0, False), (400, None, False)],
+)
+def test_what_lasts_longer_than_patience_is_not_waited_for(
+    status: int, wait: float | None, *, bears: bool
+) -> None:
+    assert Patience().bears(RefusedError("code", "Why.", status, wait)) is bears
