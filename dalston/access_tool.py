@@ -298,7 +298,8 @@ def _sentence(owner: str, own: Limits) -> str:
         for name, value in shown.items()
         if value is not None
     ]
-    return f"{owner}: {', '.join(parts) or 'no limits'}"
+    none = "no limits" if owner == _EVERYBODY else "no limits of its own; everybody's hold"
+    return f"{owner}: {', '.join(parts) or none}"
 
 
 def _state(row: KeyRow) -> str:

@@ -84,6 +84,20 @@ def test_limits_of_an_owner_without_a_key_are_told_to_be_such(
     assert "no key is of an owner 'adda'" in misspelt.stderr
 
 
+@pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
+def test_limits_are_listed_also_of_those_who_have_none_of_their_own(
+    stack: Stack, deployment: Deployment
+) -> None:
+    del stack
+    make_key(deployment, "ada")
+    command(deployment, "limits", "set", "everybody", "--running-jobs", "2")
+    listed = command(deployment, "limits", "list").stdout.splitlines()
+    assert "everybody: 2 running jobs" in listed
+    assert "ada: no limits of its own; everybody's hold" in listed
+    none = command(deployment, "limits", "set", "everybody", "--running-jobs", "none")
+    assert none.stdout == "everybody: no limits\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
