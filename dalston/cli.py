@@ -154,6 +154,12 @@ def housekeeping(*, dry_run: bool, data_dir: Path | None) -> None:
         f"{'To delete' if dry_run else 'Deleted'}: {done.jobs} jobs, the audio of {done.audio} "
         f"jobs, {done.orphans} orphaned folders, {done.unfinished} unfinished files."
     )
+    # Those of a server that runs may be others, and nothing here could ask it.
+    days = "" if settings.retention == "keep" else f" after {settings.retention_days:g} days"
+    click.echo(
+        f"Jobs that don't say so themselves: {settings.retention}{days} (DALSTON_RETENTION and "
+        f"DALSTON_RETENTION_DAYS of this call)."
+    )
 
 
 cli.add_command(keys)
