@@ -23,6 +23,7 @@ from dalston.client.refusals import explained
 from dalston.client.sending import Sending
 from dalston.client.session import Session
 from dalston.client.waiting import FileFailedError, Waiting
+from dalston.common.formats import SUBTITLES
 from dalston.common.models import JobStatus
 from dalston.common.subtitles import Rules
 from dalston.processes import on_signals
@@ -38,6 +39,9 @@ _FAKE_PIPELINE = "stub"
 _FAKE_TEXT = (
     "the pipeline 'stub' returns FAKE TEXT whatever the recording says; --pipeline default listens"
 )
+
+_WITH_SPEAKERS = frozenset({"txt", *SUBTITLES})
+"""The formats whose text says who speaks, where that is known."""
 
 _EXPECTED = (RefusedError, UnreachableError, StartError, OSError, ValueError)
 
@@ -82,6 +86,7 @@ def transcribe_files(
         there = {number for number in here if resume and output.has(number)}
         output.require(set(range(len(recordings))) - there)
         call = _Call(recordings, fields, output, display, at_once, there)
+        call.names_speakers = (rules or Rules()).speakers and output_format in _WITH_SPEAKERS
         return _carry_out(call, server, data_dir, key)
     except OutputError as error:
         display.say(str(error))
@@ -144,6 +149,9 @@ class _Call:
     at_once: int
     there: set[int]
     """Files whose transcripts are there from before."""
+    names_speakers: bool = False
+    """Whether the transcripts are to say who speaks."""
+    said: set[str] = field(default_factory=set)
     done: int = 0
     failed: int = 0
     main: asyncio.Task[Any] | None = None
@@ -157,6 +165,12 @@ class _Call:
         self.stopped_by = number
         if self.main is not None:
             self.main.cancel()
+
+    def say_once(self, text: str) -> None:
+        """Say what holds for many files with the first of them."""
+        if text not in self.said:
+            self.said.add(text)
+            self.display.say(text)
 
     async def run(self, session: Session) -> bool:
         """Work on all files; tell whether each has its transcript."""
@@ -216,7 +230,16 @@ class _Call:
                 await self.delete(session, ended)
         self.done += 1
         self.display.done(number, transcript.get("duration"))
+        self._miss_speakers(transcript)
         return True
+
+    def _miss_speakers(self, transcript: Mapping[str, Any]) -> None:
+        """Say that nobody is named where names were asked for."""
+        segments = transcript.get("segments")
+        if not self.names_speakers or not segments or any(one.get("speaker") for one in segments):
+            return
+        asked = self.fields.get("diarize") == "true" or self.fields.get("channels") == "split"
+        self.say_once(f"no speakers are known{'' if asked else ': add --diarize'}")
 
     def tell_sum(self) -> None:
         """Say, of more than one file, how many came to what."""
