@@ -189,6 +189,8 @@ class _Call:
         """Delete the jobs that still run: nobody waits for them any more."""
         running = list(self.running.items())
         gone = await asyncio.gather(*(self.delete(session, job_id) for job_id, _ in running))
+        # What is left to do, stopping a server of our own, is about no file.
+        self.display.close()
         for (job_id, number), deleted in zip(running, gone, strict=True):
             name = self.recordings[number].path.name
             if deleted:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Served
+from tests.cli.conftest import Served, Shell
+from tests.support.gate import Gate
 
 Recordings = Callable[[str], Path]
+BAR = "━".encode()
 NO_SPEAKERS = "dalston: no speakers are known: add --diarize\n"
 
 
@@ -31,3 +39,31 @@ def test_speakers_that_are_known_are_not_missed(served: Served, tmp_path: Path) 
     done = served.shell.run(*options, "--diarize")
     assert "Speaker_1: " in done.out
     assert "no speakers" not in done.err
+
+
+def test_nothing_is_redrawn_after_ctrl_c(
+    shell: Shell, gate: Gate, silence: Path
+) -> None:
+    """While the server of the call is being stopped, which takes seconds."""
+    ours, theirs = pty.openpty()
+    call = [sys.executable, "-m", "dalston", "transcribe", str(silence), "--pipeline", "gated"]
+    process = subprocess.Popen(
+        [*call, "--data-dir", str(shell.data_dir)],
+        env={**shell.environment, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    gate.wait_for_runs(1)
+    process.send_signal(signal.SIGINT)
+    shown = b""
+    # Linux ends it with an error, once nobody has the other side open.
+    with contextlib.suppress(OSError):
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    assert process.wait() == 130
+    before, _, after = shown.partition(b"is deleted)")
+    assert BAR in before
+    assert BAR not in after
