@@ -21,6 +21,7 @@ from dalston.common.access import (
     mint_key,
     prefix_of,
 )
+from dalston.common.wording import counted
 
 if TYPE_CHECKING:
     from dalston.config import Settings
@@ -287,17 +288,13 @@ def _number(name: str, text: str) -> float | None:
 
 def _sentence(owner: str, own: Limits) -> str:
     hours = None if own.audio_seconds_per_day is None else own.audio_seconds_per_day / 3600
-    shown = {
-        "requests per minute": own.requests_per_minute,
-        "running jobs": own.running_jobs,
-        "audio hours per day": hours,
-        "bytes per upload": own.upload_bytes,
-    }
-    parts = [
-        f"{value:g} {name}" if name.startswith("audio") else f"{value} {name}"
-        for name, value in shown.items()
-        if value is not None
-    ]
+    shown = (
+        (own.requests_per_minute, "request", " per minute"),
+        (own.running_jobs, "running job", ""),
+        (hours, "audio hour", " per day"),
+        (own.upload_bytes, "byte", " per upload"),
+    )
+    parts = [f"{counted(value, noun)}{of}" for value, noun, of in shown if value is not None]
     none = "no limits" if owner == _EVERYBODY else "no limits of its own; everybody's hold"
     return f"{owner}: {', '.join(parts) or none}"
 

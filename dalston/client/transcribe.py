@@ -26,6 +26,7 @@ from dalston.client.waiting import FileFailedError, Waiting
 from dalston.common.formats import SUBTITLES
 from dalston.common.models import JobStatus
 from dalston.common.subtitles import Rules
+from dalston.common.wording import counted
 from dalston.processes import on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -255,7 +256,7 @@ class _Call:
             "not done": left,
         }
         said = [f"{count} {what}" for what, count in counts.items() if count]
-        self.display.say(f"{len(self.recordings)} files: {', '.join(said)}")
+        self.display.say(f"{counted(len(self.recordings), 'file')}: {', '.join(said)}")
 
     def _write(self, file: _File, transcript: Mapping[str, Any]) -> None:
         """Write a transcript.
@@ -321,7 +322,7 @@ class _File:
         self.call.running.pop(job_id)
         if view.status is JobStatus.COMPLETED:
             if view.pipeline == _FAKE_PIPELINE:
-                self.call.display.say(_FAKE_TEXT)
+                self.call.say_once(_FAKE_TEXT)
             return transcript
         reason = f"{view.error.message} [{view.error.code}]" if view.error else view.status.value
         where = "" if self.session.temporary else f" ({job_id})"

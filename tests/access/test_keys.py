@@ -90,9 +90,9 @@ def test_limits_are_listed_also_of_those_who_have_none_of_their_own(
 ) -> None:
     del stack
     make_key(deployment, "ada")
-    command(deployment, "limits", "set", "everybody", "--running-jobs", "2")
+    command(deployment, "limits", "set", "everybody", "--running-jobs", "1")
     listed = command(deployment, "limits", "list").stdout.splitlines()
-    assert "everybody: 2 running jobs" in listed
+    assert "everybody: 1 running job" in listed
     assert "ada: no limits of its own; everybody's hold" in listed
     none = command(deployment, "limits", "set", "everybody", "--running-jobs", "none")
     assert none.stdout == "everybody: no limits\n"

@@ -247,8 +247,11 @@ def test_housekeeping_says_what_it_deletes(shell: Shell) -> None:
 
 def test_housekeeping_says_which_retention_it_goes_by(shell: Shell) -> None:
     assert "themselves: keep (DALSTON_RETENTION" in shell.run("housekeeping", "--dry-run")[1]
+    shell.stack.ended(shell.stack.submit(b"1"))
     due = {"DALSTON_RETENTION": "delete_audio", "DALSTON_RETENTION_DAYS": "7"}
     assert "delete_audio after 7 days" in shell.run("housekeeping", "--dry-run", **due)[1]
+    due["DALSTON_RETENTION_DAYS"] = "0"
+    assert "the audio of 1 job, " in shell.run("housekeeping", "--dry-run", **due)[1]
 
 
 def test_the_orchestrator_keeps_house_by_itself(tmp_path: Path) -> None:

@@ -41,9 +41,16 @@ def test_speakers_that_are_known_are_not_missed(served: Served, tmp_path: Path) 
     assert "no speakers" not in done.err
 
 
-def test_nothing_is_redrawn_after_ctrl_c(
-    shell: Shell, gate: Gate, silence: Path
+def test_what_holds_for_all_files_is_said_once_and_one_file_is_one(
+    served: Served, recordings: Recordings, tmp_path: Path
 ) -> None:
+    files, out = [recordings("a.wav"), recordings("b.wav")], tmp_path / "out"
+    assert served.shell.run(*files, "--output-dir", out).err.count("FAKE TEXT") == 1
+    done = served.shell.run(files[0], "--output-dir", out, "--resume")
+    assert "dalston: 1 file: 1 there already\n" in done.err
+
+
+def test_nothing_is_redrawn_after_ctrl_c(shell: Shell, gate: Gate, silence: Path) -> None:
     """While the server of the call is being stopped, which takes seconds."""
     ours, theirs = pty.openpty()
     call = [sys.executable, "-m", "dalston", "transcribe", str(silence), "--pipeline", "gated"]
