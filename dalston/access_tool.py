@@ -79,12 +79,14 @@ def create(
     key = mint_key()
     row = {"name": name, "owner": owner, "scopes": allowed, "expires_at": ends}
     settings = _settings(data_dir)
-    asyncio.run(_create(settings, key, row, is_new=is_new))
+    is_first = asyncio.run(_create(settings, key, row, is_new=is_new))
     click.echo(key)
     until = "for ever" if ends is None else f"until {_shown(ends)}"
+    server = _server_of(settings)
     click.echo(
         f"This is the key '{name}' of the owner '{owner}', for {' and '.join(sorted(allowed))}, "
-        f"{until}. It can't be shown again. From now on {_server_of(settings)} asks for a key.",
+        f"{until}. It can't be shown again. "
+        f"{f'From now on {server} asks for a key.' if is_first else f'It is for {server}.'}",
         err=True,
     )
     if is_new:
@@ -110,8 +112,9 @@ def _server_of(settings: Settings) -> str:
     )
 
 
-async def _create(settings: Settings, key: str, row: dict[str, Any], *, is_new: bool) -> None:
-    from dalston.db.keys import add_key
+async def _create(settings: Settings, key: str, row: dict[str, Any], *, is_new: bool) -> bool:
+    """Write a key; tell whether it is the first that there ever was."""
+    from dalston.db.keys import add_key, any_key
     from dalston.db.limits import all_limits
     from dalston.runtime import open_own_database
 
@@ -121,7 +124,9 @@ async def _create(settings: Settings, key: str, row: dict[str, Any], *, is_new: 
                 f"There is an owner '{row['owner']}' already. To let the new key see the same "
                 f"jobs, add --owner {row['owner']}; else name another one."
             )
+        is_first = not await any_key(connection)
         await add_key(connection, prefix=prefix_of(key) or "", digest=digest_of(key), **row)
+    return is_first
 
 
 @keys.command("list")

@@ -266,6 +266,17 @@ def test_whoever_makes_a_key_is_told_for_which_server(tmp_path: Path) -> None:
     )
     assert str(folder) in made.stderr
     assert "none runs there now" in made.stderr
+    assert "From now on the server " in made.stderr
+    second = subprocess.run(
+        [*call, "keys", "create", "--data-dir", folder, "--name", "phone"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert f"It is for the server of the data folder {folder}" in second.stderr
+    assert "From now on" not in second.stderr
 
 
 def test_a_data_folder_is_its_owners_alone_whoever_makes_it(tmp_path: Path) -> None:
