@@ -21,6 +21,7 @@ from dalston.common.access import (
     mint_key,
     prefix_of,
 )
+from dalston.common.wording import counted
 
 if TYPE_CHECKING:
     from dalston.config import Settings
@@ -78,12 +79,14 @@ def create(
     key = mint_key()
     row = {"name": name, "owner": owner, "scopes": allowed, "expires_at": ends}
     settings = _settings(data_dir)
-    asyncio.run(_create(settings, key, row, is_new=is_new))
+    is_first = asyncio.run(_create(settings, key, row, is_new=is_new))
     click.echo(key)
     until = "for ever" if ends is None else f"until {_shown(ends)}"
+    server = _server_of(settings)
     click.echo(
         f"This is the key '{name}' of the owner '{owner}', for {' and '.join(sorted(allowed))}, "
-        f"{until}. It can't be shown again. From now on {_server_of(settings)} asks for a key.",
+        f"{until}. It can't be shown again. "
+        f"{f'From now on {server} asks for a key.' if is_first else f'It is for {server}.'}",
         err=True,
     )
     if is_new:
@@ -109,8 +112,9 @@ def _server_of(settings: Settings) -> str:
     )
 
 
-async def _create(settings: Settings, key: str, row: dict[str, Any], *, is_new: bool) -> None:
-    from dalston.db.keys import add_key
+async def _create(settings: Settings, key: str, row: dict[str, Any], *, is_new: bool) -> bool:
+    """Write a key; tell whether it is the first that there ever was."""
+    from dalston.db.keys import add_key, any_key
     from dalston.db.limits import all_limits
     from dalston.runtime import open_own_database
 
@@ -120,7 +124,9 @@ async def _create(settings: Settings, key: str, row: dict[str, Any], *, is_new: 
                 f"There is an owner '{row['owner']}' already. To let the new key see the same "
                 f"jobs, add --owner {row['owner']}; else name another one."
             )
+        is_first = not await any_key(connection)
         await add_key(connection, prefix=prefix_of(key) or "", digest=digest_of(key), **row)
+    return is_first
 
 
 @keys.command("list")
@@ -287,18 +293,15 @@ def _number(name: str, text: str) -> float | None:
 
 def _sentence(owner: str, own: Limits) -> str:
     hours = None if own.audio_seconds_per_day is None else own.audio_seconds_per_day / 3600
-    shown = {
-        "requests per minute": own.requests_per_minute,
-        "running jobs": own.running_jobs,
-        "audio hours per day": hours,
-        "bytes per upload": own.upload_bytes,
-    }
-    parts = [
-        f"{value:g} {name}" if name.startswith("audio") else f"{value} {name}"
-        for name, value in shown.items()
-        if value is not None
-    ]
-    return f"{owner}: {', '.join(parts) or 'no limits'}"
+    shown = (
+        (own.requests_per_minute, "request", " per minute"),
+        (own.running_jobs, "running job", ""),
+        (hours, "audio hour", " per day"),
+        (own.upload_bytes, "byte", " per upload"),
+    )
+    parts = [f"{counted(value, noun)}{of}" for value, noun, of in shown if value is not None]
+    none = "no limits" if owner == _EVERYBODY else "no limits of its own; everybody's hold"
+    return f"{owner}: {', '.join(parts) or none}"
 
 
 def _state(row: KeyRow) -> str:

@@ -16,6 +16,7 @@ from dalston.access_tool import keys, limits
 from dalston.client.command import transcribe
 from dalston.client.jobs_command import engines, jobs
 from dalston.common.errors import ConfigurationError, DalstonError
+from dalston.common.wording import counted
 from dalston.config import Settings, read_settings, unknown_variables
 from dalston.evaluation.command import evaluate
 from dalston.logs import get_logger, set_up_logs
@@ -151,8 +152,16 @@ def housekeeping(*, dry_run: bool, data_dir: Path | None) -> None:
     settings = _settings("housekeeping", data_dir=data_dir)
     done = asyncio.run(run_housekeeping(settings, dry=dry_run))
     click.echo(
-        f"{'To delete' if dry_run else 'Deleted'}: {done.jobs} jobs, the audio of {done.audio} "
-        f"jobs, {done.orphans} orphaned folders, {done.unfinished} unfinished files."
+        f"{'To delete' if dry_run else 'Deleted'}: {counted(done.jobs, 'job')}, the audio of "
+        f"{counted(done.audio, 'job')}, {counted(done.orphans, 'orphaned folder')}, "
+        f"{counted(done.unfinished, 'unfinished file')}."
+    )
+    # Those of a server that runs may be others, and nothing here could ask it.
+    days = counted(settings.retention_days, "day")
+    after = "" if settings.retention == "keep" else f" after {days}"
+    click.echo(
+        f"Jobs that don't say so themselves: {settings.retention}{after} (DALSTON_RETENTION and "
+        f"DALSTON_RETENTION_DAYS of this call)."
     )
 
 

@@ -150,6 +150,10 @@ def engines(*, every: bool, where: Where) -> None:
 
     async def call(api: Api) -> bool:
         known = await api.engines()
+        if not known:
+            # Without a valid key the route of the engines shows none, and doesn't say why: another
+            # one is refused then, with the reason.
+            await api.list_jobs(1)
         found = {name: one for name, one in known.items() if every or one.state != "absent"}
         for engine_id, engine in sorted(found.items()):
             share = "" if engine.progress is None else f"{100 * engine.progress:.0f} %"

@@ -23,8 +23,10 @@ from dalston.client.refusals import explained
 from dalston.client.sending import Sending
 from dalston.client.session import Session
 from dalston.client.waiting import FileFailedError, Waiting
+from dalston.common.formats import SUBTITLES
 from dalston.common.models import JobStatus
 from dalston.common.subtitles import Rules
+from dalston.common.wording import counted
 from dalston.processes import on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -38,6 +40,9 @@ _FAKE_PIPELINE = "stub"
 _FAKE_TEXT = (
     "the pipeline 'stub' returns FAKE TEXT whatever the recording says; --pipeline default listens"
 )
+
+_WITH_SPEAKERS = frozenset({"txt", *SUBTITLES})
+"""The formats whose text says who speaks, where that is known."""
 
 _EXPECTED = (RefusedError, UnreachableError, StartError, OSError, ValueError)
 
@@ -82,6 +87,7 @@ def transcribe_files(
         there = {number for number in here if resume and output.has(number)}
         output.require(set(range(len(recordings))) - there)
         call = _Call(recordings, fields, output, display, at_once, there)
+        call.names_speakers = (rules or Rules()).speakers and output_format in _WITH_SPEAKERS
         return _carry_out(call, server, data_dir, key)
     except OutputError as error:
         display.say(str(error))
@@ -144,6 +150,9 @@ class _Call:
     at_once: int
     there: set[int]
     """Files whose transcripts are there from before."""
+    names_speakers: bool = False
+    """Whether the transcripts are to say who speaks."""
+    said: set[str] = field(default_factory=set)
     done: int = 0
     failed: int = 0
     main: asyncio.Task[Any] | None = None
@@ -157,6 +166,12 @@ class _Call:
         self.stopped_by = number
         if self.main is not None:
             self.main.cancel()
+
+    def say_once(self, text: str) -> None:
+        """Say what holds for many files with the first of them."""
+        if text not in self.said:
+            self.said.add(text)
+            self.display.say(text)
 
     async def run(self, session: Session) -> bool:
         """Work on all files; tell whether each has its transcript."""
@@ -175,6 +190,8 @@ class _Call:
         """Delete the jobs that still run: nobody waits for them any more."""
         running = list(self.running.items())
         gone = await asyncio.gather(*(self.delete(session, job_id) for job_id, _ in running))
+        # What is left to do, stopping a server of our own, is about no file.
+        self.display.close()
         for (job_id, number), deleted in zip(running, gone, strict=True):
             name = self.recordings[number].path.name
             if deleted:
@@ -216,7 +233,16 @@ class _Call:
                 await self.delete(session, ended)
         self.done += 1
         self.display.done(number, transcript.get("duration"))
+        self._miss_speakers(transcript)
         return True
+
+    def _miss_speakers(self, transcript: Mapping[str, Any]) -> None:
+        """Say that nobody is named where names were asked for."""
+        segments = transcript.get("segments")
+        if not self.names_speakers or not segments or any(one.get("speaker") for one in segments):
+            return
+        asked = self.fields.get("diarize") == "true" or self.fields.get("channels") == "split"
+        self.say_once(f"no speakers are known{'' if asked else ': add --diarize'}")
 
     def tell_sum(self) -> None:
         """Say, of more than one file, how many came to what."""
@@ -230,7 +256,7 @@ class _Call:
             "not done": left,
         }
         said = [f"{count} {what}" for what, count in counts.items() if count]
-        self.display.say(f"{len(self.recordings)} files: {', '.join(said)}")
+        self.display.say(f"{counted(len(self.recordings), 'file')}: {', '.join(said)}")
 
     def _write(self, file: _File, transcript: Mapping[str, Any]) -> None:
         """Write a transcript.
@@ -296,7 +322,7 @@ class _File:
         self.call.running.pop(job_id)
         if view.status is JobStatus.COMPLETED:
             if view.pipeline == _FAKE_PIPELINE:
-                self.call.display.say(_FAKE_TEXT)
+                self.call.say_once(_FAKE_TEXT)
             return transcript
         reason = f"{view.error.message} [{view.error.code}]" if view.error else view.status.value
         where = "" if self.session.temporary else f" ({job_id})"

@@ -42,6 +42,12 @@ def joined(texts: Iterable[str]) -> str:
     return "".join(pieces)
 
 
+def counted(number: float, noun: str) -> str:
+    """Return how many of something there are, in English: `1 file`, `2 files`, `2.5 hours`."""
+    shown = str(int(number)) if number == int(number) else f"{number:g}"
+    return f"{shown} {noun}{'' if number == 1 else 's'}"
+
+
 def words_in(text: str) -> list[str]:
     """Return a text's words; letters of scripts that are written without spaces stand alone."""
     return _WORD.findall(text)

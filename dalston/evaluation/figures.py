@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dalston.common.wording import counted
 from dalston.evaluation.results import (
     Circumstances,
     ClipResult,
@@ -71,7 +72,7 @@ def clip(result: ClipResult) -> list[str]:
     times = summarize([result.times]) if result.times is not None else None
     return [
         seconds(result.audio_seconds),
-        f"{result.words.reference} {result.words.unit}s",
+        counted(result.words.reference, result.words.unit),
         changes(result.words),
         "failed" if result.failed else percent(result.words.rate),
         word_times(times),

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dalston.client.progress import printable
+from dalston.common.wording import counted
 from dalston.evaluation import figures
 from dalston.evaluation.results import Evaluation, Total
 
@@ -27,7 +28,7 @@ TOTALS = (
     _Column("language", lambda total: total.name),
     _Column("clips", figures.clips),
     _Column("audio", lambda total: figures.seconds(total.audio_seconds)),
-    _Column("reference", lambda total: f"{total.words.reference} {total.words.unit}s"),
+    _Column("reference", lambda total: counted(total.words.reference, total.words.unit)),
     _Column("errors", lambda total: figures.changes(total.words)),
     _Column("error rate", lambda total: figures.percent(total.rate)),
     _Column("word starts, median/90 %", lambda total: figures.word_times(total.times)),

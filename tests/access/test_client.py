@@ -10,8 +10,9 @@ import pytest
 
 from tests.conftest import STUBS
 from tests.support.deployment import Deployment
-from tests.support.keys import make_key
+from tests.support.keys import make_key, revoke
 from tests.support.stack import Stack
+from tests.support.waiting import until
 
 
 def transcribe(
@@ -58,6 +59,32 @@ def test_a_key_from_a_file_or_from_the_environment(
     )
     assert (listed.returncode, listed.stdout) == (0, "")
     assert listed.stderr == "no jobs of this key's owner\n"
+
+
+@pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
+def test_engines_are_listed_with_a_key_and_refused_without_one(
+    stack: Stack, deployment: Deployment
+) -> None:
+    key = make_key(deployment, "ada")
+    stack.gateway()
+
+    def engines(**variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dalston", "engines", "--all", "--server", stack.url],
+            env=deployment.environment(**variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert "faster-whisper" in engines(DALSTON_API_KEY=key).stdout
+    revoke(deployment, key)
+    until(lambda: engines(DALSTON_API_KEY=key).returncode == 1, "the key to be refused", 20)
+    for refused in (engines(), engines(DALSTON_API_KEY=key)):
+        assert refused.returncode == 1
+        assert "invalid_api_key" in refused.stderr
+        assert "DALSTON_API_KEY, --api-key-file" in refused.stderr
+        assert "No engine" not in refused.stderr
 
 
 @pytest.mark.parametrize("deployment", ["embedded"], indirect=True)

@@ -84,6 +84,20 @@ def test_limits_of_an_owner_without_a_key_are_told_to_be_such(
     assert "no key is of an owner 'adda'" in misspelt.stderr
 
 
+@pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
+def test_limits_are_listed_also_of_those_who_have_none_of_their_own(
+    stack: Stack, deployment: Deployment
+) -> None:
+    del stack
+    make_key(deployment, "ada")
+    command(deployment, "limits", "set", "everybody", "--running-jobs", "1")
+    listed = command(deployment, "limits", "list").stdout.splitlines()
+    assert "everybody: 1 running job" in listed
+    assert "ada: no limits of its own; everybody's hold" in listed
+    none = command(deployment, "limits", "set", "everybody", "--running-jobs", "none")
+    assert none.stdout == "everybody: no limits\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -252,6 +266,17 @@ def test_whoever_makes_a_key_is_told_for_which_server(tmp_path: Path) -> None:
     )
     assert str(folder) in made.stderr
     assert "none runs there now" in made.stderr
+    assert "From now on the server " in made.stderr
+    second = subprocess.run(
+        [*call, "keys", "create", "--data-dir", folder, "--name", "phone"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert f"It is for the server of the data folder {folder}" in second.stderr
+    assert "From now on" not in second.stderr
 
 
 def test_a_data_folder_is_its_owners_alone_whoever_makes_it(tmp_path: Path) -> None:

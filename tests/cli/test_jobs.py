@@ -30,9 +30,10 @@ class Shell:
     stack: Stack
     folder: Path
 
-    def run(self, *arguments: str) -> tuple[int, str, str]:
+    def run(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
         """Return exit status, standard output and standard error of a call."""
-        environment = self.stack.deployment.environment(DALSTON_ORPHAN_HOURS="0.000001")
+        given = {"DALSTON_ORPHAN_HOURS": "0.000001", **variables}
+        environment = self.stack.deployment.environment(**given)
         done = subprocess.run(
             [sys.executable, "-m", "dalston", *arguments],
             env=environment,
@@ -242,6 +243,15 @@ def test_housekeeping_says_what_it_deletes(shell: Shell) -> None:
     until(lambda: "1 orphaned" in shell.run("housekeeping")[1], "the orphan to be old enough")
 
     assert not orphan.exists()
+
+
+def test_housekeeping_says_which_retention_it_goes_by(shell: Shell) -> None:
+    assert "themselves: keep (DALSTON_RETENTION" in shell.run("housekeeping", "--dry-run")[1]
+    shell.stack.ended(shell.stack.submit(b"1"))
+    due = {"DALSTON_RETENTION": "delete_audio", "DALSTON_RETENTION_DAYS": "7"}
+    assert "delete_audio after 7 days" in shell.run("housekeeping", "--dry-run", **due)[1]
+    due["DALSTON_RETENTION_DAYS"] = "0"
+    assert "the audio of 1 job, " in shell.run("housekeeping", "--dry-run", **due)[1]
 
 
 def test_the_orchestrator_keeps_house_by_itself(tmp_path: Path) -> None:

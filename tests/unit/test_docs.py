@@ -15,6 +15,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
 from dalston import config
+from dalston.common.errors import ConfigurationError
 from dalston.common.models import (
     ATTEMPT_LIMITS,
     CODE_LIMITS,
@@ -26,6 +27,7 @@ from dalston.common.models import (
     TaskStatus,
 )
 from dalston.config import Settings, read_settings
+from dalston.runtime import open_catalog
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
@@ -44,6 +46,13 @@ EXPECTED = (
 )
 PAGES = sorted({*(ROOT / name for name in EXPECTED), *DOCS.rglob("*.md")})
 RECORDS = sorted(path for path in DECISIONS.glob("[0-9]*.md") if not path.name.startswith("0000"))
+
+MINE = """name: mine
+stages:
+  - {stage: prepare, engine: audio-prepare}
+  - {stage: transcribe, engine: faster-whisper, after: [prepare]}
+  - {stage: merge, engine: transcript-merger, after: [prepare, transcribe]}
+"""
 
 Status = TypeVar("Status", bound=StrEnum)
 
@@ -219,6 +228,39 @@ def test_the_walk_takes_the_steps_of_its_test() -> None:
 
     assert len(steps) > 1
     assert [heading.lower() for heading in headings] == steps
+
+
+@pytest.mark.parametrize(
+    ("place", "right", "wrong"),
+    [
+        (0, "faster-whisper", "whisper-xxl"),
+        (1, MINE, "".join(MINE.splitlines(keepends=True)[place] for place in (0, 1, 2, 4, 3))),
+        (2, "[prepare, transcribe]", "[prepare]"),
+        (3, "engine: audio-prepare", "engin: audio-prepare"),
+        (4, "faster-whisper", '"${MY_ENGINE}"'),
+        (5, "audio-prepare", "audio-prepare, config: {longest_seconds: a lot}"),
+        (6, "name: mine", "name: mine"),
+    ],
+)
+def test_what_is_said_of_wrong_pipelines_is_shown_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int, right: str, wrong: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(MINE.replace(right, wrong))
+    monkeypatch.setenv("DALSTON_PIPELINES", str(tmp_path))
+    monkeypatch.setenv("DALSTON_PIPELINE", "fast")
+    with pytest.raises(ConfigurationError) as refused:
+        open_catalog(read_settings())
+    shown = section("pipelines.md", "## When a file is wrong").partition("```text\n")[2]
+    line = shown.splitlines()[place].replace("/srv/dalston/pipelines/mine.yaml", str(file))
+    # That there is a pipeline `mine` is this test's doing.
+    said = refused.value.message.replace("default, mine,", "default,")
+    assert line == f"dalston: {said}"
+
+
+def test_the_example_of_an_error_names_the_pipelines_that_ship() -> None:
+    ship = sorted(path.stem for path in (ROOT / "dalston" / "pipelines").glob("*.yaml"))
+    assert f"Known pipelines: {', '.join(ship)}." in section("api.md", "## Errors")
 
 
 def without_code(text: str) -> str:

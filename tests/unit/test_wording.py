@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dalston.common.wording import belongs_to_word, between, joined, words_in
+from dalston.common.wording import belongs_to_word, between, counted, joined, words_in
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,11 @@ def test_marks_and_joiners_belong_to_a_word(word: str) -> None:
 
 def test_punctuation_does_not_belong_to_a_word() -> None:
     assert not any(map(belongs_to_word, ".,!?…\"«»()।、。؟-' "))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 days"), (1, "1 day"), (1.0, "1 day"), (2, "2 days"), (2.5, "2.5 days")],
+)
+def test_one_of_something_is_counted_as_one(number: float, said: str) -> None:
+    assert counted(number, "day") == said

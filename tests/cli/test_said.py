@@ -1,0 +1,76 @@
+"""What `dalston transcribe` says beside the transcripts, on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Served, Shell
+from tests.support.gate import Gate
+
+Recordings = Callable[[str], Path]
+BAR = "━".encode()
+NO_SPEAKERS = "dalston: no speakers are known: add --diarize\n"
+
+
+@pytest.mark.parametrize("output_format", ["srt", "vtt", "txt"])
+def test_speakers_that_nobody_has_found_are_missed_once(
+    served: Served, recordings: Recordings, tmp_path: Path, output_format: str
+) -> None:
+    files = [recordings("a.wav"), recordings("b.wav")]
+    options = ("--format", output_format, "--output-dir", tmp_path / "out")
+    assert served.shell.run(*files, *options, "--speakers").err.count(NO_SPEAKERS) == 1
+    assert "no speakers" not in served.shell.run(*files, *options).err
+
+
+def test_speakers_that_are_known_are_not_missed(served: Served, tmp_path: Path) -> None:
+    seconds = tmp_path / "two.wav"
+    seconds.write_bytes(b"2")
+    options = (seconds, "--pipeline", "options", "--format", "vtt", "--speakers")
+    assert served.shell.run(*options).err.count(NO_SPEAKERS) == 1
+    done = served.shell.run(*options, "--diarize")
+    assert "Speaker_1: " in done.out
+    assert "no speakers" not in done.err
+
+
+def test_what_holds_for_all_files_is_said_once_and_one_file_is_one(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    files, out = [recordings("a.wav"), recordings("b.wav")], tmp_path / "out"
+    assert served.shell.run(*files, "--output-dir", out).err.count("FAKE TEXT") == 1
+    done = served.shell.run(files[0], "--output-dir", out, "--resume")
+    assert "dalston: 1 file: 1 there already\n" in done.err
+
+
+def test_nothing_is_redrawn_after_ctrl_c(shell: Shell, gate: Gate, silence: Path) -> None:
+    """While the server of the call is being stopped, which takes seconds."""
+    ours, theirs = pty.openpty()
+    call = [sys.executable, "-m", "dalston", "transcribe", str(silence), "--pipeline", "gated"]
+    process = subprocess.Popen(
+        [*call, "--data-dir", str(shell.data_dir)],
+        env={**shell.environment, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    gate.wait_for_runs(1)
+    process.send_signal(signal.SIGINT)
+    shown = b""
+    # Linux ends it with an error, once nobody has the other side open.
+    with contextlib.suppress(OSError):
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    assert process.wait() == 130
+    before, _, after = shown.partition(b"is deleted)")
+    assert BAR in before
+    assert BAR not in after
