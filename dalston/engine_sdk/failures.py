@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from dalston.common.errors import DalstonError
 from dalston.common.models import Failure
+
+UNREADABLE_INPUT = Failure(
+    "object_unreadable",
+    "The store answers, but does not give the recording, or what an earlier stage had made of it. "
+    "Look who may read it there, whether it was moved to an archive, and at the disk; then retry "
+    "the job.",
+    retryable=True,
+)
 
 
 def refused(engine_id: str, error: ValueError) -> Failure:
     """Return the failure of an engine whose output isn't what its stage promises."""
     text = f"The engine {engine_id} returned what its stage must not: {error}."
     return Failure("invalid_engine_output", text, retryable=True)
+
+
+def not_stored(error: DalstonError) -> Failure:
+    """Return the failure of a task whose output, or a file beside it, the store didn't take."""
+    text = f"The result could not be stored: {error.message}"
+    return Failure("output_store_failed", text, retryable=True)
 
 
 def no_room(error: OSError) -> Failure:

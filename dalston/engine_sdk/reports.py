@@ -27,7 +27,7 @@ from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.attempt_files import AttemptFiles, FileRefusedError, why
 from dalston.engine_sdk.child_messages import ChildOutput
 from dalston.engine_sdk.claims import Claim, Claimer
-from dalston.engine_sdk.failures import refused
+from dalston.engine_sdk.failures import not_stored, refused
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES
 from dalston.engine_sdk.io import check_files, store_failure, store_output
 from dalston.engine_sdk.leases import LeaseKeeper
@@ -172,8 +172,7 @@ class Reporter:
             await self.report_failure(claim, why(error))
             return True
         except DalstonError as error:
-            text = f"The result could not be stored: {error.message}"
-            await self.report_failure(claim, Failure("output_store_failed", text, retryable=True))
+            await self.report_failure(claim, not_stored(error))
             return True
         completed = _event(
             TaskCompleted,

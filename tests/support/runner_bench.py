@@ -49,12 +49,36 @@ class Odd(Engine):
 
 
 class HeldStore(ObjectStore):
-    """A store that is slow with some objects, which it has once the test says so, or has none."""
+    """A store that is slow with some objects, which it has once the test says so, or has none.
 
-    refused = ""
+    Attributes:
+        away: Whether it says of itself that it can't be used.
+        asked: How often it was asked for that.
+    """
 
-    def refuse(self, path: str) -> None:
-        self.refused = path
+    refused: str | None = None
+    away = False
+    asked = 0
+
+    def refuse(self, end: str) -> None:
+        """Neither give nor take what has such a path, or such a name at its end."""
+        self.refused = end
+
+    def _check(self, path: str) -> None:
+        if self.refused is not None and path.endswith(self.refused):
+            raise StoreUnavailableError("Not that one.")
+
+    async def answers(self) -> bool:
+        self.asked += 1
+        return not self.away and await super().answers()
+
+    async def get_range(self, path: str, start: int, length: int) -> bytes:
+        self._check(path)
+        return await super().get_range(path, start, length)
+
+    async def put_stream(self, path: str, pieces: AsyncIterator[bytes]) -> None:
+        self._check(path)
+        await super().put_stream(path, pieces)
 
     def hold(self, name: str) -> asyncio.Event:
         self._held = name
@@ -62,8 +86,7 @@ class HeldStore(ObjectStore):
         return self._released
 
     async def get(self, path: str) -> bytes:
-        if path == self.refused:
-            raise StoreUnavailableError("Not that one.")
+        self._check(path)
         if getattr(self, "_held", "nothing") in path:
             await self._released.wait()
         return await super().get(path)
