@@ -13,6 +13,12 @@ UNREADABLE_INPUT = Failure(
     retryable=True,
 )
 
+OWN_FAULT = Failure(
+    "engine_error",
+    "A fault of the server's own ended this task; its log says which.",
+    retryable=True,
+)
+
 
 def refused(engine_id: str, error: ValueError) -> Failure:
     """Return the failure of an engine whose output isn't what its stage promises."""

@@ -227,5 +227,13 @@ def check_files(
     root = Path(work_folder).resolve()
     for name, path in output.files.items():
         check_name(name)
-        if not path.resolve().is_relative_to(root) or not path.is_file():
+        if not _is_file_in(root, path):
             raise ValueError(f"the file '{name}' is not in the work folder")
+
+
+def _is_file_in(folder: Path, path: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder) and path.is_file()
+    except (OSError, RuntimeError):
+        # Too long for a path, or links that go round in a circle.
+        return False

@@ -78,11 +78,10 @@ class Slot:
             try:
                 await self._do(claim, child)
             except Exception:
-                # A fault of our own: without renewal the lease ends, and the task is tried again.
                 log.exception("task_abandoned", **claim.about)
-                self._keeper.drop(claim.lease)
                 # The child may still be at it, and must not answer to the next task.
                 await child.kill()
+                await self._reporter.abandon(claim)
                 self._claimer.discard(claim, clean=False)
         # Until there is another child, others may be quicker.
         self._ahead.hand_back()

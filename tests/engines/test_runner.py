@@ -20,6 +20,7 @@ from dalston.common.messages import (
 from dalston.common.redis import lease_key
 from dalston.common.storage import output_path
 from dalston.engine_sdk import patience
+from dalston.engine_sdk.reports import Reporter
 from tests.support.files import files_below
 from tests.support.gate import is_alive
 from tests.support.runner_bench import ENGINE, YAML, Bench, new_bench
@@ -237,6 +238,36 @@ async def test_a_file_from_elsewhere_is_neither_kept_nor_removed(
         await bench.publish(entry)
         await bench.until(lambda: bool(bench.of(TaskErrored, entry)), "its refusal")
     assert precious.read_text() == "weights"
+
+
+@pytest.mark.parametrize("file", ["/" + "x" * 300, "x" * 300])
+async def test_what_is_no_path_at_all_is_refused(bench: Bench, file: str) -> None:
+    code = FOREIGN.replace("Path(input", "Path(input.work_folder, input")
+    (bench.folder / "engine.py").write_text(code)
+    entry = await bench.entry(file=file)
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.until(lambda: bool(bench.of(TaskErrored, entry)), "its refusal")
+    [event] = bench.of(TaskErrored, entry)
+    assert isinstance(event, TaskErrored)
+    assert event.error.code == "invalid_engine_output"
+
+
+@pytest.mark.parametrize("what", ["carry", "_report_output"])
+async def test_a_fault_of_our_own_is_charged_to_the_task(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(Reporter, what, fail)
+    entry = await bench.entry()
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.until(lambda: bool(bench.of(TaskErrored, entry)), "the failure")
+    [event] = bench.of(TaskErrored, entry)
+    assert isinstance(event, TaskErrored)
+    assert (event.error.code, event.error.retryable) == ("engine_error", True)
 
 
 MORTAL = """
