@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,7 +72,7 @@ class ChildProcess:
         self._config = config
         self._environment = environment
         self._environments = environments
-        self._is_closing = False
+        self._is_closing = self._is_gone = False
         self._process: asyncio.subprocess.Process | None = None
         self._lines: Lines | None = None
         self._reading: asyncio.ReadTransport | None = None
@@ -167,6 +168,9 @@ class ChildProcess:
                 pass_fds=(to_child[0], from_child[1], files.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=environment,
+                # What the engine starts ends with it, and Ctrl-C goes to the supervisor alone. A
+                # mere group would be stopped where a terminal lets nobody write from behind.
+                start_new_session=True,
             )
         finally:
             os.close(to_child[0])
@@ -305,9 +309,15 @@ class ChildProcess:
             await self._ending
 
     async def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+        self._kill_group()
         await self._gone()
+
+    def _kill_group(self) -> None:
+        """Kill the child, if it lives, and what it has started."""
+        if self._process is not None and not self._is_gone:
+            # Without a process in it, or (on macOS) with dead ones only, there is none to kill.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """Let the engine close; a child that takes too long over it is killed."""
@@ -324,6 +334,9 @@ class ChildProcess:
     async def _gone(self) -> None:
         if self._process is not None:
             await self._process.wait()
+            self._kill_group()
+            # From now on its number may be another's.
+            self._is_gone = True
         for transport in (self._writing, self._reading):
             if transport is not None:
                 transport.close()

@@ -14,6 +14,8 @@ from dalston.common.models import Failure
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
 from dalston.engine_sdk.process import ChildProcess
 from tests.engines import long_engine
+from tests.support.gate import is_alive
+from tests.support.waiting import until
 
 YAML = "id: odd\nversion: '1'\nstage: odd\n"
 HEAD = "import threading, time\nfrom dalston.engine_sdk import *\n\nclass Odd(Engine):\n"
@@ -169,6 +171,28 @@ async def test_an_engine_writes_no_file_longer_than_its_description_allows(tmp_p
 
     assert failure.code == "engine_error"
     assert written.stat().st_size <= 2 << 20
+
+
+@pytest.mark.parametrize("end", ["time.sleep(60)", "os._exit(3)"])
+async def test_what_an_engine_has_started_ends_with_it(tmp_path: Path, end: str) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        import os, subprocess\n"
+        "        print(subprocess.Popen(['sleep', '60']).pid, file=open('{0}', 'w'))\n"
+        "        os.rename('{0}', '{1}')\n"
+        "        {2}\n"
+    )
+    written, place = tmp_path / "written", tmp_path / "place"
+    async with child_of(tmp_path, process.format(written, place, end)) as child:
+        result = child.give(task(1, tmp_path), nothing)
+        started = int(await asyncio.to_thread(until, lambda: read_if_there(place), "its process"))
+        async with asyncio.timeout(20):
+            await (child.kill() if end.startswith("time") else result)
+        await asyncio.to_thread(until, lambda: not is_alive(started), "the end of its process")
+
+
+def read_if_there(place: Path) -> str | None:
+    return place.read_text() if place.exists() else None
 
 
 async def test_no_memory_of_an_engine_is_dumped(tmp_path: Path) -> None:
