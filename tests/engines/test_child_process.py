@@ -12,7 +12,7 @@ import pytest
 
 from dalston.common.models import Failure
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
-from dalston.engine_sdk.process import ChildProcess
+from dalston.engine_sdk.process import ChildProcess, SetupFailedError
 from tests.engines import long_engine
 from tests.support.gate import is_alive
 from tests.support.waiting import until
@@ -189,6 +189,49 @@ async def test_what_an_engine_has_started_ends_with_it(tmp_path: Path, end: str)
         async with asyncio.timeout(20):
             await (child.kill() if end.startswith("time") else result)
         await asyncio.to_thread(until, lambda: not is_alive(started), "the end of its process")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("import os; os.system('sleep 60 &'); os._exit(3)", 3),
+        ("threading.Thread(target=time.sleep, args=(60,)).start(); raise SystemExit('so')", 1),
+    ],
+)
+async def test_that_an_engine_has_gone_is_noticed_whatever_it_leaves(
+    tmp_path: Path, body: str, status: int
+) -> None:
+    failure = await failure_of(tmp_path, body)
+    assert failure.code == "engine_crashed"
+    assert f"exit status {status}" in failure.message
+
+    setup = f"    def setup(self):\n        {body}\n    def process(self, input): pass\n"
+    with pytest.raises(SetupFailedError) as failed:
+        async with asyncio.timeout(20), child_of(tmp_path, setup):
+            pass
+    assert failed.value.failure == failure
+
+
+async def test_a_fork_of_a_fork_keeps_its_files(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        import os\n"
+        "        def forked(work):\n"
+        "            process_id = os.fork()\n"
+        "            if process_id == 0:\n"
+        "                os._exit(work())\n"
+        "            return os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])\n"
+        "        def first():\n"
+        "            files = [open(os.devnull) for _ in range(60)]\n"
+        "            return forked(lambda: sum(not is_open(file) for file in files))\n"
+        "        def is_open(file):\n"
+        "            return os.path.exists(f'/dev/fd/{file.fileno()}')\n"
+        "        return TaskOutput({'closed': forked(first)})\n"
+    )
+    async with child_of(tmp_path, process) as child:
+        result = await run(child, 1, tmp_path)
+    assert isinstance(result, ChildOutput)
+    assert json.loads(result.data) == {"closed": 0}
 
 
 def read_if_there(place: Path) -> str | None:
