@@ -42,6 +42,7 @@ _SEGMENTS_AT_ONCE = 500
 """Of an output that gives its segments one by one: with fewer it is one message."""
 _PR_SET_PDEATHSIG = 1
 _MEGABYTE = 1024 * 1024
+_STOP = (signal.SIGTERM,)
 
 
 class Channel:
@@ -117,8 +118,7 @@ def main(arguments: list[str]) -> None:
     folder, supervisor = arguments[0], int(arguments[4])
     read_end, write_end, files = descriptors = [int(number) for number in arguments[1:4]]
     _die_with(supervisor)
-    # Ctrl-C reaches every process of the terminal; the supervisor decides what it means here.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_stopping_to_the_supervisor()
     # What libraries print must not be taken for anything: it joins the log.
     os.dup2(2, 1)
     # A process that the engine starts must not keep the supervisor from seeing this one's end.
@@ -154,6 +154,31 @@ def _die_with(supervisor: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
+
+
+def _leave_stopping_to_the_supervisor() -> None:
+    """Let no signal end this process that is meant for all of them, as systemd's is.
+
+    SIGTERM is handled and not ignored: what the engine starts would ignore it too. A process that
+    it forks ends on it from the beginning.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _go_on)
+    os.register_at_fork(
+        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _STOP),
+        after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOP),
+        after_in_child=_end_on_sigterm,
+    )
+
+
+def _go_on(_number: int, _frame: object) -> None:
+    """Do nothing about a signal."""
+
+
+def _end_on_sigterm() -> None:
+    if signal.getsignal(signal.SIGTERM) is _go_on:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
 
 
 def _limit(memory_mb: int | None, file_mb: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -232,6 +234,50 @@ async def test_a_fork_of_a_fork_keeps_its_files(tmp_path: Path) -> None:
         result = await run(child, 1, tmp_path)
     assert isinstance(result, ChildOutput)
     assert json.loads(result.data) == {"closed": 0}
+
+
+async def test_a_stop_that_goes_to_all_processes_does_not_end_a_task(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        input.progress(1, 2)\n"
+        "        time.sleep(0.3)\n"
+        "        return TaskOutput({})\n"
+    )
+    computes = asyncio.Event()
+    async with child_of(tmp_path, process) as child:
+        result = child.give(task(1, tmp_path), lambda *_: computes.set())
+        async with asyncio.timeout(20):
+            await computes.wait()
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGTERM)
+            assert isinstance(await result, ChildOutput)
+
+
+async def test_an_engine_can_end_what_it_has_started(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        import multiprocessing, subprocess\n"
+        "        found = []\n"
+        "        def end(started, wait):\n"
+        "            started.terminate()\n"
+        "            found.append(wait())\n"
+        "        def start():\n"
+        "            program = subprocess.Popen(['sleep', '60'])\n"
+        "            end(program, program.wait)\n"
+        "            fork = multiprocessing.get_context('fork')\n"
+        "            copy = fork.Process(target=time.sleep, args=(60,))\n"
+        "            copy.start()\n"
+        "            end(copy, lambda: copy.join() or copy.exitcode)\n"
+        "        start()\n"
+        "        thread = threading.Thread(target=start)\n"
+        "        thread.start()\n"
+        "        thread.join()\n"
+        "        return TaskOutput({'found': found})\n"
+    )
+    async with child_of(tmp_path, process) as child:
+        result = await run(child, 1, tmp_path)
+    assert isinstance(result, ChildOutput)
+    assert json.loads(result.data) == {"found": [-signal.SIGTERM] * 4}
 
 
 def read_if_there(place: Path) -> str | None:
