@@ -51,6 +51,15 @@ async def run(child: ChildProcess, number: int, folder: Path) -> ChildOutput | F
         return await child.run(task(number, folder), nothing)
 
 
+async def test_what_lies_in_the_current_folder_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('not ours')\n")
+    monkeypatch.chdir(tmp_path)
+    async with child_of(tmp_path, "    def process(self, input): pass\n") as child:
+        assert child.is_alive()
+
+
 async def test_results_belong_to_their_task(tmp_path: Path) -> None:
     process = "    def process(self, input):\n        return TaskOutput({'id': input.task_id})\n"
     async with child_of(tmp_path, process) as child:
