@@ -192,9 +192,11 @@ class Reporter:
         await store_output(self._store, claim.attempt, output)
 
     async def report_failure(self, claim: Claim, failure: Failure) -> None:
-        """Store and say why an attempt failed."""
+        """Store and say why an attempt failed, or hand its task back if our time ends first."""
         try:
-            await store_failure(self._store, claim.attempt, failure)
+            storing = store_failure(self._store, claim.attempt, failure)
+            if not await self.while_wanted(claim, storing):
+                return
         except DalstonError as error:
             # The lease and the event still carry the reason.
             log.warning("failure_not_stored", **claim.about, reason=repr(error))
