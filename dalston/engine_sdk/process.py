@@ -15,6 +15,7 @@ import msgspec
 from dalston.common.engine_spec import EngineSpec
 from dalston.common.models import Failure, clean_failure
 from dalston.common.storage import OUTPUT_NAME
+from dalston.engine_sdk.child_log import ChildLog
 from dalston.engine_sdk.child_messages import (
     ChildOutput,
     ChildTask,
@@ -28,7 +29,7 @@ from dalston.engine_sdk.child_messages import (
     read,
 )
 from dalston.engine_sdk.environments import child_command
-from dalston.engine_sdk.failures import no_room, refused
+from dalston.engine_sdk.failures import died, no_room, refused
 from dalston.engine_sdk.file_line import FileLine
 from dalston.engine_sdk.lines import Lines
 from dalston.engine_sdk.long_output import LongOutput
@@ -80,6 +81,7 @@ class ChildProcess:
         self._work: _Work | None = None
         self._long: LongOutput | None = None
         self._files = FileLine(self._files_of)
+        self._log = ChildLog()
         self._ending: asyncio.Task[None] | None = None
         self._died_of: Failure | None = None
 
@@ -156,17 +158,17 @@ class ChildProcess:
     async def _spawn(self) -> Lines:
         command, environment = child_command(self._spec, self._environments, self._environment)
         to_child, from_child = os.pipe(), os.pipe()
-        files = self._files.open()
+        files, printed = self._files.open(), self._log.open()
+        inherited = (to_child[0], from_child[1], files.fileno())
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 str(self._spec.folder),
-                str(to_child[0]),
-                str(from_child[1]),
-                str(files.fileno()),
+                *map(str, inherited),
                 str(os.getpid()),
-                pass_fds=(to_child[0], from_child[1], files.fileno()),
+                pass_fds=inherited,
                 stdin=asyncio.subprocess.DEVNULL,
+                stderr=printed,
                 env=environment,
                 # What the engine starts ends with it, and Ctrl-C goes to the supervisor alone. A
                 # mere group would be stopped where a terminal lets nobody write from behind.
@@ -175,6 +177,7 @@ class ChildProcess:
         finally:
             os.close(to_child[0])
             os.close(from_child[1])
+            os.close(printed)
             files.close()
         await self._files.begin()
         loop = asyncio.get_running_loop()
@@ -342,6 +345,7 @@ class ChildProcess:
                 transport.close()
         self._writing = self._reading = None
         await self._files.close()
+        self._log.close()
 
     def _send(self, message: Mapping[str, Any]) -> None:
         # To a child that has died it is dropped: the end of its lines says so too.
@@ -349,29 +353,12 @@ class ChildProcess:
             self._writing.write(_encoder.encode_lines((message,)))
 
     async def _death(self) -> Failure:
-        """Say how the child died, in words that help."""
+        """Wait for the child's end and say how it died."""
         if self._process is None:
             return Failure("engine_crashed", "The engine's process could not be started.")
         code = await self._process.wait()
         await self._gone()
-        name = self._spec.id
-        if code == -signal.SIGKILL:
-            text = (
-                f"The engine {name} was killed (SIGKILL), most often because memory ran out. "
-                f"Give it more memory, or a smaller model."
-            )
-            return Failure("engine_out_of_memory", text, retryable=True)
-        how = f"signal {_signal_name(-code)}" if code < 0 else f"exit status {code}"
-        text = f"The engine {name} crashed ({how}). Its log may say why."
-        return Failure("engine_crashed", text, retryable=True)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        # Most of the real-time signals have none.
-        return str(number)
+        return died(self._spec.id, code)
 
 
 class _Work(NamedTuple):

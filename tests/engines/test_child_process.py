@@ -293,6 +293,27 @@ def read_if_there(place: Path) -> str | None:
     return place.read_text() if place.exists() else None
 
 
+async def test_an_engine_prints_to_a_log_of_any_length(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    os.write(2, b"x" * (2 << 20))
+    body = "print('y' * 300_000, flush=True); raise ValueError('odd value')"
+
+    failure = await failure_of(tmp_path, body, "{file_mb: 1}")
+
+    assert failure.code == "engine_error"
+    log = capfd.readouterr().err
+    assert "ValueError: odd value" in log
+    assert log.count("y" * 300_000) == 1
+
+
+async def test_the_last_words_of_an_engine_are_in_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await failure_of(tmp_path, "import os; os.write(2, b'z' * 60_000 + b'!'); os.abort()")
+    assert "z" * 60_000 + "!" in capfd.readouterr().err
+
+
 async def test_no_memory_of_an_engine_is_dumped(tmp_path: Path) -> None:
     body = "import resource; return TaskOutput({'most': resource.getrlimit(resource.RLIMIT_CORE)})"
     async with child_of(tmp_path, f"    def process(self, input):\n        {body}\n") as child:
