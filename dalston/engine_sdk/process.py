@@ -103,8 +103,11 @@ class ChildProcess:
     async def start(self, on_progress: SetupProgress) -> None:
         """Start the child and wait until its engine is set up, however long that takes.
 
+        Whatever it raises, the child must be killed then.
+
         Raises:
             SetupFailedError: The engine said no, or died.
+            OSError: There is no process for it.
         """
         lines = await self._spawn()
         limits = self._spec.limits
@@ -130,9 +133,10 @@ class ChildProcess:
 
         Raises:
             SetupFailedError: The engine said no, or died.
+            OSError: There is no process for it.
         """
-        lines = await self._spawn()
         try:
+            lines = await self._spawn()
             about = {"question": question, "name": name, "config": dict(self._config)}
             self._send({"kind": "ask", **about})
             message = await self._until("answer", lines, on_progress)
@@ -174,6 +178,10 @@ class ChildProcess:
                 # mere group would be stopped where a terminal lets nobody write from behind.
                 start_new_session=True,
             )
+        except BaseException:
+            os.close(to_child[1])
+            os.close(from_child[0])
+            raise
         finally:
             os.close(to_child[0])
             os.close(from_child[1])

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from dalston.common.engine_spec import read_engine
 from dalston.common.models import Failure
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
 from dalston.engine_sdk.process import ChildProcess, SetupFailedError
+from dalston.engine_sdk.questions import CHECK
 from tests.engines import long_engine
 from tests.support.gate import is_alive
 from tests.support.waiting import until
@@ -58,6 +60,36 @@ async def test_what_lies_in_the_current_folder_is_not_run(
     monkeypatch.chdir(tmp_path)
     async with child_of(tmp_path, "    def process(self, input): pass\n") as child:
         assert child.is_alive()
+
+
+@pytest.mark.parametrize("ask", [True, False])
+async def test_nothing_stays_open_of_a_process_that_could_not_be_started(
+    tmp_path: Path, ask: bool
+) -> None:
+    spec = read_engine(long_engine.engine(tmp_path))
+    # As the kernel has it of an environment that is too long.
+    environment = {"LONG": "x" * (16 << 20)}
+
+    async def fail() -> None:
+        child = ChildProcess(spec, {}, environment)
+        with pytest.raises(OSError, match="too long"):
+            await (child.ask(CHECK, no_setup) if ask else child.start(no_setup))
+        if not ask:
+            await child.kill()
+
+    # What the loop itself opens for its first process stays.
+    await fail()
+    before = descriptors()
+    await fail()
+    assert descriptors() == before
+
+
+def descriptors() -> set[str]:
+    return {path.name for path in Path("/dev/fd").iterdir()}
+
+
+def no_setup(_message: str, _done: float | None, _total: float | None) -> None:
+    """Progress that nobody looks at."""
 
 
 async def test_results_belong_to_their_task(tmp_path: Path) -> None:
