@@ -120,6 +120,8 @@ class AttemptFiles:
                 await self._stream(question["name"]).write(body)
             case "end":
                 await self._end(question["name"], question["chunk"])
+            case "abort":
+                await self._leave(question["name"])
             case other:
                 raise FileRefusedError(f"nobody knows what '{other}' is")
         return {}
@@ -157,6 +159,13 @@ class AttemptFiles:
         self._ended.append(asyncio.create_task(self._store_rest(stream, index, part)))
         while len(self._ended) >= _ENDED_AT_ONCE:
             await self._ended.pop(0)
+
+    async def _leave(self, name: str) -> None:
+        """Let go of a file that an error has left: another one may be begun under its name."""
+        stream = self._open.pop(name, None)
+        if stream is not None:
+            self.names.discard(name)
+            await stream.abort()
 
     def _part(self, name: str, chunk: dict[str, float]) -> Part:
         if self._announce is None:

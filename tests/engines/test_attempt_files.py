@@ -78,6 +78,16 @@ class Odd(Engine):
         except ValueError:
             return {"kept": False}
 
+    def again(self, input):
+        for content, error in ((b"1" * 3_000_000, True), (b"2", True), (b"3", False)):
+            try:
+                with input.create("audio.wav") as file:
+                    file.write(content)
+                    if error:
+                        raise ValueError
+            except ValueError:
+                pass
+
     def twice(self, input):
         input.keep("same", b"1")
         try:
@@ -203,6 +213,17 @@ async def test_a_file_that_an_error_left_is_not_kept(bench: Bench) -> None:
         await bench.publish(entry)
         await bench.completed(entry)
     assert await objects(bench, entry) == ["output.json"]
+
+
+async def test_a_file_that_an_error_left_may_be_written_again(bench: Bench) -> None:
+    entry = await large_entry(bench, b"", "original.wav", do="again")
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.completed(entry)
+    [event] = bench.of(TaskCompleted, entry)
+    assert isinstance(event, TaskCompleted)
+    folder = attempt_folder(entry.job_id, entry.task_id, event.folder)
+    assert await bench.store.get(f"{folder}/audio.wav") == b"3"
 
 
 async def failure_of(bench: Bench, entry: QueueEntry) -> Failure:
