@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -142,9 +142,7 @@ class AttemptFiles:
     def _stream(self, name: str) -> _Stream:
         stream = self._open.get(name)
         if stream is None:
-            check_name(name)
-            if name in self.names:
-                raise FileRefusedError(f"the file '{name}' has been kept already")
+            check_name(name, self.names)
             self.names.add(name)
             stream = self._open[name] = _Stream(self._store, f"{self._folder}/{name}")
         return stream
@@ -258,12 +256,12 @@ class _Stream:
             await self._storing
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, kept: Container[str] = ()) -> None:
     """Refuse a name under which nothing can be kept.
 
     Raises:
         FileRefusedError: It is not a plain file name, one that has a meaning of its own, or one
-            that a store may not take.
+            that a store may not take; or it is among those of the files that are kept.
     """
     if PurePosixPath(name).name != name or name in {OUTPUT_NAME, FAILURE_NAME, "", ".", ".."}:
         raise FileRefusedError(f"'{name}' is no name for a file to keep")
@@ -271,6 +269,8 @@ def check_name(name: str) -> None:
         raise FileRefusedError(f"'{name}' ends as files do that are being written")
     if len(name.encode()) > _NAME_BYTES:
         raise FileRefusedError(f"'{name[:20]}…' is longer than {_NAME_BYTES} bytes")
+    if name in kept:
+        raise FileRefusedError(f"the file '{name}' has been kept already")
 
 
 def why(error: Exception) -> Failure:
