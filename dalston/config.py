@@ -36,7 +36,11 @@ _PLAIN_NAMES = {
 }
 """Variables that have a name of their own; every other setting is `DALSTON_` and its name."""
 
-_SECRET_PREFIXES = ("AWS_", "S3_", "POSTGRES_", "DATABASE_URL", "REDIS_URL", _PREFIX)
+_SECRET_PREFIXES = (
+    *("AWS_", "S3_", "POSTGRES_", "DATABASE_URL", "REDIS_URL", _PREFIX),
+    # What the clients of PostgreSQL and Redis read by themselves.
+    *("PGPASS", "PGSERVICE", "REDISCLI_AUTH"),
+)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _SOCKET_PATH_BYTES = 100
 """Unix sockets have room for about this many bytes of path."""

@@ -162,6 +162,7 @@ class Role:
     async def _start(self) -> asyncio.subprocess.Process:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",
             "-m",
             "dalston",
             "--die-with",
@@ -296,6 +297,7 @@ class Server:
             return
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",
             "-m",
             "dalston",
             "--die-with",

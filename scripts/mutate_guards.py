@@ -4,6 +4,7 @@
 `python -m scripts.mutate_guards token lease` takes those whose name has one of the words.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -318,6 +319,8 @@ def failure_of(folder: Path, tests: tuple[str, ...]) -> str | None:
         done = subprocess.run(
             command,
             cwd=folder,
+            # The servers that the tests start shall be of this copy, too.
+            env=os.environ | {"PYTHONPATH": str(folder)},
             capture_output=True,
             check=False,
             timeout=_LONGEST_SECONDS,

@@ -183,7 +183,7 @@ class LocalServer:
         arguments = ["serve", "--port", "0", "--data-dir", str(self._data_dir)]
         with self.log_path.open("wb") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "dalston", *bound, *arguments],
+                [sys.executable, "-P", "-m", "dalston", *bound, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -5,9 +5,11 @@ Only the standard library is imported here: this is loaded in every engine's chi
 
 from __future__ import annotations
 
+import io
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -57,7 +59,24 @@ class LocalAccess(Access):
         path = self.files[name] = self._folder / name
         if chunk is not None:
             self.chunks.append({"file": name, **chunk})
-        return path.open("wb")
+        return _LocalFile(path, partial(self._forget, name))
+
+    def _forget(self, name: str) -> None:
+        self.files.pop(name).unlink()
+        self.chunks = [chunk for chunk in self.chunks if chunk["file"] != name]
+
+
+class _LocalFile(io.BufferedWriter):
+    """A file that is not kept if it is left by an error."""
+
+    def __init__(self, path: Path, forget: Callable[[], None]) -> None:
+        super().__init__(io.FileIO(path, "w"))
+        self._forget = forget
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:  # noqa: ANN401, PYI036 - as the base class has it
+        super().__exit__(kind, error, trace)
+        if kind is not None:
+            self._forget()
 
 
 def completed_header(head: bytes, file_bytes: int) -> bytes:

@@ -7,7 +7,8 @@ kept goes to the store as it is written. A chunk is announced once its file is t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Callable, Container
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,14 +26,20 @@ from dalston.common.storage import (
 )
 from dalston.common.transcript import Chunk
 from dalston.engine_sdk.access import HEADER_BYTES, completed_header
+from dalston.engine_sdk.failures import UNREADABLE_INPUT, not_stored
 from dalston.engine_sdk.patience import patiently
 
+_READING = ("size", "read")
 _PIECES_WAITING = 2
 """Of a file that is being written: who writes more waits for the store."""
 _ENDED_AT_ONCE = 2
 """Files whose end has been written and that may still be on their way to the store."""
 LARGEST_PIECE = 16 * 1024 * 1024
 """Bytes that one question may carry, or ask for."""
+
+_NAME_BYTES = 250
+"""A file's name has 255 at most, and a folder adds `#1` while the file is written."""
+_UNFINISHED = re.compile(r".*#[0-9]+", re.DOTALL)
 
 Announce = Callable[[int, Part], None]
 
@@ -41,7 +48,7 @@ class _Chunks(msgspec.Struct, frozen=True):
     chunks: list[Chunk] = []
 
 
-class FileRefusedError(Exception):
+class FileRefusedError(ValueError):
     """The engine asked for what it may not have; says why."""
 
 
@@ -75,12 +82,15 @@ class AttemptFiles:
         self._ended: list[asyncio.Task[None]] = []
         self._parts: list[Part] = []
         self._error: Exception | None = None
+        self._was_reading = False
         self.names: set[str] = set()
 
     @property
-    def store_was_away(self) -> bool:
-        """Whether the engine failed because the store could not be used: not the task's fault."""
-        return isinstance(self._error, StoreUnavailableError)
+    def missed(self) -> Failure | None:
+        """What the engine failed of if the store could not be used; None if that wasn't it."""
+        if not isinstance(self._error, StoreUnavailableError):
+            return None
+        return UNREADABLE_INPUT if self._was_reading else not_stored(self._error)
 
     def is_idle(self) -> bool:
         """Tell whether the engine has kept nothing, and nothing has gone wrong."""
@@ -95,7 +105,9 @@ class AttemptFiles:
         try:
             return await self._answer(question, body)
         except (DalstonError, FileRefusedError, ValueError, KeyError, TypeError) as error:
-            self._error = self._error or error
+            if self._error is None:
+                self._error = error
+                self._was_reading = question.get("what") in _READING
             return msgspec.structs.asdict(why(error))
 
     async def _answer(self, question: dict[str, Any], body: bytes) -> dict[str, Any]:
@@ -108,6 +120,8 @@ class AttemptFiles:
                 await self._stream(question["name"]).write(body)
             case "end":
                 await self._end(question["name"], question["chunk"])
+            case "abort":
+                await self._leave(question["name"])
             case other:
                 raise FileRefusedError(f"nobody knows what '{other}' is")
         return {}
@@ -128,9 +142,7 @@ class AttemptFiles:
     def _stream(self, name: str) -> _Stream:
         stream = self._open.get(name)
         if stream is None:
-            check_name(name)
-            if name in self.names:
-                raise FileRefusedError(f"the file '{name}' has been kept already")
+            check_name(name, self.names)
             self.names.add(name)
             stream = self._open[name] = _Stream(self._store, f"{self._folder}/{name}")
         return stream
@@ -145,6 +157,13 @@ class AttemptFiles:
         self._ended.append(asyncio.create_task(self._store_rest(stream, index, part)))
         while len(self._ended) >= _ENDED_AT_ONCE:
             await self._ended.pop(0)
+
+    async def _leave(self, name: str) -> None:
+        """Let go of a file that an error has left: another one may be begun under its name."""
+        stream = self._open.pop(name, None)
+        if stream is not None:
+            self.names.discard(name)
+            await stream.abort()
 
     def _part(self, name: str, chunk: dict[str, float]) -> Part:
         if self._announce is None:
@@ -237,14 +256,21 @@ class _Stream:
             await self._storing
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, kept: Container[str] = ()) -> None:
     """Refuse a name under which nothing can be kept.
 
     Raises:
-        FileRefusedError: It is not a plain file name, or one that has a meaning of its own.
+        FileRefusedError: It is not a plain file name, one that has a meaning of its own, or one
+            that a store may not take; or it is among those of the files that are kept.
     """
-    if PurePosixPath(name).name != name or name in {OUTPUT_NAME, FAILURE_NAME, ".", ".."}:
+    if PurePosixPath(name).name != name or name in {OUTPUT_NAME, FAILURE_NAME, "", ".", ".."}:
         raise FileRefusedError(f"'{name}' is no name for a file to keep")
+    if _UNFINISHED.fullmatch(name):
+        raise FileRefusedError(f"'{name}' ends as files do that are being written")
+    if len(name.encode()) > _NAME_BYTES:
+        raise FileRefusedError(f"'{name[:20]}…' is longer than {_NAME_BYTES} bytes")
+    if name in kept:
+        raise FileRefusedError(f"the file '{name}' has been kept already")
 
 
 def why(error: Exception) -> Failure:

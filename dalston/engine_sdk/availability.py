@@ -21,6 +21,8 @@ from dalston.engine_sdk.questions import CHECK
 
 log = structlog.get_logger(__name__)
 
+CHECK_SECONDS = 120.0
+"""A child that takes longer to say what there is hangs."""
 LOOK_SECONDS = 1.0
 """How often the watched folders are looked at."""
 
@@ -72,9 +74,13 @@ class Availability:
         """Ask what there is; return why the engine can't work here, if it can't."""
         child = self._new_child()
         try:
-            found: dict[str, Any] = await child.ask(CHECK, lambda *_: None)
+            async with asyncio.timeout(CHECK_SECONDS):
+                found: dict[str, Any] = await child.ask(CHECK, lambda *_: None)
         except SetupFailedError as error:
             return error.failure
+        except TimeoutError:
+            text = f"Its models.py did not say within {CHECK_SECONDS:.0f} s what there is."
+            return Failure("engine_setup_failed", text, retryable=True)
         except OSError as error:
             return Failure("engine_crashed", f"Its process can't be started: {error}", True)  # noqa: FBT003 - retryable
         self.models, self.has_model = found["models"], found["has_model"]

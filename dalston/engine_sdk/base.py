@@ -76,5 +76,5 @@ class Engine(ABC):
         engine, and a child that does.
         """
         folder = Path(inspect.getfile(type(self))).resolve().parent
-        arguments = [sys.executable, "-m", "dalston", "engine", "run", str(folder)]
+        arguments = [sys.executable, "-P", "-m", "dalston", "engine", "run", str(folder)]
         os.execv(sys.executable, arguments)  # noqa: S606 - our own interpreter, no shell

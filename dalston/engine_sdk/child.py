@@ -42,6 +42,7 @@ _SEGMENTS_AT_ONCE = 500
 """Of an output that gives its segments one by one: with fewer it is one message."""
 _PR_SET_PDEATHSIG = 1
 _MEGABYTE = 1024 * 1024
+_STOP = (signal.SIGTERM,)
 
 
 class Channel:
@@ -95,6 +96,18 @@ def _as_json(message: dict[str, Any]) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16").encode()
 
 
+def run(arguments: list[str]) -> None:
+    """Do what `main` does; an error ends the process even if threads of the engine go on."""
+    try:
+        main(arguments)
+    except BaseException:  # noqa: BLE001 - an engine may also leave with sys.exit()
+        with suppress(OSError, ValueError):
+            traceback.print_exc()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(1)
+
+
 def main(arguments: list[str]) -> None:
     """Serve one engine until the supervisor closes or ends.
 
@@ -102,17 +115,19 @@ def main(arguments: list[str]) -> None:
         arguments: The engine's folder, the file descriptors to read and to write, that of the
             socket for files, and the process id of the supervisor.
     """
-    folder, read_end, write_end, files, supervisor = arguments
-    _die_with(int(supervisor))
-    # Ctrl-C reaches every process of the terminal; the supervisor decides what it means here.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    folder, supervisor = arguments[0], int(arguments[4])
+    read_end, write_end, files = descriptors = [int(number) for number in arguments[1:4]]
+    _die_with(supervisor)
+    _leave_stopping_to_the_supervisor()
     # What libraries print must not be taken for anything: it joins the log.
     os.dup2(2, 1)
-    # A process that the engine forks must not keep the supervisor from seeing this one's end.
-    os.register_at_fork(after_in_child=partial(_close, int(read_end), int(write_end), int(files)))
-    channel = Channel(int(read_end), int(write_end))
+    # A process that the engine starts must not keep the supervisor from seeing this one's end.
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - as its author had it
+    os.register_at_fork(after_in_child=partial(_close, descriptors))
+    channel = Channel(read_end, write_end)
     channel.listen()
-    line = Line(int(files))
+    line = Line(files)
     first = channel.receive()
     if first["kind"] == "ask":
         _answer(Path(folder), first, channel)
@@ -126,10 +141,11 @@ def main(arguments: list[str]) -> None:
     engine.close()
 
 
-def _close(*descriptors: int) -> None:
-    for descriptor in descriptors:
+def _close(descriptors: list[int]) -> None:
+    """Close them once: where a forked process forks again, others' files may have their numbers."""
+    while descriptors:
         with suppress(OSError):
-            os.close(descriptor)
+            os.close(descriptors.pop())
 
 
 def _die_with(supervisor: int) -> None:
@@ -138,6 +154,31 @@ def _die_with(supervisor: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
+
+
+def _leave_stopping_to_the_supervisor() -> None:
+    """Let no signal end this process that is meant for all of them, as systemd's is.
+
+    SIGTERM is handled and not ignored: what the engine starts would ignore it too. A process that
+    it forks ends on it from the beginning.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _go_on)
+    os.register_at_fork(
+        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _STOP),
+        after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOP),
+        after_in_child=_end_on_sigterm,
+    )
+
+
+def _go_on(_number: int, _frame: object) -> None:
+    """Do nothing about a signal."""
+
+
+def _end_on_sigterm() -> None:
+    if signal.getsignal(signal.SIGTERM) is _go_on:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
 
 
 def _limit(memory_mb: int | None, file_mb: int) -> None:
@@ -301,4 +342,4 @@ def _failure(code: str, message: str, retryable: bool) -> dict[str, Any]:  # noq
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run(sys.argv[1:])

@@ -53,7 +53,7 @@ def child_command(
     """
     own = interpreter(spec, environments)
     if own is None:
-        return [sys.executable, "-m", "dalston.engine_sdk.child"], dict(environment)
+        return [sys.executable, "-P", "-m", "dalston.engine_sdk.child"], dict(environment)
     kept = {name: value for name, value in environment.items() if name not in _OWN_PATHS}
     return [str(own), "-P", str(_LAUNCH)], kept
 

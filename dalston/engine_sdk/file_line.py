@@ -45,6 +45,9 @@ class FileLine:
         if answering is not None:
             answering.cancel()
             await asyncio.wait([answering])
+        elif self._own_end is not None:
+            # The child was never there.
+            self._own_end.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

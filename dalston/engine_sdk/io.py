@@ -18,8 +18,6 @@ from dalston.common.models import Failure
 from dalston.common.pipeline_checks import RECORDING
 from dalston.common.storage import (
     AUDIO_NAME,
-    FAILURE_NAME,
-    OUTPUT_NAME,
     RECORDING_NAME,
     ObjectStore,
     attempt_folder,
@@ -28,6 +26,7 @@ from dalston.common.storage import (
 )
 from dalston.common.transcript import laid_out
 from dalston.engine_sdk.access import complete_header
+from dalston.engine_sdk.attempt_files import check_name
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask, opened
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES, TaskFolder
 from dalston.engine_sdk.patience import patiently
@@ -217,7 +216,7 @@ def check_files(
         kept: Names of the files that it has kept while it worked.
 
     Raises:
-        ValueError: A name is not a plain file name, the file isn't in the work folder, or an
+        ValueError: A name is none for a file to keep, the file isn't in the work folder, or an
             engine that produces audio kept none.
     """
     for what, name in PROMISED.items():
@@ -227,7 +226,14 @@ def check_files(
         return
     root = Path(work_folder).resolve()
     for name, path in output.files.items():
-        if PurePosixPath(name).name != name or name in {OUTPUT_NAME, FAILURE_NAME, ".", ".."}:
-            raise ValueError(f"'{name}' is no name for a file to keep")
-        if not path.resolve().is_relative_to(root) or not path.is_file():
+        check_name(name)
+        if not _is_file_in(root, path):
             raise ValueError(f"the file '{name}' is not in the work folder")
+
+
+def _is_file_in(folder: Path, path: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder) and path.is_file()
+    except (OSError, RuntimeError):
+        # Too long for a path, or links that go round in a circle.
+        return False

@@ -23,7 +23,7 @@ def main() -> None:
     module = module_from_spec(spec)
     sys.modules["dalston"] = module
     spec.loader.exec_module(module)
-    import_module("dalston.engine_sdk.child").main(sys.argv[1:])
+    import_module("dalston.engine_sdk.child").run(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ import msgspec
 from dalston.common.engine_spec import EngineSpec
 from dalston.common.models import Failure, clean_failure
 from dalston.common.storage import OUTPUT_NAME
+from dalston.engine_sdk.child_log import ChildLog
 from dalston.engine_sdk.child_messages import (
     ChildOutput,
     ChildTask,
@@ -27,7 +29,7 @@ from dalston.engine_sdk.child_messages import (
     read,
 )
 from dalston.engine_sdk.environments import child_command
-from dalston.engine_sdk.failures import no_room, refused
+from dalston.engine_sdk.failures import died, no_room, refused
 from dalston.engine_sdk.file_line import FileLine
 from dalston.engine_sdk.lines import Lines
 from dalston.engine_sdk.long_output import LongOutput
@@ -71,7 +73,7 @@ class ChildProcess:
         self._config = config
         self._environment = environment
         self._environments = environments
-        self._is_closing = False
+        self._is_closing = self._is_gone = False
         self._process: asyncio.subprocess.Process | None = None
         self._lines: Lines | None = None
         self._reading: asyncio.ReadTransport | None = None
@@ -79,6 +81,7 @@ class ChildProcess:
         self._work: _Work | None = None
         self._long: LongOutput | None = None
         self._files = FileLine(self._files_of)
+        self._log = ChildLog()
         self._ending: asyncio.Task[None] | None = None
         self._died_of: Failure | None = None
 
@@ -100,8 +103,11 @@ class ChildProcess:
     async def start(self, on_progress: SetupProgress) -> None:
         """Start the child and wait until its engine is set up, however long that takes.
 
+        Whatever it raises, the child must be killed then.
+
         Raises:
             SetupFailedError: The engine said no, or died.
+            OSError: There is no process for it.
         """
         lines = await self._spawn()
         limits = self._spec.limits
@@ -127,9 +133,10 @@ class ChildProcess:
 
         Raises:
             SetupFailedError: The engine said no, or died.
+            OSError: There is no process for it.
         """
-        lines = await self._spawn()
         try:
+            lines = await self._spawn()
             about = {"question": question, "name": name, "config": dict(self._config)}
             self._send({"kind": "ask", **about})
             message = await self._until("answer", lines, on_progress)
@@ -155,22 +162,30 @@ class ChildProcess:
     async def _spawn(self) -> Lines:
         command, environment = child_command(self._spec, self._environments, self._environment)
         to_child, from_child = os.pipe(), os.pipe()
-        files = self._files.open()
+        files, printed = self._files.open(), self._log.open()
+        inherited = (to_child[0], from_child[1], files.fileno())
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
                 str(self._spec.folder),
-                str(to_child[0]),
-                str(from_child[1]),
-                str(files.fileno()),
+                *map(str, inherited),
                 str(os.getpid()),
-                pass_fds=(to_child[0], from_child[1], files.fileno()),
+                pass_fds=inherited,
                 stdin=asyncio.subprocess.DEVNULL,
+                stderr=printed,
                 env=environment,
+                # What the engine starts ends with it, and Ctrl-C goes to the supervisor alone. A
+                # mere group would be stopped where a terminal lets nobody write from behind.
+                start_new_session=True,
             )
+        except BaseException:
+            os.close(to_child[1])
+            os.close(from_child[0])
+            raise
         finally:
             os.close(to_child[0])
             os.close(from_child[1])
+            os.close(printed)
             files.close()
         await self._files.begin()
         loop = asyncio.get_running_loop()
@@ -305,9 +320,15 @@ class ChildProcess:
             await self._ending
 
     async def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+        self._kill_group()
         await self._gone()
+
+    def _kill_group(self) -> None:
+        """Kill the child, if it lives, and what it has started."""
+        if self._process is not None and not self._is_gone:
+            # Without a process in it, or (on macOS) with dead ones only, there is none to kill.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """Let the engine close; a child that takes too long over it is killed."""
@@ -324,11 +345,15 @@ class ChildProcess:
     async def _gone(self) -> None:
         if self._process is not None:
             await self._process.wait()
+            self._kill_group()
+            # From now on its number may be another's.
+            self._is_gone = True
         for transport in (self._writing, self._reading):
             if transport is not None:
                 transport.close()
         self._writing = self._reading = None
         await self._files.close()
+        self._log.close()
 
     def _send(self, message: Mapping[str, Any]) -> None:
         # To a child that has died it is dropped: the end of its lines says so too.
@@ -336,29 +361,12 @@ class ChildProcess:
             self._writing.write(_encoder.encode_lines((message,)))
 
     async def _death(self) -> Failure:
-        """Say how the child died, in words that help."""
+        """Wait for the child's end and say how it died."""
         if self._process is None:
             return Failure("engine_crashed", "The engine's process could not be started.")
         code = await self._process.wait()
         await self._gone()
-        name = self._spec.id
-        if code == -signal.SIGKILL:
-            text = (
-                f"The engine {name} was killed (SIGKILL), most often because memory ran out. "
-                f"Give it more memory, or a smaller model."
-            )
-            return Failure("engine_out_of_memory", text, retryable=True)
-        how = f"signal {_signal_name(-code)}" if code < 0 else f"exit status {code}"
-        text = f"The engine {name} crashed ({how}). Its log may say why."
-        return Failure("engine_crashed", text, retryable=True)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        # Most of the real-time signals have none.
-        return str(number)
+        return died(self._spec.id, code)
 
 
 class _Work(NamedTuple):

@@ -12,6 +12,7 @@ import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -163,10 +164,13 @@ class _RemoteFile(io.BytesIO):
         self.truncate()
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:  # noqa: ANN401, PYI036 - as the base class has it
-        if kind is not None:
-            super().close()
+        if kind is None:
+            self.close()
             return
-        self.close()
+        super().close()
+        # Should it fail: the error that there is says more.
+        with suppress(TaskFailed, OSError, ValueError):
+            self._line.ask(self._task_id, "abort", name=self._about["name"])
 
     def close(self) -> None:
         if not self.closed:

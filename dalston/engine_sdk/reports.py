@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.attempt_files import AttemptFiles, FileRefusedError, why
 from dalston.engine_sdk.child_messages import ChildOutput
 from dalston.engine_sdk.claims import Claim, Claimer
-from dalston.engine_sdk.failures import refused
+from dalston.engine_sdk.failures import OWN_FAULT, not_stored, refused
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES
 from dalston.engine_sdk.io import check_files, store_failure, store_output
 from dalston.engine_sdk.leases import LeaseKeeper
@@ -101,7 +102,7 @@ class Reporter:
         if claim.folder is not None:
             claim.folder.remove_audio(larger_than=SMALL_AUDIO_BYTES)
         files = result.local_files() if isinstance(result, ChildOutput) else ()
-        size = sum(path.stat().st_size for path in files if path.is_file())
+        size = sum(map(_size, files))
         while self._carrying and not self._has_room(size):
             await self._wait_for_one(meanwhile)
         task = asyncio.create_task(self._carry(claim, result, seconds))
@@ -135,9 +136,8 @@ class Reporter:
             else:
                 await self.report_failure(claim, result)
         except Exception:
-            # A fault of our own: without renewal the lease ends, and the task is tried again.
             log.exception("task_abandoned", **claim.about)
-            self._keeper.drop(claim.lease)
+            await self.abandon(claim)
         finally:
             self._claimer.discard(claim, files, clean=clean)
 
@@ -172,8 +172,7 @@ class Reporter:
             await self.report_failure(claim, why(error))
             return True
         except DalstonError as error:
-            text = f"The result could not be stored: {error.message}"
-            await self.report_failure(claim, Failure("output_store_failed", text, retryable=True))
+            await self.report_failure(claim, not_stored(error))
             return True
         completed = _event(
             TaskCompleted,
@@ -193,9 +192,11 @@ class Reporter:
         await store_output(self._store, claim.attempt, output)
 
     async def report_failure(self, claim: Claim, failure: Failure) -> None:
-        """Store and say why an attempt failed."""
+        """Store and say why an attempt failed, or hand its task back if our time ends first."""
         try:
-            await store_failure(self._store, claim.attempt, failure)
+            storing = store_failure(self._store, claim.attempt, failure)
+            if not await self.while_wanted(claim, storing):
+                return
         except DalstonError as error:
             # The lease and the event still carry the reason.
             log.warning("failure_not_stored", **claim.about, reason=repr(error))
@@ -204,6 +205,22 @@ class Reporter:
             self.start(claim)
         await self._keeper.say(claim.lease, _event(TaskErrored, claim.attempt, error=failure))
         log.warning("task_failed", **claim.about, code=failure.code, retryable=failure.retryable)
+
+    async def abandon(self, claim: Claim) -> None:
+        """Say that a fault of our own has ended a task.
+
+        A lease that only ended would charge nobody for it, and the task would come again for ever.
+        """
+        if claim.lease.outcome is not None:
+            return
+        try:
+            if claim.files is not None:
+                await claim.files.abort()
+            await self.report_failure(claim, OWN_FAULT)
+        except Exception:
+            # Without renewal the lease ends, and the task is tried again.
+            log.exception("failure_not_reported", **claim.about)
+            self._keeper.drop(claim.lease)
 
     async def while_wanted(self, claim: Claim, work: Coroutine[Any, Any, Any]) -> bool:
         """Let something slow go on until the attempt is closed or our own time is over.
@@ -235,6 +252,14 @@ class Reporter:
             await self._keeper.say(claim.lease, _event(TaskReleased, claim.attempt))
             self._keeper.drop(claim.lease)
         log.info("task_released", **claim.about)
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file; 0 if there is none at what an engine took for its path."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _event(kind: type[Any], attempt: Attempt, **more: object) -> Any:  # noqa: ANN401 - of that kind

@@ -147,7 +147,9 @@ class EngineRunner:
         while not self._stopping.done():
             failure = self._lack_of_memory()
             if failure is None and self._settings.lazy:
-                failure = await self._availability.check()
+                failure = await self._checked()
+            if self._stopping.done():
+                break
             if failure is None:
                 self._become(*(("idle",) if self._settings.lazy else ("loading", "starting")))
                 return True
@@ -155,6 +157,16 @@ class EngineRunner:
                 await self._failed(failure)
             await self._pause(_LONGEST_SETUP_PAUSE)
         return False
+
+    async def _checked(self) -> Failure | None:
+        """Ask what there is; a stop ends that."""
+        checking = asyncio.create_task(self._availability.check())
+        try:
+            await asyncio.wait((checking, self._stopping), return_when=asyncio.FIRST_COMPLETED)
+            return checking.result() if checking.done() else None
+        finally:
+            checking.cancel()
+            await asyncio.gather(checking, return_exceptions=True)
 
     def _lack_of_memory(self) -> Failure | None:
         if self._megabytes() <= self._memory.megabytes:

@@ -16,7 +16,7 @@ from dalston.engine_sdk.attempt_files import AttemptFiles
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
 from dalston.engine_sdk.claims import Claim, Claimer
 from dalston.engine_sdk.deadline import Pace, deadline_seconds
-from dalston.engine_sdk.failures import no_room
+from dalston.engine_sdk.failures import UNREADABLE_INPUT, no_room
 from dalston.engine_sdk.leases import LeaseKeeper
 from dalston.engine_sdk.memory import Tenant
 from dalston.engine_sdk.process import ChildProcess
@@ -31,13 +31,8 @@ _WATCH_SECONDS = 0.25
 _TRIM_SECONDS = 1.0
 """A task that takes longer than this keeps others from their turn."""
 _CLAIM_PAUSE_SECONDS = 1.0
-_UNREADABLE_INPUT = Failure(
-    "object_unreadable",
-    "The store answers, but does not give the recording, or what an earlier stage had made of it. "
-    "Look who may read it there, whether it was moved to an archive, and at the disk; then retry "
-    "the job.",
-    retryable=True,
-)
+_STORE_PAUSE_SECONDS = 5.0
+"""A task that the store was away for is handed back after this: it may be next again."""
 
 
 class Slot:
@@ -83,11 +78,10 @@ class Slot:
             try:
                 await self._do(claim, child)
             except Exception:
-                # A fault of our own: without renewal the lease ends, and the task is tried again.
                 log.exception("task_abandoned", **claim.about)
-                self._keeper.drop(claim.lease)
                 # The child may still be at it, and must not answer to the next task.
                 await child.kill()
+                await self._reporter.abandon(claim)
                 self._claimer.discard(claim, clean=False)
         # Until there is another child, others may be quicker.
         self._ahead.hand_back()
@@ -163,7 +157,7 @@ class Slot:
         except StoreUnavailableError:
             if await self._claimer.store_answers():
                 # It is about this object. Handed back, the task would come again for ever.
-                await self._reporter.report_failure(claim, _UNREADABLE_INPUT)
+                await self._reporter.report_failure(claim, UNREADABLE_INPUT)
             else:
                 # Not the task's fault: whoever reaches the store shall do it, uncharged.
                 await self._reporter.release(claim)
@@ -203,13 +197,24 @@ class Slot:
     async def _outcome(
         self, claim: Claim, files: AttemptFiles, outcome: ChildOutput | Failure
     ) -> ChildOutput | Failure | None:
-        if isinstance(outcome, Failure):
-            await files.abort()
-            if files.store_was_away:
-                # Not the task's fault: whoever reaches the store shall do it, uncharged.
-                await self._reporter.release(claim)
-                return None
-        return outcome
+        if not isinstance(outcome, Failure):
+            return outcome
+        await files.abort()
+        missed = files.missed
+        if missed is None:
+            return outcome
+        if await self._claimer.store_answers():
+            # It is about this object. Handed back, the task would come again for ever.
+            return missed
+        # Not the task's fault: whoever reaches the store shall do it, uncharged.
+        await asyncio.wait(
+            (claim.lease.closed, self._stopping, self._grace_over),
+            timeout=_STORE_PAUSE_SECONDS,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if not claim.lease.closed.done():
+            await self._reporter.release(claim)
+        return None
 
     async def _watch(
         self, claim: Claim, work: asyncio.Future[Any], limit: float | None = None

@@ -8,20 +8,23 @@ What an engine returns is checked as a server would check it.
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dalston.common.engine_spec import EngineSpec, read_engine
 from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.access import LocalAccess, complete_header
+from dalston.engine_sdk.attempt_files import FileRefusedError, check_name
 from dalston.engine_sdk.base import Engine, SetupSink
+from dalston.engine_sdk.child_messages import ChildOutput
 from dalston.engine_sdk.chunk_outputs import ChunkOutputs
-from dalston.engine_sdk.io import PROMISED
+from dalston.engine_sdk.io import PROMISED, check_files
 from dalston.engine_sdk.loading import load_engine_class
 from dalston.engine_sdk.types import ProgressSink, TaskFailed, TaskInput, TaskOutput, no_progress
 
@@ -77,7 +80,7 @@ class EngineUnderTest:
         with tempfile.TemporaryDirectory(prefix="dalston-") as folder:
             work = Path(folder, "work")
             work.mkdir()
-            access = LocalAccess(audio, keep_files_in or Path(folder, "kept"))
+            access = _StrictAccess(audio, keep_files_in or Path(folder, "kept"))
             task = TaskInput(
                 task_id=f"task_{secrets.token_hex(8)}",
                 job_id=f"job_{secrets.token_hex(6)}",
@@ -85,7 +88,7 @@ class EngineUnderTest:
                 previous_outputs=self._previous(previous or {}, Path(folder)),
                 config=complete,
                 work_folder=work,
-                progress_sink=no_progress if on_progress is None else on_progress,
+                progress_sink=_strict(on_progress or no_progress),
                 stage=stage or self.spec.stage,
                 access=access,
             )
@@ -106,12 +109,37 @@ class EngineUnderTest:
                 found[stage] = ChunkOutputs(path)
         return found
 
-    def _checked_output(self, task: TaskInput, access: LocalAccess) -> TaskOutput:
+    def _checked_output(self, task: TaskInput, access: _StrictAccess) -> TaskOutput:
         output = _held(self.engine.process(task), self.spec.limits.file_mb)
-        check_output(self.spec, output, access, task.stage)
+        if access.refused is not None:
+            raise access.refused
+        check_output(self.spec, output, access, task)
         if KEPT_AUDIO in access.files:
             complete_header(access.files[KEPT_AUDIO])
         return output
+
+
+class _StrictAccess(LocalAccess):
+    """Refuses to keep what a server would not keep; an engine can't pass over that."""
+
+    refused: TaskFailed | None = None
+
+    def create(self, name: str, chunk: Mapping[str, float] | None) -> BinaryIO:
+        try:
+            check_name(name, self.files)
+        except FileRefusedError as error:
+            self.refused = _invalid(f"{error}.")
+            raise self.refused from error
+        return super().create(name, chunk)
+
+
+def _strict(sink: ProgressSink) -> ProgressSink:
+    def tell(done: float, total: float) -> None:
+        if not (math.isfinite(done) and math.isfinite(total)):
+            raise _invalid(f"progress({done}, {total}): both must be finite numbers.")
+        sink(done, total)
+
+    return tell
 
 
 @contextmanager
@@ -182,7 +210,7 @@ def _held(output: TaskOutput, most_mb: int) -> TaskOutput:
 
 
 def check_output(
-    spec: EngineSpec, output: TaskOutput, access: LocalAccess, stage: str | None = None
+    spec: EngineSpec, output: TaskOutput, access: LocalAccess, task: TaskInput
 ) -> None:
     """Check an output as a server does before it stores it.
 
@@ -190,31 +218,29 @@ def check_output(
         spec: The engine's `engine.yaml`.
         output: What `process` returned.
         access: Through which it kept files while it worked.
-        stage: The stage that was done; the engine's `stage` unless given.
+        task: What was done.
 
     Raises:
         TaskFailed: `invalid_engine_output`: it isn't JSON, breaks the stage's schema, a file
-            isn't there, or the output's chunks are not those that work has begun on.
+            may not be kept, or the output's chunks are not those that work has begun on.
     """
-    stage = stage or spec.stage
     if not isinstance(output, TaskOutput):
         raise _invalid(f"process() must return a TaskOutput, not {type(output).__name__}.")
     data = _as_json(output.data)
     try:
-        check_stage_output(stage, data)
+        check_stage_output(task.stage, data)
     except ValueError as error:
         raise _invalid(
-            f"data is not what the stage {stage} promises: {error}. docs/engines.md lists the "
-            f"fields."
+            f"data is not what the stage {task.stage} promises: {error}. docs/engines.md lists "
+            f"the fields."
         ) from error
-    for name, path in output.files.items():
-        if Path(name).name != name or not Path(path).is_file():
-            raise _invalid(f"files[{name!r}] must be a plain name and an existing file: {path}.")
+    files = {name: Path(path) for name, path in output.files.items()}
+    try:
+        check_files(ChildOutput(data, files), str(task.work_folder), spec.produces, access.files)
+    except ValueError as error:
+        raise _invalid(f"{error}.") from error
     if access.chunks and output.data.get("chunks") != access.chunks:
         raise _invalid("the output's chunks must be those that keep() was told of.")
-    for what, name in PROMISED.items():
-        if what in spec.produces and not {name} & {*output.files, *access.files}:
-            raise _invalid(f"engine.yaml says that it produces {what}, but files has no {name}.")
 
 
 def _as_json(data: object) -> bytes:

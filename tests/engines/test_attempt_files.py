@@ -13,8 +13,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from dalston.common.messages import ChunkReady, QueueEntry, TaskCompleted, TaskErrored
+from dalston.common.messages import (
+    ChunkReady,
+    QueueEntry,
+    TaskCompleted,
+    TaskErrored,
+    TaskReleased,
+)
+from dalston.common.models import Failure
 from dalston.common.storage import AUDIO_NAME, attempt_folder, beside
+from dalston.engine_sdk import patience, slot
 from dalston.engine_sdk.io import SHORT_AUDIO_BYTES
 from tests.support.runner_bench import ENGINE, Bench, new_bench
 
@@ -70,6 +78,16 @@ class Odd(Engine):
         except ValueError:
             return {"kept": False}
 
+    def again(self, input):
+        for content, error in ((b"1" * 3_000_000, True), (b"2", True), (b"3", False)):
+            try:
+                with input.create("audio.wav") as file:
+                    file.write(content)
+                    if error:
+                        raise ValueError
+            except ValueError:
+                pass
+
     def twice(self, input):
         input.keep("same", b"1")
         try:
@@ -77,8 +95,8 @@ class Odd(Engine):
         except TaskFailed:
             pass
 
-    def outside(self, input):
-        input.keep("../outside", b"1")
+    def named(self, input):
+        input.keep(input.config["called"], b"1")
 
     def changed(self, input):
         input.keep("0.wav", b"x", chunk={"start": 0, "end": 1, "core_start": 0, "core_end": 1})
@@ -197,13 +215,76 @@ async def test_a_file_that_an_error_left_is_not_kept(bench: Bench) -> None:
     assert await objects(bench, entry) == ["output.json"]
 
 
-@pytest.mark.parametrize("do", ["twice", "outside", "changed"])
-async def test_what_must_not_be_is_refused(bench: Bench, do: str) -> None:
-    entry = await large_entry(bench, b"", "original.wav", do=do)
+async def test_a_file_that_an_error_left_may_be_written_again(bench: Bench) -> None:
+    entry = await large_entry(bench, b"", "original.wav", do="again")
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.completed(entry)
+    [event] = bench.of(TaskCompleted, entry)
+    assert isinstance(event, TaskCompleted)
+    folder = attempt_folder(entry.job_id, entry.task_id, event.folder)
+    assert await bench.store.get(f"{folder}/audio.wav") == b"3"
+
+
+async def failure_of(bench: Bench, entry: QueueEntry) -> Failure:
     async with bench.running():
         await bench.publish(entry)
         await bench.until(lambda: bool(bench.of(TaskErrored, entry)), "the failure")
     [event] = bench.of(TaskErrored, entry)
     assert isinstance(event, TaskErrored)
-    assert event.error.code == "invalid_engine_output"
-    assert bench.of(TaskCompleted, entry) == []
+    assert bench.of(TaskCompleted, entry) == bench.of(TaskReleased, entry) == []
+    return event.error
+
+
+@pytest.mark.parametrize("do", ["twice", "changed"])
+async def test_what_must_not_be_is_refused(bench: Bench, do: str) -> None:
+    failure = await failure_of(bench, await large_entry(bench, b"", "original.wav", do=do))
+    assert failure.code == "invalid_engine_output"
+
+
+@pytest.mark.parametrize("name", ["../outside", "", "output.json", "part#1", "x" * 251])
+async def test_a_name_that_no_file_may_have_is_refused(bench: Bench, name: str) -> None:
+    entry = await large_entry(bench, b"", "original.wav", do="named", called=name)
+    assert (await failure_of(bench, entry)).code == "invalid_engine_output"
+
+
+async def test_the_longest_name_fits_the_store(bench: Bench) -> None:
+    entry = await large_entry(bench, b"", "original.wav", do="named", called="x" * 250)
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.completed(entry)
+    assert await objects(bench, entry) == ["output.json", "x" * 250]
+
+
+async def test_a_recording_that_the_store_does_not_give_is_charged_to_its_task(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "STORE_PATIENCE_SECONDS", 0.1)
+    entry = await large_entry(bench, bytes(SHORT_AUDIO_BYTES + 1), "original.wav", do="read")
+    bench.store.refuse(entry.audio)
+    failure = await failure_of(bench, entry)
+    assert (failure.code, failure.retryable) == ("object_unreadable", True)
+
+
+async def test_a_file_that_the_store_does_not_take_is_charged_to_its_task(bench: Bench) -> None:
+    entry = await large_entry(bench, b"", "original.wav", do="keep")
+    bench.store.refuse("/audio.wav")
+    failure = await failure_of(bench, entry)
+    assert (failure.code, failure.retryable) == ("output_store_failed", True)
+
+
+async def test_a_task_that_the_store_was_away_for_is_handed_back_after_a_pause(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot, "_STORE_PAUSE_SECONDS", 600.0)
+    entry = await large_entry(bench, b"", "original.wav", do="keep")
+    bench.store.refuse("/audio.wav")
+    bench.store.away = True
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.until(lambda: bench.store.asked > 0, "the store to be asked for")
+        assert await bench.queue.leases([entry.task_id])
+    await bench.listen()
+    assert bench.store.asked == 1
+    assert bench.of(TaskErrored, entry) == []
+    assert bench.of(TaskReleased, entry) or await bench.waiting() == [entry.task_id]

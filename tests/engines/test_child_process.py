@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from dalston.common.engine_spec import read_engine
 from dalston.common.models import Failure
 from dalston.engine_sdk.child_messages import ChildOutput, ChildTask
-from dalston.engine_sdk.process import ChildProcess
+from dalston.engine_sdk.process import ChildProcess, SetupFailedError
+from dalston.engine_sdk.questions import CHECK
 from tests.engines import long_engine
+from tests.support.gate import is_alive
+from tests.support.waiting import until
 
 YAML = "id: odd\nversion: '1'\nstage: odd\n"
 HEAD = "import threading, time\nfrom dalston.engine_sdk import *\n\nclass Odd(Engine):\n"
@@ -45,6 +51,45 @@ def nothing(_done: float, _total: float) -> None:
 async def run(child: ChildProcess, number: int, folder: Path) -> ChildOutput | Failure:
     async with asyncio.timeout(20):
         return await child.run(task(number, folder), nothing)
+
+
+async def test_what_lies_in_the_current_folder_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('not ours')\n")
+    monkeypatch.chdir(tmp_path)
+    async with child_of(tmp_path, "    def process(self, input): pass\n") as child:
+        assert child.is_alive()
+
+
+@pytest.mark.parametrize("ask", [True, False])
+async def test_nothing_stays_open_of_a_process_that_could_not_be_started(
+    tmp_path: Path, ask: bool
+) -> None:
+    spec = read_engine(long_engine.engine(tmp_path))
+    # As the kernel has it of an environment that is too long.
+    environment = {"LONG": "x" * (16 << 20)}
+
+    async def fail() -> None:
+        child = ChildProcess(spec, {}, environment)
+        with pytest.raises(OSError, match="too long"):
+            await (child.ask(CHECK, no_setup) if ask else child.start(no_setup))
+        if not ask:
+            await child.kill()
+
+    # What the loop itself opens for its first process stays.
+    await fail()
+    before = descriptors()
+    await fail()
+    assert descriptors() == before
+
+
+def descriptors() -> set[str]:
+    return {path.name for path in Path("/dev/fd").iterdir()}
+
+
+def no_setup(_message: str, _done: float | None, _total: float | None) -> None:
+    """Progress that nobody looks at."""
 
 
 async def test_results_belong_to_their_task(tmp_path: Path) -> None:
@@ -169,6 +214,136 @@ async def test_an_engine_writes_no_file_longer_than_its_description_allows(tmp_p
 
     assert failure.code == "engine_error"
     assert written.stat().st_size <= 2 << 20
+
+
+@pytest.mark.parametrize("end", ["time.sleep(60)", "os._exit(3)"])
+async def test_what_an_engine_has_started_ends_with_it(tmp_path: Path, end: str) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        import os, subprocess\n"
+        "        print(subprocess.Popen(['sleep', '60']).pid, file=open('{0}', 'w'))\n"
+        "        os.rename('{0}', '{1}')\n"
+        "        {2}\n"
+    )
+    written, place = tmp_path / "written", tmp_path / "place"
+    async with child_of(tmp_path, process.format(written, place, end)) as child:
+        result = child.give(task(1, tmp_path), nothing)
+        started = int(await asyncio.to_thread(until, lambda: read_if_there(place), "its process"))
+        async with asyncio.timeout(20):
+            await (child.kill() if end.startswith("time") else result)
+        await asyncio.to_thread(until, lambda: not is_alive(started), "the end of its process")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("import os; os.system('sleep 60 &'); os._exit(3)", 3),
+        ("threading.Thread(target=time.sleep, args=(60,)).start(); raise SystemExit('so')", 1),
+    ],
+)
+async def test_that_an_engine_has_gone_is_noticed_whatever_it_leaves(
+    tmp_path: Path, body: str, status: int
+) -> None:
+    failure = await failure_of(tmp_path, body)
+    assert failure.code == "engine_crashed"
+    assert f"exit status {status}" in failure.message
+
+    setup = f"    def setup(self):\n        {body}\n    def process(self, input): pass\n"
+    with pytest.raises(SetupFailedError) as failed:
+        async with asyncio.timeout(20), child_of(tmp_path, setup):
+            pass
+    assert failed.value.failure == failure
+
+
+async def test_a_fork_of_a_fork_keeps_its_files(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        import os\n"
+        "        def forked(work):\n"
+        "            process_id = os.fork()\n"
+        "            if process_id == 0:\n"
+        "                os._exit(work())\n"
+        "            return os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])\n"
+        "        def first():\n"
+        "            files = [open(os.devnull) for _ in range(60)]\n"
+        "            return forked(lambda: sum(not is_open(file) for file in files))\n"
+        "        def is_open(file):\n"
+        "            return os.path.exists(f'/dev/fd/{file.fileno()}')\n"
+        "        return TaskOutput({'closed': forked(first)})\n"
+    )
+    async with child_of(tmp_path, process) as child:
+        result = await run(child, 1, tmp_path)
+    assert isinstance(result, ChildOutput)
+    assert json.loads(result.data) == {"closed": 0}
+
+
+async def test_a_stop_that_goes_to_all_processes_does_not_end_a_task(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        input.progress(1, 2)\n"
+        "        time.sleep(0.3)\n"
+        "        return TaskOutput({})\n"
+    )
+    computes = asyncio.Event()
+    async with child_of(tmp_path, process) as child:
+        result = child.give(task(1, tmp_path), lambda *_: computes.set())
+        async with asyncio.timeout(20):
+            await computes.wait()
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGTERM)
+            assert isinstance(await result, ChildOutput)
+
+
+async def test_an_engine_can_end_what_it_has_started(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        import multiprocessing, subprocess\n"
+        "        found = []\n"
+        "        def end(started, wait):\n"
+        "            started.terminate()\n"
+        "            found.append(wait())\n"
+        "        def start():\n"
+        "            program = subprocess.Popen(['sleep', '60'])\n"
+        "            end(program, program.wait)\n"
+        "            fork = multiprocessing.get_context('fork')\n"
+        "            copy = fork.Process(target=time.sleep, args=(60,))\n"
+        "            copy.start()\n"
+        "            end(copy, lambda: copy.join() or copy.exitcode)\n"
+        "        start()\n"
+        "        thread = threading.Thread(target=start)\n"
+        "        thread.start()\n"
+        "        thread.join()\n"
+        "        return TaskOutput({'found': found})\n"
+    )
+    async with child_of(tmp_path, process) as child:
+        result = await run(child, 1, tmp_path)
+    assert isinstance(result, ChildOutput)
+    assert json.loads(result.data) == {"found": [-signal.SIGTERM] * 4}
+
+
+def read_if_there(place: Path) -> str | None:
+    return place.read_text() if place.exists() else None
+
+
+async def test_an_engine_prints_to_a_log_of_any_length(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    os.write(2, b"x" * (2 << 20))
+    body = "print('y' * 300_000, flush=True); raise ValueError('odd value')"
+
+    failure = await failure_of(tmp_path, body, "{file_mb: 1}")
+
+    assert failure.code == "engine_error"
+    log = capfd.readouterr().err
+    assert "ValueError: odd value" in log
+    assert log.count("y" * 300_000) == 1
+
+
+async def test_the_last_words_of_an_engine_are_in_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await failure_of(tmp_path, "import os; os.write(2, b'z' * 60_000 + b'!'); os.abort()")
+    assert "z" * 60_000 + "!" in capfd.readouterr().err
 
 
 async def test_no_memory_of_an_engine_is_dumped(tmp_path: Path) -> None:

@@ -161,7 +161,12 @@ def test_engines_do_not_get_each_others_modules(tmp_path: Path) -> None:
             "ends before it starts",
         ),
         ("{}", "stage: notes\nproduces: [audio]", "audio.wav"),
-        ("{}, {'a/b': input.audio_path}", "stage: notes", "plain name"),
+        ("{}, {'a/b': input.audio_path}", "stage: notes", "no name"),
+        ("{}, {'a.wav': input.audio_path}", "stage: notes", "not in the work folder"),
+        ("{}, {'output.json': input.work_folder}", "stage: notes", "no name"),
+        ("{'told': input.progress(float('nan'), 1)}", "stage: notes", "finite"),
+        ("{'kept': input.keep('failure.json', b'')}", "stage: notes", "no name"),
+        ("{'kept': [input.keep('same', b'') for _ in range(2)]}", "stage: notes", "already"),
     ],
 )
 def test_an_output_that_a_server_would_refuse_is_refused(
@@ -172,6 +177,27 @@ def test_an_output_that_a_server_would_refuse_is_refused(
         run_engine(folder, write_wav(tmp_path / "audio.wav", tone(0.1)))
     assert failed.value.code == "invalid_engine_output"
     assert word in failed.value.message
+
+
+LEFT = """
+class Mine(Engine):
+    def process(self, input: TaskInput) -> TaskOutput:
+        for content in (b"first", b"second"):
+            try:
+                with input.create("note.txt") as file:
+                    file.write(content)
+                    if content == b"first":
+                        raise ValueError
+            except ValueError:
+                pass
+        return TaskOutput({})
+"""
+
+
+def test_a_file_that_an_error_left_may_be_written_again(tmp_path: Path) -> None:
+    folder = engine(tmp_path / "mine", LEFT)
+    output = run_engine(folder, tmp_path, keep_files_in=tmp_path / "kept")
+    assert output.files["note.txt"].read_bytes() == b"second"
 
 
 LIFE = """

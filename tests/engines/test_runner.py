@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dalston.common.leases import LeaseState
 from dalston.common.messages import (
-    QueueEntry,
     TaskCompleted,
     TaskErrored,
     TaskReleased,
@@ -20,9 +17,10 @@ from dalston.common.messages import (
 from dalston.common.redis import lease_key
 from dalston.common.storage import output_path
 from dalston.engine_sdk import patience
+from dalston.engine_sdk.reports import Reporter
 from tests.support.files import files_below
 from tests.support.gate import is_alive
-from tests.support.runner_bench import ENGINE, YAML, Bench, new_bench
+from tests.support.runner_bench import ENGINE, YAML, Bench, is_running, new_bench, until_true
 
 QUICK_SECONDS = 0.05
 """What is done sooner sends no start."""
@@ -87,7 +85,7 @@ async def test_no_recording_stays_on_disk_when_nothing_is_done(bench: Bench) -> 
             await bench.listen()
             return "original.wav" not in {path.name for path in files_below(bench.folder / "tmp")}
 
-        await _until_true(is_gone, "the recording to be removed")
+        await until_true(is_gone, "the recording to be removed")
 
 
 async def test_a_quick_task_sends_no_start(bench: Bench) -> None:
@@ -138,14 +136,14 @@ async def test_what_was_claimed_ahead_is_handed_back_at_once_on_a_stop(bench: Be
         await warm_up(bench)
         await bench.publish(current, *others)
         names = [lease_key(entry.task_id) for entry in others]
-        await _until_true(lambda: _exist(bench, names), "several to be claimed ahead")
+        await until_true(lambda: _exist(bench, names), "several to be claimed ahead")
         leases = await bench.queue.leases([entry.task_id for entry in others])
         assert {lease.state for lease in leases.values()} == {LeaseState.PREFETCH}
         bench.heard.clear()
 
         runner.stop()
 
-        await _until_true(lambda: _none_exists(bench, names), "their leases to be gone")
+        await until_true(lambda: _none_exists(bench, names), "their leases to be gone")
         assert await bench.waiting() == [entry.task_id for entry in others]
         assert not bench.of(TaskCompleted, current)
         bench.gate().touch()
@@ -162,8 +160,8 @@ async def test_a_task_that_takes_long_keeps_only_one_claimed_ahead(bench: Bench)
         await warm_up(bench)
         await bench.publish(current, *others)
         names = [lease_key(entry.task_id) for entry in others]
-        await _until_true(lambda: _exist(bench, names), "several to be claimed ahead")
-        await _until_true(lambda: _none_exists(bench, names[1:]), "all but one to be handed back")
+        await until_true(lambda: _exist(bench, names), "several to be claimed ahead")
+        await until_true(lambda: _none_exists(bench, names[1:]), "all but one to be handed back")
         assert await bench.waiting() == [entry.task_id for entry in others[1:]]
         bench.gate().touch()
         await bench.completed(current, *others)
@@ -190,31 +188,6 @@ async def test_a_slow_store_neither_holds_up_nor_mixes_up_the_next_task(bench: B
             assert kept.decode() == entry.task_id
 
 
-async def test_reports_under_way_are_finished_before_the_runner_ends(bench: Bench) -> None:
-    entry = await bench.entry()
-    released = bench.store.hold(entry.task_id)
-    async with bench.running() as runner:
-        await bench.publish(entry)
-        await _until_true(lambda: _is_running(bench, entry), "the task to run")
-        runner.stop()
-        released.set()
-    await bench.listen()
-    assert await bench.output(entry) == {"id": entry.task_id, "audio": "audio", "found": []}
-    assert not bench.of(TaskReleased, entry)
-
-
-async def test_what_can_not_be_stored_in_time_is_handed_back(bench: Bench) -> None:
-    entry = await bench.entry()
-    bench.store.hold(entry.task_id)
-    async with bench.running(grace=0.3) as runner:
-        await bench.publish(entry)
-        await _until_true(lambda: _is_running(bench, entry), "the task to run")
-        runner.stop()
-    await bench.listen()
-    assert not bench.of(TaskCompleted, entry)
-    assert bench.of(TaskReleased, entry)
-
-
 FOREIGN = """
 from pathlib import Path
 
@@ -237,6 +210,36 @@ async def test_a_file_from_elsewhere_is_neither_kept_nor_removed(
         await bench.publish(entry)
         await bench.until(lambda: bool(bench.of(TaskErrored, entry)), "its refusal")
     assert precious.read_text() == "weights"
+
+
+@pytest.mark.parametrize("file", ["/" + "x" * 300, "x" * 300])
+async def test_what_is_no_path_at_all_is_refused(bench: Bench, file: str) -> None:
+    code = FOREIGN.replace("Path(input", "Path(input.work_folder, input")
+    (bench.folder / "engine.py").write_text(code)
+    entry = await bench.entry(file=file)
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.until(lambda: bool(bench.of(TaskErrored, entry)), "its refusal")
+    [event] = bench.of(TaskErrored, entry)
+    assert isinstance(event, TaskErrored)
+    assert event.error.code == "invalid_engine_output"
+
+
+@pytest.mark.parametrize("what", ["carry", "_report_output"])
+async def test_a_fault_of_our_own_is_charged_to_the_task(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(Reporter, what, fail)
+    entry = await bench.entry()
+    async with bench.running():
+        await bench.publish(entry)
+        await bench.until(lambda: bool(bench.of(TaskErrored, entry)), "the failure")
+    [event] = bench.of(TaskErrored, entry)
+    assert isinstance(event, TaskErrored)
+    assert (event.error.code, event.error.retryable) == ("engine_error", True)
 
 
 MORTAL = """
@@ -272,7 +275,7 @@ async def test_a_task_that_has_not_begun_is_not_charged_with_the_death_of_its_en
         process = int(Path(f"{gate}.process").read_text())  # noqa: ASYNC240 - a few bytes
         released = bench.store.hold(second.job_id)
         await bench.publish(second)
-        await _until_true(lambda: _is_running(bench, second), "the second one's turn")
+        await until_true(lambda: is_running(bench, second), "the second one's turn")
         gate.touch()
         await bench.until(lambda: not is_alive(process), "the engine to be gone")
         released.set()
@@ -298,9 +301,9 @@ async def test_an_object_that_the_store_does_not_give_is_charged_to_its_task(
 
 async def test_an_instance_tells_its_pace(bench: Bench) -> None:
     async with bench.running():
-        await _until_true(lambda: _pace_is(bench, lambda pace: pace == 0), "a first announcement")
+        await until_true(lambda: _pace_is(bench, lambda pace: pace == 0), "a first announcement")
         await warm_up(bench)
-        await _until_true(lambda: _pace_is(bench, lambda pace: pace > 1), "the pace to be known")
+        await until_true(lambda: _pace_is(bench, lambda pace: pace > 1), "the pace to be known")
 
 
 async def _pace_is(bench: Bench, judge: Callable[[float], bool]) -> bool:
@@ -314,16 +317,3 @@ async def _exist(bench: Bench, names: list[str]) -> bool:
 
 async def _none_exists(bench: Bench, names: list[str]) -> bool:
     return not await bench.queue.redis.exists(*names)
-
-
-async def _is_running(bench: Bench, entry: QueueEntry) -> bool:
-    lease = (await bench.queue.leases([entry.task_id])).get(entry.task_id)
-    return lease is not None and lease.state is LeaseState.RUNNING
-
-
-async def _until_true(
-    condition: Callable[[], Coroutine[Any, Any, bool]], what: str, seconds: float = 15
-) -> None:
-    give_up_at = asyncio.get_running_loop().time() + seconds
-    while not await condition():
-        assert asyncio.get_running_loop().time() < give_up_at, f"waited for {what}"

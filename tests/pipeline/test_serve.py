@@ -22,14 +22,16 @@ from tests.support.gate import Gate, is_alive
 from tests.support.stack import TERMINAL, TRANSCRIPTIONS
 from tests.support.waiting import until
 
-SERVE = (sys.executable, "-m", "dalston", "serve")
+SERVE = (sys.executable, "-P", "-m", "dalston", "serve")
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - with an API key
 
 
 class Serve:
     """One `dalston serve` on a data folder."""
 
-    def __init__(self, data_dir: Path, gate: Gate, *arguments: str) -> None:
+    def __init__(
+        self, data_dir: Path, gate: Gate, *arguments: str, folder: Path | None = None
+    ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.with_suffix(".log")
         self.out = data_dir.with_suffix(".out")
@@ -42,6 +44,7 @@ class Serve:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
+                cwd=folder,
             )
         self.url = ""
 
@@ -125,6 +128,18 @@ def serve(data_dir: Path, gate: Gate) -> Iterator[Serve]:
     yield server
     server.process.kill()
     server.process.wait()
+
+
+def test_what_lies_in_the_current_folder_is_not_run(
+    data_dir: Path, gate: Gate, tmp_path: Path, silence: Path
+) -> None:
+    gate.open()
+    (tmp_path / "queue.py").write_text("raise SystemExit('not ours')\n")
+    serve = Serve(data_dir, gate, folder=tmp_path).wait_until_ready()
+    try:
+        assert serve.ended(serve.submit(silence))["status"] == "completed"
+    finally:
+        serve.stop()
 
 
 def test_tells_the_address_for_other_machines(data_dir: Path, gate: Gate) -> None:

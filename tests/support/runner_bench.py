@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import msgspec
 from dalston.common.engine_spec import read_engine
 from dalston.common.errors import StoreUnavailableError
 from dalston.common.events import EventBus
+from dalston.common.leases import LeaseState
 from dalston.common.messages import Event, QueueEntry, TaskCompleted
 from dalston.common.models import new_job_id, new_task_id
 from dalston.common.queue import TaskQueue
@@ -49,12 +50,36 @@ class Odd(Engine):
 
 
 class HeldStore(ObjectStore):
-    """A store that is slow with some objects, which it has once the test says so, or has none."""
+    """A store that is slow with some objects, which it has once the test says so, or has none.
 
-    refused = ""
+    Attributes:
+        away: Whether it says of itself that it can't be used.
+        asked: How often it was asked for that.
+    """
 
-    def refuse(self, path: str) -> None:
-        self.refused = path
+    refused: str | None = None
+    away = False
+    asked = 0
+
+    def refuse(self, end: str) -> None:
+        """Neither give nor take what has such a path, or such a name at its end."""
+        self.refused = end
+
+    def _check(self, path: str) -> None:
+        if self.refused is not None and path.endswith(self.refused):
+            raise StoreUnavailableError("Not that one.")
+
+    async def answers(self) -> bool:
+        self.asked += 1
+        return not self.away and await super().answers()
+
+    async def get_range(self, path: str, start: int, length: int) -> bytes:
+        self._check(path)
+        return await super().get_range(path, start, length)
+
+    async def put_stream(self, path: str, pieces: AsyncIterator[bytes]) -> None:
+        self._check(path)
+        await super().put_stream(path, pieces)
 
     def hold(self, name: str) -> asyncio.Event:
         self._held = name
@@ -62,8 +87,7 @@ class HeldStore(ObjectStore):
         return self._released
 
     async def get(self, path: str) -> bytes:
-        if path == self.refused:
-            raise StoreUnavailableError("Not that one.")
+        self._check(path)
         if getattr(self, "_held", "nothing") in path:
             await self._released.wait()
         return await super().get(path)
@@ -141,7 +165,9 @@ class Bench:
         return [msgspec.json.decode(raw)["task_id"] for raw in reversed(found)]
 
     @asynccontextmanager
-    async def running(self, *, slots: int = 1, grace: float = 10.0) -> AsyncIterator[EngineRunner]:
+    async def running(
+        self, *, slots: int = 1, grace: float = 10.0, lazy: bool = False
+    ) -> AsyncIterator[EngineRunner]:
         spec = read_engine(self.folder)
         settings = RunnerSettings(
             instance="engine-1",
@@ -150,6 +176,7 @@ class Bench:
             grace_seconds=grace,
             temporary_folder=self.folder / "tmp",
             environment=os.environ,
+            lazy=lazy,
         )
         runner = EngineRunner(spec, self.queue, self.events, self.store, settings)
         serving = asyncio.create_task(runner.run())
@@ -176,3 +203,16 @@ async def new_bench(tmp_path: Path) -> AsyncIterator[Bench]:
         await made.listen()
         yield made
         await redis.aclose()
+
+
+async def is_running(bench: Bench, entry: QueueEntry) -> bool:
+    lease = (await bench.queue.leases([entry.task_id])).get(entry.task_id)
+    return lease is not None and lease.state is LeaseState.RUNNING
+
+
+async def until_true(
+    condition: Callable[[], Coroutine[Any, Any, bool]], what: str, seconds: float = 15
+) -> None:
+    give_up_at = asyncio.get_running_loop().time() + seconds
+    while not await condition():
+        assert asyncio.get_running_loop().time() < give_up_at, f"waited for {what}"

@@ -72,6 +72,8 @@ def test_a_long_data_folder_gets_a_short_socket(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_engine_sees_none_of_the_servers_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE", "REDISCLI_AUTH"):
+        monkeypatch.setenv(name, "hush")
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:hush@db/name")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("HF_ENDPOINT", "http://mirror")
