@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -337,6 +338,40 @@ async def test_an_engine_prints_to_a_log_of_any_length(
     log = capfd.readouterr().err
     assert "ValueError: odd value" in log
     assert log.count("y" * 300_000) == 1
+
+
+@contextmanager
+def unread_log() -> Iterator[None]:
+    """Let standard error be a pipe that is full, and that nobody reads."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write_end, bytes(4096))
+    os.set_blocking(write_end, True)
+    own = os.dup(2)
+    os.dup2(write_end, 2)
+    try:
+        yield
+    finally:
+        os.dup2(own, 2)
+        for descriptor in (own, read_end, write_end):
+            os.close(descriptor)
+
+
+async def test_a_log_that_nobody_reads_stops_no_supervisor(tmp_path: Path) -> None:
+    process = (
+        "    def process(self, input):\n"
+        "        print('y' * 3000, flush=True)\n"
+        "        return TaskOutput({})\n"
+    )
+    begin = time.monotonic()
+    async with child_of(tmp_path, process) as child:
+        with unread_log():
+            result = await run(child, 1, tmp_path)
+    assert isinstance(result, ChildOutput)
+    # Who waited for the log could not even give up in time.
+    assert time.monotonic() - begin < 15
 
 
 async def test_the_last_words_of_an_engine_are_in_the_log(
