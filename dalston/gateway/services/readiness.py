@@ -123,7 +123,9 @@ def _hindrance(
     elif "not_enough_memory" in reasons:
         how = "It needs more memory than DALSTON_ENGINE_MEMORY_MB lets it have."
     else:
-        how = "GET /health/ready says why."
+        # Who may submit may read the same in /health/ready.
+        said = next((instance.message for instance in instances if instance.message), "")
+        how = f"It says: {said}" if said else "GET /health/ready says why."
     return EngineNotUsableError(
         f"The pipeline '{pipeline}' needs the engine {spec.id}, which can't work as it is. {how}",
         param="pipeline",
