@@ -247,34 +247,24 @@ def test_whoever_makes_a_key_is_told_for_which_server(tmp_path: Path) -> None:
     folder = tmp_path / "my data"
     environment = {name: v for name, v in os.environ.items() if not name.startswith("DATABASE_URL")}
     call = [sys.executable, "-m", "dalston"]
-    refused = subprocess.run(
-        [*call, "serve", "--host", EVERYWHERE, "--port", "0", "--data-dir", folder],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*call, *arguments, "--data-dir", folder],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    refused = run("serve", "--host", EVERYWHERE, "--port", "0")
     assert f"keys create --data-dir '{folder}' --name" in refused.stderr
-    made = subprocess.run(
-        [*call, "keys", "create", "--data-dir", folder, "--name", "desk"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    made = run("keys", "create", "--name", "desk")
     assert str(folder) in made.stderr
     assert "none runs there now" in made.stderr
     assert "From now on the server " in made.stderr
-    second = subprocess.run(
-        [*call, "keys", "create", "--data-dir", folder, "--name", "phone"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    second = run("keys", "create", "--name", "phone")
     assert f"It is for the server of the data folder {folder}" in second.stderr
     assert "From now on" not in second.stderr
 

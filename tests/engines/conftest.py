@@ -18,6 +18,15 @@ def prepare() -> Iterator[EngineUnderTest]:
 
 
 @pytest.fixture(scope="module")
+def fetch() -> Iterator[EngineUnderTest]:
+    """The engine that brings recordings, from this machine as well."""
+    with open_engine(
+        ENGINES / "fetch" / "url-fetch", config={"fetch_private_addresses": True}
+    ) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
 def whisper() -> Iterator[EngineUnderTest]:
     """The engine that transcribes, with the base model of the installed packages."""
     with open_engine(

@@ -12,21 +12,13 @@ from urllib.parse import quote
 import pytest
 
 from dalston.engine_sdk import TaskFailed, TaskOutput
-from dalston.engine_sdk.testing import EngineUnderTest, open_engine
-from tests.engines.sounds import ENGINES, noise
+from dalston.engine_sdk.testing import EngineUnderTest
+from tests.engines.sounds import noise
 from tests.support.web import Web, web_server
 
 MOST = 1_000_000
 SECRET = "signature=verysecret"
 Bring = Callable[..., TaskOutput]
-
-
-@pytest.fixture(scope="module")
-def fetch() -> Iterator[EngineUnderTest]:
-    with open_engine(
-        ENGINES / "fetch" / "url-fetch", config={"fetch_private_addresses": True}
-    ) as engine:
-        yield engine
 
 
 @pytest.fixture

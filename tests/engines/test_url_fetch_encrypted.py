@@ -14,8 +14,7 @@ import pytest
 import trustme
 
 from dalston.engine_sdk import TaskFailed, TaskOutput
-from dalston.engine_sdk.testing import EngineUnderTest, open_engine
-from tests.engines.sounds import ENGINES
+from dalston.engine_sdk.testing import EngineUnderTest
 
 Bring = Callable[[int], TaskOutput]
 Answer = Callable[[ssl.SSLSocket], None]
@@ -24,14 +23,6 @@ Answer = Callable[[ssl.SSLSocket], None]
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def fetch() -> Iterator[EngineUnderTest]:
-    with open_engine(
-        ENGINES / "fetch" / "url-fetch", config={"fetch_private_addresses": True}
-    ) as engine:
-        yield engine
 
 
 @pytest.fixture

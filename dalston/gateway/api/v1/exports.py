@@ -17,7 +17,7 @@ from dalston.common.models import Job
 from dalston.common.subtitles import Rules
 from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.downloads import attachment
-from dalston.gateway.api.v1.transcription import PATH
+from dalston.gateway.api.v1.transcription import PATH, VersionNumber
 from dalston.gateway.authentication import caller_of
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.job_view import JobView
@@ -52,14 +52,7 @@ class ExportParameters(Parameters, frozen=True):
         Literal["true", "false"],
         Meta(description="true or false: whether subtitles say who speaks, where that changes"),
     ] = "false"
-    version: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=1_000_000,
-            description="a whole number: an earlier result of the job; 0 for the newest",
-        ),
-    ] = 0
+    version: VersionNumber = 0
     segments: Annotated[
         Literal["whole", "divided"],
         Meta(description="whole or divided: whether each segment is one subtitle, as it is"),

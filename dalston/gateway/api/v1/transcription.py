@@ -60,6 +60,17 @@ class ListParameters(Parameters, frozen=True):
     ] = UNSET
 
 
+VersionNumber = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=1_000_000,
+        description="a whole number: an earlier result of the job; 0 for the newest",
+    ),
+]
+"""Of a job's results."""
+
+
 class ReadParameters(Parameters, frozen=True):
     """What is shown of a job."""
 
@@ -67,14 +78,7 @@ class ReadParameters(Parameters, frozen=True):
         Literal["history"] | UnsetType,
         Meta(description="history: each transition of the job and its tasks"),
     ] = UNSET
-    version: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=1_000_000,
-            description="a whole number: an earlier result of the job; 0 for the newest",
-        ),
-    ] = 0
+    version: VersionNumber = 0
 
 
 def _service(request: Request) -> JobService:
