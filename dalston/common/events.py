@@ -19,6 +19,10 @@ STREAM_LENGTH = 100_000
 """Events that the stream keeps, about."""
 BATCH = 256
 """Events that are read, or sent, at a time."""
+GATHER_SECONDS = 0.01
+"""For how long a busy process waits for more events: many together cost little more than one."""
+_BUSY_EVENTS = 8
+"""So many that were read at once are a sign that more are on their way."""
 _NO_LEASE = ("", "", "", "", "", "")
 
 
@@ -33,12 +37,19 @@ class _Posted(NamedTuple):
 class EventBus:
     """Sends and reads events.
 
-    What is posted while one round trip is under way goes together in the next: nobody waits for
-    a full batch, and the busier a process is, the less each event costs.
+    What is posted while one round trip is under way goes together in the next, with what comes
+    within a few milliseconds more: the busier a process is, the less each event costs. Reading is
+    likewise. An event that comes alone waits for nothing.
+
+    Args:
+        redis: The server.
+        gather_seconds: For how long events that have to wait anyway wait for others.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, gather_seconds: float = GATHER_SECONDS) -> None:
         self._redis = redis
+        self._gather_seconds = gather_seconds
+        self._busy = False
         self._scripts = Scripts(redis)
         self._posted: deque[_Posted] = deque()
         self._sending: asyncio.Task[None] | None = None
@@ -70,6 +81,8 @@ class EventBus:
             while self._posted:
                 count = min(len(self._posted), BATCH)
                 await self._send_together([self._posted.popleft() for _ in range(count)])
+                if 0 < len(self._posted) < BATCH:
+                    await asyncio.sleep(self._gather_seconds)
         finally:
             self._sending = None
 
@@ -106,6 +119,8 @@ class EventBus:
         Returns:
             The events, and how many others were dropped because nobody here knows them.
         """
+        if self._busy:
+            await asyncio.sleep(self._gather_seconds)
         try:
             answer = await self._redis.xreadgroup(
                 EVENT_GROUP,
@@ -121,6 +136,7 @@ class EventBus:
             await self._create_group()
             return [], 0
         fields = [entry[1] for entry in _entries(answer)]
+        self._busy = _BUSY_EVENTS <= len(fields) < BATCH
         decoded = [decode_event(entry.get(b"data", b"")) for entry in fields]
         known = [event for event in decoded if event is not None]
         return known, len(decoded) - len(known)

@@ -27,7 +27,6 @@ from dalston.db.locking import Locked
 from dalston.db.parameters import binding, naming, reason
 from dalston.db.planned import add_tasks
 from dalston.db.rank import Waiting, ranks
-from dalston.db.reading import taken_job_ids
 from dalston.db.statements import Connection, Row
 from dalston.db.verdict import Verdict, judge, on_completion, on_failure, on_return, on_start
 
@@ -38,17 +37,17 @@ async def create_jobs(connection: Connection, new: Sequence[Job]) -> dict[str, d
     Returns:
         When each job was created, by id; one that is missing has an id that was taken already.
     """
-    taken = await taken_job_ids(connection, [job.id for job in new])
-    [row] = await connection.fetch(sql.NOW)
+    found = await connection.fetch(sql.NOW_AND_TAKEN, job_ids=[job.id for job in new])
+    now, taken = found[0].now, {row.id for row in found}
     accepted = {job.id: job for job in new if job.id not in taken}
     rows = [
-        msgspec.structs.asdict(job) | {"created_at": row.now, "until_seconds": job.deadline_seconds}
+        msgspec.structs.asdict(job) | {"created_at": now, "until_seconds": job.deadline_seconds}
         for job in accepted.values()
     ]
     await connection.run_many(sql.NEW_JOB, rows)
     story = [job_entry(job_id, None, JobStatus.PENDING, "accepted") for job_id in accepted]
     record(connection, story)
-    return dict.fromkeys(accepted, row.now)
+    return dict.fromkeys(accepted, now)
 
 
 async def start_jobs(

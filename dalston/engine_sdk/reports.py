@@ -36,7 +36,7 @@ from dalston.engine_sdk.leases import LeaseKeeper
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 0.25
-_MOST_AT_ONCE = 16
+_MOST_AT_ONCE = 32
 """Outcomes of one runner that may be on their way before the next task begins."""
 _BYTES_AT_ONCE = 64 * 1024 * 1024
 """Their files, in all; larger ones are stored before the next task begins."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from anyio.lowlevel import checkpoint
 from redis.exceptions import RedisError
 
 from dalston.common.events import EventBus
@@ -16,6 +17,8 @@ from dalston.common.redis import EVENTS, connect, job_channel, lease_key
 from tests.support.deployment import Deployment
 
 READER = "reader"
+_PATIENT_SECONDS = 0.5
+"""Longer than this machine may ever be busy with something else in the middle of a test."""
 
 
 @pytest.fixture
@@ -68,6 +71,37 @@ async def test_what_is_posted_together_goes_in_one_call(queue: TaskQueue, events
     assert (await read_all(events))[1:] == posted
     leases = await queue.leases([event.task_id for event in posted])
     assert [leases[event.task_id].outcome for event in posted] == [Outcome()] * len(posted)
+
+
+async def test_what_has_to_wait_goes_with_what_comes_soon_after(queue: TaskQueue) -> None:
+    events = EventBus(queue.redis, _PATIENT_SECONDS)
+    await events.emit([JobCreated(new_job_id())])
+    posted = [completed() for _ in range(3)]
+    before = await scripts_run(queue)
+
+    alone = events.post(posted[0])
+    await checkpoint()  # it is under way now
+    waits = events.post(posted[1])
+    await alone
+    comes_after = events.post(posted[2])
+    await asyncio.gather(waits, comes_after)
+
+    assert await scripts_run(queue) - before == 2
+    assert (await read_all(events))[1:] == posted
+
+
+async def test_behind_many_events_more_are_waited_for(queue: TaskQueue, events: EventBus) -> None:
+    reader = EventBus(queue.redis, _PATIENT_SECONDS)
+    many = [JobCreated(new_job_id()) for _ in range(10)]
+    await events.emit(many)
+    assert await read_all(reader) == many
+    two = [JobCreated(new_job_id()) for _ in range(2)]
+
+    reading = asyncio.create_task(reader.read(READER, 1))
+    for event in two:
+        await events.emit([event])
+
+    assert await reading == (two, 0)
 
 
 async def test_listeners_of_the_job_and_of_all_hear_it(

@@ -39,6 +39,20 @@ async def test_what_comes_while_a_batch_is_under_way_makes_the_next() -> None:
     assert work.batches == [[1], [2, 3, 4], [5]]
 
 
+async def test_those_that_have_to_wait_may_wait_for_others() -> None:
+    work = Work()
+    batches = Batches(work, most=10, gather_seconds=0.5)
+    first = batches.add(1)
+    await work.begun.wait()
+    second = batches.add(2)
+    work.may_end.set()
+    await first
+    third = batches.add(3)
+
+    assert [await second, await third] == [4, 6]
+    assert work.batches == [[1], [2, 3]]
+
+
 async def test_one_that_is_refused_is_refused_alone() -> None:
     work = Work()
     work.may_end.set()

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dalston.db.kinds import Kind
 from dalston.db.statements import SQL, Column, Constant, Parameter, Statement
 
-NOW = Statement(
-    columns=(Column("now", Kind.MOMENT),),
+NOW_AND_TAKEN = Statement(
+    columns=(Column("now", Kind.MOMENT), Column("id")),
     postgresql=SQL(
         """\
-SELECT clock_timestamp() AS now""",
-        (),
+SELECT moment.now, jobs.id
+FROM (SELECT clock_timestamp() AS now) AS moment LEFT OUTER JOIN jobs ON jobs.id = ANY ($1::VARCHAR[])""",
+        (Parameter("job_ids", Kind.TEXTS),),
     ),
     sqlite=SQL(
         """\
-SELECT (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') AS now""",
-        (),
+SELECT moment.now, jobs.id
+FROM (SELECT (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') AS now) AS moment LEFT OUTER JOIN jobs ON jobs.id IN (SELECT value FROM json_each(?))""",
+        (Parameter("job_ids", Kind.TEXTS),),
     ),
 )
 NEW_JOB = Statement(

@@ -39,7 +39,11 @@ def _end_job(after: JobStatus, *before: JobStatus) -> Update:
     )
 
 
-NOW = select(DatabaseNow().label("now"))
+_moment = select(DatabaseNow().label("now")).subquery("moment")
+# One row for each id that is taken, or one without an id.
+NOW_AND_TAKEN = select(_moment.c.now, jobs.c.id).select_from(
+    _moment.outerjoin(jobs, any_of(jobs.c.id, "job_ids"))
+)
 _JOB_VALUES = (
     "id owner pipeline parameters filename audio_path audio_bytes created_at deadline_seconds "
     "retention retention_days callback_url"

@@ -28,6 +28,8 @@ _IDS = 64
 """Ids that one question to the database looks up."""
 _MOST_JOBS = 256
 """Jobs of one transaction."""
+_GATHER_SECONDS = 0.01
+"""For how long jobs that had to wait for a transaction wait for others to go with them."""
 _CLOSE_SECONDS = 5.0
 
 
@@ -100,7 +102,7 @@ class Acceptance:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._jobs = Batches(self._accept_all, _MOST_JOBS)
+        self._jobs = Batches(self._accept_all, _MOST_JOBS, _GATHER_SECONDS)
         self._events: set[asyncio.Future[None]] = set()
         self._cleaning: set[asyncio.Task[None]] = set()
 

@@ -22,15 +22,19 @@ class Batches(Generic[_Item, _Answer]):
         work: Answers a batch, item by item, in its order. An answer that is an exception is raised
             for that item alone; one that the work raises is raised for all.
         most: Items of one batch.
+        gather_seconds: How long a batch of those that had to wait is kept open for more. The busier
+            it is, the less each item costs.
     """
 
     def __init__(
         self,
         work: Callable[[Sequence[_Item]], Awaitable[Sequence[_Answer | Exception]]],
         most: int,
+        gather_seconds: float = 0.0,
     ) -> None:
         self._work = work
         self._most = most
+        self._gather_seconds = gather_seconds
         self._waiting: deque[tuple[_Item, asyncio.Future[_Answer]]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
@@ -65,6 +69,8 @@ class Batches(Generic[_Item, _Answer]):
                     answers = [error] * len(batch)
                 for (_, future), answer in zip(batch, answers, strict=True):
                     _settle(future, answer)
+                if self._gather_seconds and 0 < len(self._waiting) < self._most:
+                    await asyncio.sleep(self._gather_seconds)
         finally:
             self._worker = None
             for _, future in (*batch, *self._waiting):
