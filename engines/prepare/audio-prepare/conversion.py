@@ -137,6 +137,12 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"The file ends before the recording does. {decoded.seconds:.1f} seconds are there; "
             f"send the whole file if there was more."
         )
+    if media.wav is not None and media.wav.unread_bytes:
+        found["sound_left_out"] = (
+            f"Behind the {decoded.seconds:.1f} seconds that the WAV file's header declares lie "
+            f"{media.wav.unread_bytes} bytes more, which are left out. If they are sound, repair "
+            f"the header, or send recordings that were put together one by one."
+        )
     if damaged:
         found["damaged_audio"] = (
             f"{decoded.damaged_packets} of {decoded.packets} packets could not be decoded and are "
