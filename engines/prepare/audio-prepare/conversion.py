@@ -148,11 +148,7 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"{decoded.damaged_packets} of {decoded.packets} packets could not be decoded and are "
             f"left out."
         )
-    if decoded.silence:
-        found["gaps_filled"] = (
-            f"The recording has gaps; {decoded.silence:.1f} seconds of silence stand for them, so "
-            f"that all times stay right."
-        )
+    found |= _gap_warnings(decoded)
     if decoded.cancelled >= _LEAST_CANCELLED_SECONDS:
         found["channels_cancel"] = (
             f"The channels cancel each other for {decoded.cancelled:.1f} seconds: one is another "
@@ -165,3 +161,19 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"The file has {streams} audio streams; stream {media.stream.index} is used."
         )
     return [{"code": code, "message": message} for code, message in found.items()]
+
+
+def _gap_warnings(decoded: Decoded) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if decoded.silence:
+        purpose = "" if decoded.unfilled else ", so that all times stay right"
+        found["gaps_filled"] = (
+            f"The recording has gaps; {decoded.silence:.1f} seconds of silence stand for "
+            f"them{purpose}."
+        )
+    if decoded.unfilled:
+        found["gaps_left_out"] = (
+            f"The recording has gaps that are too long to fill. Times behind the first of them are "
+            f"too early, at the end by {decoded.unfilled:.1f} seconds."
+        )
+    return found
