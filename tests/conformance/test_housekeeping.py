@@ -335,6 +335,19 @@ async def test_one_of_many_takes_the_turn(board: Board) -> None:
     assert [await turn(3600.0), await turn(3600.0), await turn(0.0)] == [True, False, True]
 
 
+async def test_a_clock_that_was_ahead_holds_up_nothing(board: Board) -> None:
+    later = "'2999-01-01 00:00:00.000000'"
+    async with board.database.write() as connection:
+        await sightings.take_turn(connection, "tidy", 3600.0)
+        await sightings.note(connection, "gone: ", ["one"], within=60.0, seconds=0.0)
+        await connection.script(f"UPDATE sightings SET last_at = {later}")  # noqa: S608 - a constant
+    async with board.database.write() as connection:
+        assert await sightings.take_turn(connection, "tidy", 3600.0)
+        await sightings.note(connection, "gone: ", ["one"], within=60.0, seconds=0.0)
+    async with board.database.write() as connection:
+        assert not await sightings.take_turn(connection, "tidy", 3600.0)
+
+
 async def test_what_is_seen_without_a_break_is_told_from_what_is_not(board: Board) -> None:
     async def look(*names: str, within: float = 60.0, seconds: float = 0.0) -> set[str]:
         async with board.database.write() as connection:
