@@ -133,8 +133,8 @@ def _check_parts(stages: list[Stage], engines: Mapping[str, EngineSpec], path: P
             )
         if stage.optional and (made := _HEARD & set(engines[stage.engine].produces)):
             raise ConfigurationError(
-                f"{path}: stage {stage.stage} makes {', '.join(sorted(made))}, on which others work. "
-                f"A job can't go on without it: no `optional` there"
+                f"{path}: stage {stage.stage} makes {', '.join(sorted(made))}, on which others "
+                f"work, and no job can go on without: no `optional` there"
             )
         if stage.when and in_parts and stage.stage in makers:
             raise ConfigurationError(
