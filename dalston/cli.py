@@ -15,7 +15,7 @@ from dalston import __version__
 from dalston.access_tool import keys, limits
 from dalston.client.command import transcribe
 from dalston.client.jobs_command import engines, jobs
-from dalston.common.errors import ConfigurationError, DalstonError
+from dalston.common.errors import ConfigurationError, DalstonError, DatabaseUnavailableError
 from dalston.common.wording import counted
 from dalston.config import Settings, read_settings, unknown_variables
 from dalston.evaluation.command import evaluate
@@ -40,13 +40,21 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except DalstonError as error:
-        click.echo(f"dalston: {error.message}", err=True)
+        click.echo(f"dalston: {error.message}{_cause_of(error)}", err=True)
         sys.exit(_MISCONFIGURED if isinstance(error, ConfigurationError) else _FAILED)
     except OSError as error:
-        if error.filename is None:
-            raise
-        click.echo(f"dalston: {error.strerror}: {error.filename}", err=True)
+        where = "" if error.filename is None else f": {error.filename}"
+        click.echo(f"dalston: {error.strerror or error}{where}", err=True)
         sys.exit(_FAILED)
+
+
+def _cause_of(error: DalstonError) -> str:
+    """Say what the driver said of a database; neither its words nor the system's have passwords."""
+    cause = error.__cause__
+    if not isinstance(error, DatabaseUnavailableError) or cause is None:
+        return ""
+    said = " ".join(str(cause).split())
+    return f" ({type(cause).__name__}{': ' if said else ''}{said})"
 
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import functools
 import importlib.metadata
@@ -88,23 +89,17 @@ class EmbeddedRedis:
         """Start the server and wait until it answers.
 
         Raises:
-            ConfigurationError: It ended at once.
+            ConfigurationError: It can't be run, or ended at once.
             UnavailableError: It did not start in time.
         """
         self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._end_orphan()
-        self._process = await asyncio.create_subprocess_exec(
-            self._binary,
-            "-",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,
-        )
+        self._process = await self._begin()
         if self._process.stdin is not None:
-            self._process.stdin.write(self._configuration().encode())
-            self._process.stdin.close()
+            # One that has ended already takes nothing any more; that is said below.
+            with contextlib.suppress(OSError, RuntimeError):
+                self._process.stdin.write(self._configuration().encode())
+                self._process.stdin.close()
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while not await self.answers():
             if self._process.returncode is not None:
@@ -115,6 +110,23 @@ class EmbeddedRedis:
             if asyncio.get_running_loop().time() > deadline:
                 raise UnavailableError("The embedded Redis did not start within 10 seconds.")
             await asyncio.sleep(0.01)
+
+    async def _begin(self) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                self._binary,
+                "-",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"The embedded Redis ({self._binary}) can't be run: {error.strerror}. Set "
+                f"REDIS_URL or DALSTON_VALKEY_SERVER to use another."
+            ) from error
 
     def _configuration(self) -> str:
         return "\n".join(

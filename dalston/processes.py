@@ -28,6 +28,17 @@ def use_one_arena() -> None:
         mallopt(_M_ARENA_MAX, 1)
 
 
+def is_alive(process_id: int) -> bool:
+    """Tell whether there is a process of this number, whoever's it is."""
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def die_with_parent(parent: int) -> None:
     """End this process when its parent ends.
 

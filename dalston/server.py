@@ -27,7 +27,7 @@ from dalston.config import Settings, role_environment
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.embedded_redis import EmbeddedRedis, find_server
 from dalston.listening import bind, url_for_others, url_here
-from dalston.processes import on_stop_signal
+from dalston.processes import is_alive, on_stop_signal
 from dalston.runtime import open_catalog, open_own_database, require_keys, warn_of_fake_text
 
 log = structlog.get_logger(__name__)
@@ -87,7 +87,7 @@ class DataFolder:
             return False
         self._file.seek(0)
         holder = self._file.read().strip()
-        return holder.isdecimal() and _is_alive(int(holder))
+        return holder.isdecimal() and is_alive(int(holder))
 
     @property
     def lock_descriptor(self) -> int:
@@ -102,16 +102,6 @@ class DataFolder:
         if not path.exists():
             path.write_text(secrets.token_hex(6))
         return f"serve-{path.read_text().strip()}-"
-
-
-def _is_alive(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class Role:
@@ -253,9 +243,7 @@ class Server:
         return self._settings.data_dir / "server.json"
 
     def _announce(self, url: str, for_others: str | None, *, needs_key: bool) -> None:
-        temporary = self._server_file.with_suffix(".new")
-        temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-        temporary.replace(self._server_file)
+        self._note(url)
         log.info("server_ready", url=url, data_dir=str(self._settings.data_dir))
         key = " -H 'Authorization: Bearer dk_…'" if needs_key else ""
         alone = "" if needs_key else "No API keys yet, so only this machine is served.\n"
@@ -266,6 +254,15 @@ class Server:
             f"  curl{key} -F file=@talk.mp3 {url}/v1/audio/transcriptions\n\n"
             f"{alone}Documentation: {url}/docs    Stop: Ctrl-C\n"
         )
+
+    def _note(self, url: str) -> None:
+        """Write down where the server is; on a full disk it serves without that."""
+        temporary = self._server_file.with_suffix(".new")
+        try:
+            temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+            temporary.replace(self._server_file)
+        except OSError as error:
+            log.warning("server_file_not_written", path=str(self._server_file), reason=str(error))
 
     def _make_roles(self, listener: socket.socket) -> None:
         environment = role_environment(self._settings)

@@ -17,6 +17,8 @@ CHUNKS = "chunks"
 """In an engine's `produces`: its output says which chunks a recording is cut into."""
 RECORDING = "recording"
 """In an engine's `produces`: it brings the recording itself, as somebody might have uploaded it."""
+_HEARD = {"audio", RECORDING, CHUNKS}
+"""What other stages work on, of what an engine may produce."""
 FETCH = "fetch"
 """The stage that brings a recording from an address. It stands in front of any pipeline whose job
 has one, so no pipeline may have a stage of that name."""
@@ -128,6 +130,11 @@ def _check_parts(stages: list[Stage], engines: Mapping[str, EngineSpec], path: P
             raise ConfigurationError(
                 f"{path}: stage {stage.stage} works on the first chunk, so it can't come after "
                 f"{', '.join(sorted(wrong))}, which works on each"
+            )
+        if stage.optional and (made := _HEARD & set(engines[stage.engine].produces)):
+            raise ConfigurationError(
+                f"{path}: stage {stage.stage} makes {', '.join(sorted(made))}, on which others "
+                f"work, and no job can go on without: no `optional` there"
             )
         if stage.when and in_parts and stage.stage in makers:
             raise ConfigurationError(

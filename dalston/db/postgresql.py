@@ -18,8 +18,12 @@ _CONNECT_SECONDS = 5.0
 _STATEMENT_SECONDS = 30.0
 _PREPARED_STATEMENTS = 500
 """That a connection keeps: more than there are."""
-_PASSING_CLASSES = ("08", "40", "53", "57")
-"""Of PostgreSQL's SQLSTATEs: connection, rollback, lack of resources, operator's intervention."""
+_PASSING = ("08", "28", "40", "53", "57", "25006", "3D000")
+"""What PostgreSQL's SQLSTATEs begin with that people mend behind the server's back.
+
+Classes: connection, authorization, rollback, lack of resources, operator's intervention. Whole
+ones: a primary that may only read, as after a failover, and a database that isn't there.
+"""
 
 
 class PostgreSQLConnection(Connection):
@@ -102,7 +106,7 @@ class PostgreSQLPool:
     def is_passing(error: Exception) -> bool:
         """Tell whether an error is of the moment: the same statement may work later."""
         if isinstance(error, asyncpg.PostgresError):
-            return (error.sqlstate or "").startswith(_PASSING_CLASSES)
+            return (error.sqlstate or "").startswith(_PASSING)
         if isinstance(error, asyncpg.InterfaceError):
             # A value that the driver can't send is wrong for ever; a broken connection is not.
             return not isinstance(error, ValueError | TypeError)

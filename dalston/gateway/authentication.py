@@ -11,6 +11,7 @@ from dalston.common.errors import DalstonError
 from dalston.gateway.dialect import dialect_of
 from dalston.gateway.errors import respond
 from dalston.gateway.services.access import Access
+from dalston.gateway.services.foreign_pages import refuse_foreign_pages
 from dalston.gateway.services.quotas import Quota, RequestCounter, headers_for
 
 PUBLIC = frozenset({"/health", "/health/ready", "/docs", "/redoc", "/openapi.json"})
@@ -69,10 +70,12 @@ async def known_caller(request: Request, access: Access) -> Caller:
         InvalidKeyError: Its key is not valid, or it has none and needs one.
         DatabaseUnavailableError: Nobody can tell.
     """
-    dialect = dialect_of(request)
-    if dialect is None:
-        return await access.caller(request.headers.getlist("authorization"))
-    return await access.caller(dialect.credentials(request.headers))
+    dialect, headers = dialect_of(request), request.headers
+    own_way = None if dialect is None else dialect.credentials(headers)
+    caller = await access.caller(headers.getlist("authorization") if own_way is None else own_way)
+    if access.is_open:
+        refuse_foreign_pages(request.headers, request.app.state.parts.cors_origins)
+    return caller
 
 
 def caller_of(request: Request) -> Caller:

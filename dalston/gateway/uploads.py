@@ -340,18 +340,19 @@ def _extended_filename(disposition: bytes, *, beside_another: bool) -> bytes | N
         return None
     message = Message()
     message["Content-Disposition"] = disposition.decode("latin-1")
-    # A value with a character set is a tuple. Beside `filename` nothing else is sure to be this.
-    parameters: list[tuple[str, Any]] = message.get_params([], "Content-Disposition")
-    values = [
-        value
-        for name, value in parameters
-        if name == "filename" and (isinstance(value, tuple) or not beside_another)
-    ]
     try:
+        # A value with a character set is a tuple. Beside `filename` only that is sure to be this.
+        parameters: list[tuple[str, Any]] = message.get_params([], "Content-Disposition")
+        values = [
+            value
+            for name, value in parameters
+            if name == "filename" and (isinstance(value, tuple) or not beside_another)
+        ]
         # The extended ones come last.
         filename = collapse_rfc2231_value(values[-1]) if values else ""
-    except (ValueError, LookupError):
-        # It names a character set that decodes nothing. The file is welcome without its name.
+    except (ValueError, LookupError, TypeError):
+        # It names a character set that decodes nothing, or numbers some of its pieces and others
+        # not, which the parser can't sort. The file is welcome without its name.
         return b""
     return filename.encode("utf-8", errors="replace")
 

@@ -9,11 +9,12 @@ between the last byte of an upload and its row, it looks like one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
+from dalston.common.errors import StoreUnavailableError
 from dalston.common.models import TERMINAL_JOB, Retention
 from dalston.common.storage import ObjectStore, job_folder
 from dalston.db import outbox, reading, removal, retention, sightings
@@ -123,17 +124,18 @@ class Housekeeping:
                 await removal.mark_deleted(connection, job_id)
             else:
                 await removal.mark_audio_deleted(connection, job_id)
+        folder = job_folder(job_id)
         if wanted is Retention.DELETE_ALL:
-            await self._store.delete_below(job_folder(job_id))
+            await was_deleted(self._store, folder, self._store.delete_below(folder))
         else:
-            await self._delete_audio(await self._store.list(job_folder(job_id)))
+            await self._delete_audio(await self._store.list(folder))
         log.info("retention_over", job_id=job_id, deleted=wanted.value)
         return True
 
     async def _delete_audio(self, paths: Iterable[str]) -> None:
         for path in paths:
             if _is_audio(path):
-                await self._store.delete(path)
+                await was_deleted(self._store, path, self._store.delete(path))
 
     async def _collect(self, done: Tidied, *, dry: bool) -> None:
         unfinished = await asyncio.to_thread(self._store.unfinished)
@@ -186,11 +188,35 @@ class Housekeeping:
         if dry:
             return
         for path in sorted(lasting):
-            log.info("orphan_deleted", path=path)
             if path in unfinished:
                 await asyncio.to_thread(self._store.delete_unfinished, path)
-            else:
-                await self._store.delete_below(path)
+            elif not await was_deleted(self._store, path, self._store.delete_below(path)):
+                done.orphans -= 1
+                continue
+            log.info("orphan_deleted", path=path)
+
+
+async def was_deleted(store: ObjectStore, path: str, deleting: Awaitable[object]) -> bool:
+    """Wait for something to be deleted; what the store alone refuses must not keep all the rest.
+
+    A bucket may hold some objects by law, and a folder may belong to another user.
+
+    Args:
+        store: The store.
+        path: What is deleted, for the log.
+        deleting: Deletes it.
+
+    Raises:
+        StoreUnavailableError: The whole store is away.
+    """
+    try:
+        await deleting
+    except StoreUnavailableError as error:
+        if not await store.answers():
+            raise
+        log.warning("not_deleted", path=path, reason=repr(error.__cause__))
+        return False
+    return True
 
 
 async def _by_job(store: ObjectStore) -> AsyncIterator[dict[str, list[str]]]:

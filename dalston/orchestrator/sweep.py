@@ -28,7 +28,7 @@ from dalston.common.storage import failure_path, job_folder, output_path
 from dalston.db import removal, work
 from dalston.db.work import RunningTask
 from dalston.orchestrator.batches import Batch, TaskReturned
-from dalston.orchestrator.housekeeping import Housekeeping
+from dalston.orchestrator.housekeeping import Housekeeping, was_deleted
 from dalston.orchestrator.parts import Parts
 from dalston.orchestrator.scheduler import Scheduler, as_event, outcome_event
 from dalston.orchestrator.transcripts import TranscriptObjects
@@ -254,11 +254,13 @@ class Sweep:
     async def _purge(self) -> None:
         async with self._database.read() as connection:
             job_ids = await removal.settled_jobs(connection, _BATCH)
-        for job_id in job_ids:
-            await self._store.delete_below(job_folder(job_id))
-        if job_ids:
+        gone = []
+        for folder, job_id in ((job_folder(job_id), job_id) for job_id in job_ids):
+            if await was_deleted(self._store, folder, self._store.delete_below(folder)):
+                gone.append(job_id)
+        if gone:
             async with self._database.write() as connection:
-                await removal.purge_jobs(connection, job_ids)
+                await removal.purge_jobs(connection, gone)
 
 
 def _holds(lease: Lease | None, attempt: Attempt) -> bool:

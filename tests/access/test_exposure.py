@@ -64,6 +64,43 @@ def test_pages_of_other_sites_may_call_only_if_they_are_named(
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_without_keys_no_web_site_can_use_the_server(stack: Stack) -> None:
+    stack.gateway(DALSTON_CORS_ORIGINS=SITE)
+    host = urlsplit(stack.url).netloc
+    port = host.rpartition(":")[2]
+    recording = {"file": ("a.wav", b"x")}
+
+    def asked(**headers: str) -> list[int]:
+        kept = {"Host": host} | headers
+        posted = stack.client.post(TRANSCRIPTIONS, headers=kept, files=recording)
+        return [posted.status_code, stack.client.get(TRANSCRIPTIONS, headers=kept).status_code]
+
+    of_ours = ("localhost", "127.0.0.1", "[::1]", "gateway", "box.local", "host.docker.internal")
+    for name in (f"{own}:{port}" for own in of_ours):
+        assert asked(Host=name) == [202, 200], name
+        assert asked(Host=name, Origin=f"http://{name}") == [202, 200], name
+    assert asked(Origin=SITE) == [202, 200]
+    for origin in (
+        "https://evil.example",
+        "null",
+        f"http://{host}.evil.example",
+        "http://127.0.0.1",
+    ):
+        assert asked(Origin=origin) == [401, 401], origin
+    # The site gives its own name this machine's address, so the browser takes both for one.
+    for name in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "local.example"):
+        assert asked(Host=name, Origin=f"http://{name}") == [401, 401], name
+        assert asked(Host=name) == [401, 401], name
+        assert stack.client.get("/health", headers={"Host": name}).status_code == 200
+
+
+def test_a_key_opens_the_server_by_any_name(stack: Stack, deployment: Deployment) -> None:
+    key = make_key(deployment, "ada")
+    stack.gateway()
+    headers = {"Host": "dalston.example", "Origin": SITE, "Authorization": f"Bearer {key}"}
+    assert stack.client.get(TRANSCRIPTIONS, headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("origins", ["*", "null", "example.org", f"{SITE}/path", f"{SITE} *"])
 def test_every_site_at_once_cannot_be_named(stack: Stack, origins: str) -> None:
     refused = stack.start("gateway", DALSTON_PORT="0", DALSTON_CORS_ORIGINS=origins)

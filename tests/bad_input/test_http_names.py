@@ -107,6 +107,9 @@ def test_25_odd_names_are_kept_as_harmless_text(
         ("filename*=punycode''%ff%fe.mp3", None),
         ("filename*=idna''%ff.mp3", None),
         ("filename*=ut\0f-8''a.mp3", None),
+        # Numbered pieces beside one without a number.
+        ("filename*=utf-8''a.mp3; filename*1=b", None),
+        ("filename*=utf-8''a.mp3; size*1=1; size*=2", None),
     ],
 )
 def test_25_an_extended_name_is_read_or_left_out(

@@ -42,6 +42,7 @@ def test_the_whole_recording_comes_as_it_was_sent(stub_server: Stack, path: str)
         ("bytes=-5", len(RECORDING) - 5, len(RECORDING)),
         ("bytes=-99999999", 0, len(RECORDING)),
         ("bytes=5-99999999", 5, len(RECORDING)),
+        ("Bytes=5-18446744073709551615", 5, len(RECORDING)),
     ],
 )
 def test_a_range_is_a_part_of_it(
@@ -75,7 +76,9 @@ def test_a_head_is_about_the_whole(stub_server: Stack, path: str) -> None:
     assert int(answer.headers["content-length"]) == len(RECORDING)
 
 
-@pytest.mark.parametrize("asked", [f"bytes={len(RECORDING)}-", "bytes=-0"])
+@pytest.mark.parametrize(
+    "asked", [f"bytes={len(RECORDING)}-", "bytes=-0", "bytes=18446744073709551615-"]
+)
 def test_a_range_behind_the_end_says_where_that_is(
     stub_server: Stack, path: str, asked: str
 ) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from dalston.common.errors import StoreUnavailableError
 from dalston.common.messages import Attempt
 from dalston.common.models import JobStatus, Retention, new_job_id
-from dalston.common.storage import attempt_folder, job_folder, original_path
+from dalston.common.storage import ObjectStore, attempt_folder, job_folder, original_path
 from dalston.db import jobs as transitions
-from dalston.db import reading, sightings
+from dalston.db import reading, removal, sightings
+from dalston.db.locking import lock
 from dalston.orchestrator.housekeeping import Housekeeping, Tidied, _by_job
+from dalston.orchestrator.main import Orchestrator
 from dalston.orchestrator.parts import Parts, Policy
 from tests.support.board import Board, new_job
 from tests.support.deployment import Deployment
@@ -56,6 +59,72 @@ async def test_only_some_jobs_are_in_memory_at_a_time() -> None:
     assert max(map(len, pieces)) < 300
     found = [(job_id, len(paths)) for piece in pieces for job_id, paths in piece.items()]
     assert found == [(f"job_{number:04}", 3) for number in range(1000)]
+
+
+class KeepingStore(ObjectStore):
+    """A store that keeps one object whatever is asked, as a bucket does by law."""
+
+    kept = ""
+
+    async def delete(self, path: str) -> None:
+        if path == self.kept:
+            raise StoreUnavailableError("The store refuses.")
+        await super().delete(path)
+
+
+def over_keeping_store(parts: Parts, deployment: Deployment) -> tuple[KeepingStore, Parts]:
+    store = KeepingStore(deployment.store_settings)
+    policy = Policy(orphan_hours=0.0, retention_days=0.0, retention=Retention.DELETE_AUDIO)
+    others = (parts.database, parts.queue, parts.events)
+    return store, Parts(*others, store, parts.catalog, policy)
+
+
+async def cancelled_jobs(parts: Parts, count: int) -> list[str]:
+    job_ids = sorted(new_job_id() for _ in range(count))
+    async with parts.database.write() as connection:
+        await transitions.create_jobs(connection, [new_job(job_id) for job_id in job_ids])
+    async with parts.database.write() as connection:
+        locked = await lock(connection, job_ids)
+        await transitions.cancel_jobs(connection, locked, job_ids)
+    await put(parts, *(original_path(job_id, "wav") for job_id in job_ids))
+    return job_ids
+
+
+async def test_what_the_store_keeps_keeps_nothing_else(
+    parts: Parts, deployment: Deployment
+) -> None:
+    store, keeping = over_keeping_store(parts, deployment)
+    first, *_ = await cancelled_jobs(keeping, 3)
+    await put(keeping, original_path(new_job_id(), "wav"))
+    store.kept = original_path(first, "wav")
+
+    for _ in range(2):  # an orphan is noted first
+        await Housekeeping(keeping).run()
+
+    assert await left(keeping) == [store.kept]
+
+
+async def test_deleted_jobs_are_purged_beside_one_that_the_store_keeps(
+    parts: Parts, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, keeping = over_keeping_store(parts, deployment)
+    job_ids = await cancelled_jobs(keeping, 3)
+    store.kept = original_path(job_ids[0], "wav")
+    async with keeping.database.write() as connection:
+        for job_id in job_ids:
+            await removal.mark_deleted(connection, job_id)
+
+    async def settled(*_: object) -> list[str]:
+        return job_ids
+
+    # Two minutes later, that is.
+    monkeypatch.setattr(removal, "settled_jobs", settled)
+    sweep = Orchestrator(keeping)._sweep
+    await sweep._purge()
+
+    async with keeping.database.read() as connection:
+        assert await reading.taken_job_ids(connection, job_ids) == {job_ids[0]}
+    assert await left(keeping) == [store.kept]
 
 
 def is_there(path: Path) -> bool:
@@ -264,6 +333,19 @@ async def test_one_of_many_takes_the_turn(board: Board) -> None:
             return await sightings.take_turn(connection, "tidy", every)
 
     assert [await turn(3600.0), await turn(3600.0), await turn(0.0)] == [True, False, True]
+
+
+async def test_a_clock_that_was_ahead_holds_up_nothing(board: Board) -> None:
+    later = "'2999-01-01 00:00:00.000000'"
+    async with board.database.write() as connection:
+        await sightings.take_turn(connection, "tidy", 3600.0)
+        await sightings.note(connection, "gone: ", ["one"], within=60.0, seconds=0.0)
+        await connection.script(f"UPDATE sightings SET last_at = {later}")  # noqa: S608 - a constant
+    async with board.database.write() as connection:
+        assert await sightings.take_turn(connection, "tidy", 3600.0)
+        await sightings.note(connection, "gone: ", ["one"], within=60.0, seconds=0.0)
+    async with board.database.write() as connection:
+        assert not await sightings.take_turn(connection, "tidy", 3600.0)
 
 
 async def test_what_is_seen_without_a_break_is_told_from_what_is_not(board: Board) -> None:

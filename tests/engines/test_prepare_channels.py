@@ -79,7 +79,7 @@ def test_a_channel_in_which_nobody_speaks_is_left_out(
 
 
 @needs_recordings
-@pytest.mark.parametrize("gain", [1.0, 0.95])
+@pytest.mark.parametrize("gain", [1.0, 0.95, 0.85, 0.3, -0.5])
 def test_the_same_sound_in_all_channels_is_transcribed_once(
     prepare: EngineUnderTest, tmp_path: Path, gain: float
 ) -> None:
@@ -90,6 +90,21 @@ def test_the_same_sound_in_all_channels_is_transcribed_once(
     assert "same sound" in output.data["warnings"][0]["message"]
     assert all("channel" not in chunk for chunk in output.data["chunks"])
     assert len(output.data["chunks"]) == 1
+
+
+@needs_recordings
+@pytest.mark.parametrize("other", ["empty", "later", "with another voice"])
+def test_what_differs_is_kept_apart(prepare: EngineUnderTest, tmp_path: Path, other: str) -> None:
+    voice, another = voices(2)
+    length = min(len(voice), len(another))
+    right = {
+        "empty": silence(1),
+        "later": np.concatenate([silence(0.01), voice]),
+        "with another voice": voice[:length] // 2 + another[:length] // 2,
+    }[other]
+    output = split(prepare, tmp_path, voice, right)
+    assert "channels_not_split" not in codes(output)
+    assert all("channel" in chunk for chunk in output.data["chunks"])
 
 
 @needs_recordings

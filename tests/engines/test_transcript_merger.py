@@ -61,7 +61,7 @@ def test_everything_that_is_known_stands_in_the_transcript(tmp_path: Path) -> No
             "engines": {
                 "audio-prepare": {"version": "1.0.0"},
                 "faster-whisper": {"version": "1.0.0", "model": "base", "device": "cpu"},
-                "transcript-merger": {"version": "1.2.1"},
+                "transcript-merger": {"version": "1.2.2"},
             },
             "audio": {
                 "channels": 2,
@@ -87,7 +87,7 @@ def test_what_is_not_known_is_absent(tmp_path: Path) -> None:
         "speakers": [],
         "metadata": {
             "pipeline": ["transcript-merger"],
-            "engines": {"transcript-merger": {"version": "1.2.1"}},
+            "engines": {"transcript-merger": {"version": "1.2.2"}},
             "warnings": [],
         },
     }

@@ -114,6 +114,30 @@ def test_an_overlap_without_a_common_word_is_cut_by_time(merger: EngineUnderTest
     assert spans(data) == [(7.0, 8.0, "one two"), (8.0, 9.0, "vier fünf")]
 
 
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([("a b", 6.0), ("only here", 8.2)], []),
+        ([("a b", 6.0), ("only here", 8.2)], [("c d", 8.0)]),
+        ([], [("only here", 0.2), ("c d", 6.0)]),
+        ([("a b", 4.0)], [("only here", 0.2), ("c d", 6.0)]),
+    ],
+    ids=["nothing after", "much later after", "nothing before", "much earlier before"],
+)
+def test_what_only_one_chunk_heard_in_an_overlap_stays(
+    merger: EngineUnderTest,
+    before: list[tuple[str, float]],
+    after: list[tuple[str, float]],
+    timed: bool,
+) -> None:
+    one, other = (
+        [said(text, start, words=timed) for text, start in heard] for heard in (before, after)
+    )
+    data = merge(merger, chunk(0.0, (0.0, 8.0), *one), chunk(6.5, (8.0, 20.0), *other))
+    assert data["text"] == " ".join(text for text, _ in before + after)
+
+
 def test_segments_without_words_stay_whole_at_a_pause(merger: EngineUnderTest) -> None:
     late = {**said("up to here and on", 6.0, words=False), "end": 8.3}
     data = merge(

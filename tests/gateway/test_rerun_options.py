@@ -23,10 +23,15 @@ def parts(parts: Parts, model: str) -> Parts:
     return dataclasses.replace(parts, catalog=catalog, engine_settings={"model": model})
 
 
-def revised(parts: Parts, before: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+def revised(
+    parts: Parts,
+    before: dict[str, Any],
+    options: dict[str, Any],
+    from_stage: str = "transcribe",
+) -> dict[str, Any]:
     job = msgspec.structs.replace(new_job("job_000000000000"), parameters=before)
     pipeline = parts.catalog.pipelines["default"]
-    return Again(parts)._parameters(job, pipeline, "transcribe", options)
+    return Again(parts)._parameters(job, pipeline, from_stage, options)
 
 
 @pytest.mark.parametrize("model", ["tiny.en"])
@@ -51,3 +56,12 @@ async def test_a_whole_number_is_one_however_json_writes_it(parts: Parts) -> Non
     assert (found, type(found)) == (5, int)
     with pytest.raises(InvalidParameterError):
         revised(parts, {}, {"beam_size": 2.5})
+
+
+@pytest.mark.parametrize("model", ["base"])
+async def test_speakers_may_be_looked_for_that_were_not_wanted_before(parts: Parts) -> None:
+    wanted = {"diarize": True, "num_speakers": 2}
+    assert revised(parts, {"diarize": False}, {"num_speakers": 2}, "diarize") == wanted
+    assert revised(parts, {"diarize": False}, {}, "diarize") == {"diarize": True}
+    with pytest.raises(RequestError):
+        revised(parts, {}, {"diarize": False, "num_speakers": 2}, "diarize")

@@ -182,6 +182,17 @@ def test_stops_cleanly_and_keeps_its_data(
     assert again.stop() == 0
 
 
+def test_serves_where_its_address_can_not_be_written(data_dir: Path, gate: Gate) -> None:
+    # Stands for a full disk.
+    (data_dir / "server.new").mkdir(parents=True)
+    serve = Serve(data_dir, gate)
+    try:
+        until(lambda: "Dalston is ready" in serve.out.read_text(), "the server to be ready", 60)
+        assert "server_file_not_written" in serve.log.read_text()
+    finally:
+        assert serve.stop() == 0
+
+
 def test_second_server_on_the_same_folder_refuses(serve: Serve, gate: Gate) -> None:
     second = Serve(serve.data_dir, gate)
 

@@ -80,6 +80,19 @@ def test_a_wrong_pipeline_is_named_with_its_file(folders: Path, wrong: str, said
     assert "some.yaml" in error.value.message
 
 
+def test_a_stage_that_makes_audio_for_others_is_not_optional(folders: Path) -> None:
+    folder = folders / "engines" / "prepare" / "denoiser"
+    folder.mkdir(parents=True)
+    engine = ENGINE.format(name="denoiser", stage="prepare") + "produces: [audio]\n"
+    (folder / "engine.yaml").write_text(engine)
+    first = "stages:\n  - {stage: prepare, engine: denoiser}"
+    cleaned = GOOD.replace("stages:", first).replace("listener", "listener, after: [prepare]")
+    assert len(read(folders, cleaned).pipelines["good"].stages) == 3
+
+    with pytest.raises(ConfigurationError, match="no `optional` there"):
+        read(folders, cleaned.replace("engine: denoiser", "engine: denoiser, optional: true"))
+
+
 LANGUAGE_FIRST = """
 name: good
 stages:

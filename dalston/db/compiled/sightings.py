@@ -37,12 +37,12 @@ INSERT INTO sightings (name, first_at, last_at) VALUES (?, (strftime('%Y-%m-%d %
 FORGOTTEN = Statement(
     postgresql=SQL(
         """\
-UPDATE sightings SET first_at=clock_timestamp() WHERE sightings.name = ANY ($1::VARCHAR[]) AND sightings.last_at < (statement_timestamp() - $2::FLOAT * interval '1 second')""",
+UPDATE sightings SET first_at=clock_timestamp() WHERE sightings.name = ANY ($1::VARCHAR[]) AND (sightings.last_at < (statement_timestamp() - $2::FLOAT * interval '1 second') OR sightings.last_at > clock_timestamp())""",
         (Parameter("names", Kind.TEXTS), Parameter("within", Kind.FRACTION)),
     ),
     sqlite=SQL(
         """\
-UPDATE sightings SET first_at=(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') WHERE sightings.name IN (SELECT value FROM json_each(?)) AND sightings.last_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000')""",
+UPDATE sightings SET first_at=(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') WHERE sightings.name IN (SELECT value FROM json_each(?)) AND (sightings.last_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') OR sightings.last_at > (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'))""",
         (Parameter("names", Kind.TEXTS), Parameter("within", Kind.FRACTION)),
     ),
 )
@@ -108,12 +108,12 @@ TAKE_TURN = Statement(
     columns=(Column("name"),),
     postgresql=SQL(
         """\
-UPDATE sightings SET last_at=clock_timestamp() WHERE sightings.name = $1::VARCHAR AND sightings.last_at <= (statement_timestamp() - $2::FLOAT * interval '1 second') RETURNING sightings.name""",
+UPDATE sightings SET last_at=clock_timestamp() WHERE sightings.name = $1::VARCHAR AND (sightings.last_at <= (statement_timestamp() - $2::FLOAT * interval '1 second') OR sightings.last_at > clock_timestamp()) RETURNING sightings.name""",
         (Parameter("by_name"), Parameter("within", Kind.FRACTION)),
     ),
     sqlite=SQL(
         """\
-UPDATE sightings SET last_at=(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') WHERE sightings.name = ? AND sightings.last_at <= (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') RETURNING name""",
+UPDATE sightings SET last_at=(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') WHERE sightings.name = ? AND (sightings.last_at <= (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') OR sightings.last_at > (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')) RETURNING name""",
         (Parameter("by_name"), Parameter("within", Kind.FRACTION)),
     ),
 )

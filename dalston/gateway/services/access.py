@@ -34,6 +34,11 @@ class Access:
         self._open: tuple[float, Caller] | None = None
         self._needs_key = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody needs a key, as far as is known."""
+        return not self._needs_key
+
     async def caller(self, headers: Sequence[str]) -> Caller:
         """Return who asks.
 

@@ -172,8 +172,11 @@ class Again:
                     param=short(name),
                 )
         read = self._options.with_model(job.parameters.get(MODEL))
-        parameters = read.revise(pipeline, job.parameters, options)
         asked = from_stage != DIARIZE or DIARIZE in options
+        before = dict(job.parameters)
+        if not asked and before.get(DIARIZE) is False:
+            del before[DIARIZE]
+        parameters = read.revise(pipeline, before, options)
         if not asked and not stages[DIARIZE].wanted(parameters):
             # Who wants to have it done again wants to have it done.
             parameters = read.revise(pipeline, parameters, {DIARIZE: True})

@@ -180,11 +180,19 @@ def _join(before: _Heard, after: _Heard) -> None:
     if begins < cut:
         rough = not (before.is_timed and after.is_timed)
         found = join(before.words, after.words, at=cut, begins=begins, rough=rough)
-        by_time = _first_from(cut, before.words), _first_from(cut, after.words)
-        before.end, after.first = found or by_time
+        before.end, after.first = found or _by_time(before.words, after.words, cut)
     else:
         # Nothing of a file that ends at the cut is said behind it, whatever its times say.
         before.end = len(before.words)
+
+
+def _by_time(before: Segments, after: Segments, cut: float) -> tuple[int, int]:
+    """Return how many words of one part stay, and the first of the next one that does."""
+    ends = max((word["end"] for word in before), default=-math.inf)
+    if all(word["start"] >= ends for word in after):
+        # Where only one of them heard anything, the other has nothing to take its place.
+        return len(before), 0
+    return _first_from(cut, before), _first_from(cut, after)
 
 
 def middle(span: dict[str, Any]) -> float:

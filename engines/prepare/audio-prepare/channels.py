@@ -20,8 +20,9 @@ MOST_CHANNELS = 8
 _LEAST_SPEECH_SECONDS = 0.1
 """With less speech nobody speaks in a channel."""
 _ALIKE = 0.01
-"""Share of the channels' energy in what differs between them, up to which it is the same sound:
-20 dB. In a call each channel has its own voice, and the share is near 1."""
+"""Share of the channels' energy in what differs between them once they are equally loud, up to
+which it is the same sound: 20 dB. In a call each channel has its own voice, and the share is near
+1."""
 
 Warnings = list[dict[str, str]]
 
@@ -160,21 +161,22 @@ class SplitAudio:
 class _Likeness:
     """Compares channels with the first one, as their samples come.
 
-    One that is another upside down is the same sound.
+    One that is another louder, quieter or upside down is the same sound.
     """
 
     def __init__(self, count: int) -> None:
         self._waiting = {number: bytearray() for number in range(1, count + 1)}
         self._energy = np.zeros(count)
-        self._difference = np.zeros(count)
-        self._sum = np.zeros(count)
+        self._cross = np.zeros(count)
 
     @property
     def alike(self) -> bool:
         """Whether all channels have the same sound, and any sound."""
-        together = self._energy + self._energy[0]
-        least = np.minimum(self._difference, self._sum)
-        return bool(self._energy[0] > 0 and (least <= _ALIKE * together).all())
+        if not self._energy.all():
+            return False
+        # One voice is often a little louder at one side: levels don't count.
+        loudness = np.sqrt(self._energy * self._energy[0])
+        return bool((1 - np.abs(self._cross) / loudness <= _ALIKE).all())
 
     def take(self, number: int, pcm: bytes) -> None:
         """Take samples of one channel."""
@@ -185,8 +187,7 @@ class _Likeness:
         rows = [np.frombuffer(bytes(waiting[:length]), "<i2") for waiting in self._waiting.values()]
         samples = np.array(rows, np.float64)
         self._energy += (samples**2).sum(axis=1)
-        self._difference += ((samples - samples[0]) ** 2).sum(axis=1)
-        self._sum += ((samples + samples[0]) ** 2).sum(axis=1)
+        self._cross += (samples * samples[0]).sum(axis=1)
         for waiting in self._waiting.values():
             del waiting[:length]
 

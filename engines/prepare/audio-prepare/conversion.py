@@ -137,16 +137,18 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"The file ends before the recording does. {decoded.seconds:.1f} seconds are there; "
             f"send the whole file if there was more."
         )
+    if media.wav is not None and media.wav.unread_bytes:
+        found["sound_left_out"] = (
+            f"Behind the {decoded.seconds:.1f} seconds that the WAV file's header declares lie "
+            f"{media.wav.unread_bytes} bytes more, which are left out. If they are sound, repair "
+            f"the header, or send recordings that were put together one by one."
+        )
     if damaged:
         found["damaged_audio"] = (
             f"{decoded.damaged_packets} of {decoded.packets} packets could not be decoded and are "
             f"left out."
         )
-    if decoded.silence:
-        found["gaps_filled"] = (
-            f"The recording has gaps; {decoded.silence:.1f} seconds of silence stand for them, so "
-            f"that all times stay right."
-        )
+    found |= _gap_warnings(decoded)
     if decoded.cancelled >= _LEAST_CANCELLED_SECONDS:
         found["channels_cancel"] = (
             f"The channels cancel each other for {decoded.cancelled:.1f} seconds: one is another "
@@ -159,3 +161,19 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"The file has {streams} audio streams; stream {media.stream.index} is used."
         )
     return [{"code": code, "message": message} for code, message in found.items()]
+
+
+def _gap_warnings(decoded: Decoded) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if decoded.silence:
+        purpose = "" if decoded.unfilled else ", so that all times stay right"
+        found["gaps_filled"] = (
+            f"The recording has gaps; {decoded.silence:.1f} seconds of silence stand for "
+            f"them{purpose}."
+        )
+    if decoded.unfilled:
+        found["gaps_left_out"] = (
+            f"The recording has gaps that are too long to fill. Times behind the first of them are "
+            f"too early, at the end by {decoded.unfilled:.1f} seconds."
+        )
+    return found

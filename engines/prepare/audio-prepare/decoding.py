@@ -24,6 +24,9 @@ _TIMED_CONTAINERS = frozenset(
 _GAPLESS = "flac"
 """Here no encoder leaves a gap: one shows that packets are lost."""
 
+_KNOWN_LENGTH = "mov,mp4,m4a,3gp,3g2,mj2"
+"""Its index tells how long the recording is, gaps included."""
+
 _SHORTEST_GAP = 0.2
 """Seconds without sound that are filled; shorter ones are jitter of the time stamps."""
 _MOST_SILENCE = 3600.0
@@ -39,6 +42,7 @@ class Decoded:
     Attributes:
         seconds: Length of the time line: sound, and silence where the file has gaps.
         silence: Seconds of that silence.
+        unfilled: Seconds by which the end comes too early, because gaps are too long to fill.
         cancelled: Seconds in which channels that cancel each other are not mixed.
         sample_rate: Hertz of the original.
         channels: Channels of the original.
@@ -49,6 +53,7 @@ class Decoded:
 
     seconds: float = 0.0
     silence: float = 0.0
+    unfilled: float = 0.0
     cancelled: float = 0.0
     sample_rate: int = 0
     channels: int = 0
@@ -79,8 +84,7 @@ class Decoder:
         self._result = Decoded()
         self._origin: float | None = None
         self._told = 0
-        declared = declared_seconds(media)
-        self._most_silence = _MOST_SILENCE if declared is None else declared
+        self._most_silence = _most_silence(media)
 
     def run(self) -> Decoded:
         """Decode all of it.
@@ -154,7 +158,10 @@ class Decoder:
         if self._origin is None:
             self._origin = self._start_of_recording(frame.time)
         gap = frame.time - self._origin - self._result.seconds
-        return gap if self._result.silence + gap <= self._most_silence else 0.0
+        refused = gap > _SHORTEST_GAP and self._result.silence + gap > self._most_silence
+        # A single wrong time is put right by the next one; what is left at the end counts.
+        self._result.unfilled = gap if refused else 0.0
+        return 0.0 if refused else gap
 
     def _start_of_recording(self, first_sound: float) -> float:
         """Return the time of the recording's start: its sound may begin after its pictures."""
@@ -177,6 +184,15 @@ class Decoder:
     def _convert(self, frame: AudioFrame) -> None:
         for converter, write in self._tracks:
             _pass_on(converter.convert(frame), write)
+
+
+def _most_silence(media: Media) -> float:
+    """Return how many seconds of gaps may be filled in all."""
+    declared = declared_seconds(media)
+    if declared is not None:
+        return declared
+    length = media.container.duration if media.container.format.name == _KNOWN_LENGTH else None
+    return max(_MOST_SILENCE, (length or 0) / 1_000_000)
 
 
 def _pass_on(pieces: Iterator[bytes], write: Callable[[bytes], None]) -> None:

@@ -12,6 +12,10 @@ _STREAMED_SIZE = 0x7FFF0000
 _LONGEST_WALK = 10_000
 """Chunks to look at before a file is taken for damaged."""
 
+_ANOTHER_FILE = frozenset({b"RIFF", b"RIFX", b"RF64", b"BW64"})
+_LEAST_UNREAD = 4096
+"""Bytes of no known kind behind the samples; fewer are padding or a tag, or hardly any sound."""
+
 
 @dataclass(frozen=True)
 class WavHeader:
@@ -23,12 +27,15 @@ class WavHeader:
         has_data: Whether there is a `data` chunk.
         missing_bytes: How much of the declared samples is not in the file; 0 if all of it is
             there or the header doesn't know.
+        unread_bytes: How much lies behind the declared samples that is no chunk, or another
+            file; 0 if it is next to nothing. It may be sound, and FFmpeg passes it over.
     """
 
     channels: int | None = None
     sample_rate: int | None = None
     has_data: bool = False
     missing_bytes: int = 0
+    unread_bytes: int = 0
 
 
 def read_wav_header(file: BinaryIO, file_bytes: int) -> WavHeader:
@@ -57,11 +64,44 @@ def read_wav_header(file: BinaryIO, file_bytes: int) -> WavHeader:
                 known = bool(large_size) or size < _STREAMED_SIZE
                 declared = (large_size or size) if known else 0
                 missing = max(0, declared - (file_bytes - position - 8))
-                return WavHeader(channels, sample_rate, has_data=True, missing_bytes=missing)
+                unread = _unread(file, position + 8 + declared, file_bytes) if declared else 0
+                return WavHeader(
+                    channels,
+                    sample_rate,
+                    has_data=True,
+                    missing_bytes=missing,
+                    unread_bytes=unread,
+                )
             position += 8 + size + (size & 1)
         return WavHeader(channels, sample_rate)
     finally:
         file.seek(0)
+
+
+def _unread(file: BinaryIO, position: int, file_bytes: int) -> int:
+    """Return how many bytes from here to the file's end are no chunks of this file."""
+    for _ in range(_LONGEST_WALK):
+        after = _after_chunk(file, position, file_bytes)
+        if after is None and position & 1:
+            # Samples of an odd size have a byte of padding behind them, which some forget.
+            position += 1
+            after = _after_chunk(file, position, file_bytes)
+        if after is None:
+            break
+        position = after
+    left = file_bytes - position
+    file.seek(max(0, min(position, file_bytes)))
+    another = file.read(4) in _ANOTHER_FILE
+    return left if another or left >= _LEAST_UNREAD else 0
+
+
+def _after_chunk(file: BinaryIO, position: int, file_bytes: int) -> int | None:
+    """Return where the chunk here ends, or None if there is none."""
+    file.seek(position)
+    head = file.read(8)
+    name, end = head[:4], position + 8 + _number(head[4:])
+    plausible = len(head) == 8 and all(0x20 <= letter < 0x7F for letter in name)  # noqa: PLR2004 - printable ASCII
+    return end if plausible and name not in _ANOTHER_FILE and end <= file_bytes else None
 
 
 def _number(little_endian: bytes) -> int:

@@ -23,7 +23,10 @@ from dalston.gateway.services.outcomes import AudioDeletedError, NotFetchedError
 from dalston.gateway.services.sources import recording_of
 
 _PIECE_BYTES = 1024 * 1024
-_RANGE = re.compile(r"bytes=(?:([0-9]{1,15})-([0-9]{0,15})|-([0-9]{1,15}))", re.ASCII)
+# Some clients write the end as the largest number that they have, up to twenty digits.
+_RANGE = re.compile(
+    r"bytes=(?:([0-9]{1,99})-([0-9]{0,99})|-([0-9]{1,99}))", re.ASCII | re.IGNORECASE
+)
 
 
 async def read_audio(request: Request, _parameters: Parameters) -> Response:
