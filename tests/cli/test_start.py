@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.cli.conftest import Call, Shell
+from tests.support.distributed import database, postgresql_server
 
 MISTAKES = (
     {"DALSTON_RETENTION": "delete-audio"},
@@ -68,3 +71,39 @@ def test_why_the_database_can_not_be_reached_is_told_without_its_password(shell:
     assert "can't be used now" in done.err
     assert "ConnectionRefusedError" in done.err
     assert "secret" not in done.err
+    assert "DATABASE_URL is right" in done.err
+    assert "/health" not in done.err
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """A database; a user of its server may use it, and not make a table in it."""
+    with database() as url:
+        server = postgresql_server()
+        server.execute("DROP ROLE IF EXISTS guest")
+        server.execute("CREATE ROLE guest LOGIN PASSWORD 'hunter2'")
+        yield url
+    server.execute("DROP ROLE guest")
+
+
+@pytest.mark.parametrize(
+    ("password", "place", "refusal"),
+    [
+        ("hunter3", "", (1, "password authentication failed")),
+        ("hunter2", "_dropped", (1, "does not exist")),
+        ("hunter2", "", (2, "permission denied")),
+        ("hunter2", "?sslmode=always", (2, "sslmode")),
+    ],
+)
+def test_what_postgresql_refuses_is_told_in_one_line(
+    shell: Shell, postgresql: str, password: str, place: str, refusal: tuple[int, str]
+) -> None:
+    status, reason = refusal
+    shell.command = "migrate"
+    url = f"postgresql://guest:{password}@{postgresql.rpartition('@')[2]}{place}"
+    done = shell.run(DATABASE_URL=url)
+    assert done.status == status
+    [line] = done.err.splitlines()
+    assert reason in line
+    assert "DATABASE_URL" in line
+    assert "hunter" not in line
