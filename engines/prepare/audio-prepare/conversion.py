@@ -143,6 +143,11 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"{media.wav.unread_bytes} bytes more, which are left out. If they are sound, repair "
             f"the header, or send recordings that were put together one by one."
         )
+    if media.silent_parts:
+        found["sound_left_out"] = (
+            f"The file is several recordings, one behind the other. {media.silent_parts} of "
+            f"{media.part_count} can't be decoded and are left out."
+        )
     if damaged:
         found["damaged_audio"] = (
             f"{decoded.damaged_packets} of {decoded.packets} packets could not be decoded and are "

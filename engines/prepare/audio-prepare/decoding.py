@@ -13,7 +13,7 @@ from av.packet import Packet
 
 from completeness import declared_seconds
 from dalston.engine_sdk import TaskFailed
-from media import Media
+from media import Media, Part
 from mono import MonoConverter
 
 _TIMED_CONTAINERS = frozenset(
@@ -82,6 +82,7 @@ class Decoder:
         self._tracks = tracks
         self._progress = progress
         self._result = Decoded()
+        self._part = Part(0, media.container, media.stream)
         self._origin: float | None = None
         self._told = 0
         self._most_silence = _most_silence(media)
@@ -116,7 +117,16 @@ class Decoder:
         return self._result
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
-        packets = self._media.container.demux(self._media.stream)
+        for part in self._media.parts():
+            # Each part has a clock of its own.
+            self._part, self._origin = part, None
+            # What ends the part before did not end the file.
+            self._result.damaged_packets += self._result.broken_off
+            self._result.broken_off = False
+            yield from self._packets_of(part)
+
+    def _packets_of(self, part: Part) -> Iterator[Packet[AudioStream]]:
+        packets = part.container.demux(part.stream)
         while True:
             try:
                 packet = next(packets)
@@ -135,7 +145,7 @@ class Decoder:
             yield packet
 
     def _tell_progress(self, packet: Packet[AudioStream]) -> None:
-        position = packet.pos or 0
+        position = self._part.start + (packet.pos or 0)
         if position - self._told > self._media.file_bytes / _STEPS_OF_PROGRESS:
             self._told = position
             self._progress(position, self._media.file_bytes)
@@ -153,10 +163,10 @@ class Decoder:
 
     def _gap_before(self, frame: AudioFrame) -> float:
         """Return the seconds by which a frame comes later than the sound so far is long."""
-        if frame.time is None or self._media.container.format.name not in _TIMED_CONTAINERS:
+        if frame.time is None or self._part.container.format.name not in _TIMED_CONTAINERS:
             return 0.0
         if self._origin is None:
-            self._origin = self._start_of_recording(frame.time)
+            self._origin = self._start_of_recording(frame.time) - self._result.seconds
         gap = frame.time - self._origin - self._result.seconds
         refused = gap > _SHORTEST_GAP and self._result.silence + gap > self._most_silence
         # A single wrong time is put right by the next one; what is left at the end counts.
@@ -165,7 +175,7 @@ class Decoder:
 
     def _start_of_recording(self, first_sound: float) -> float:
         """Return the time of the recording's start: its sound may begin after its pictures."""
-        container = self._media.container
+        container = self._part.container
         pictures = any(stream.type == "video" for stream in container.streams)
         if not pictures or container.start_time is None:
             return first_sound

@@ -1,0 +1,96 @@
+"""What audio-prepare makes of recordings that were put together in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dalston.engine_sdk.testing import EngineUnderTest
+from tests.engines.sounds import encode, tone
+from tests.engines.test_prepare_damage import codes
+from tests.engines.test_prepare_formats import loudest_frequency, read_wav
+
+Kind = tuple[str, int, str]
+"""Codec, rate and layout."""
+STEREO: Kind = ("libopus", 48_000, "stereo")
+MONO: Kind = ("libopus", 48_000, "mono")
+FLAC: Kind = ("flac", 44_100, "stereo")
+SLOW_FLAC: Kind = ("flac", 22_050, "mono")
+
+
+def link(folder: Path, kind: Kind, frequency: float = 440.0, seconds: float = 2.0) -> bytes:
+    """Make an Ogg file of a tone."""
+    codec, rate, layout = kind
+    samples = tone(seconds, rate, frequency)
+    path = encode(folder / "link.ogg", "ogg", codec, samples=samples, rate=rate, layout=layout)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [(STEREO, STEREO, STEREO), (STEREO, MONO, STEREO), (SLOW_FLAC, FLAC, FLAC), (FLAC, MONO, FLAC)],
+    ids=["alike", "other channels", "other rate", "other codec"],
+)
+def test_56_all_links_of_a_chained_ogg_file_are_there(
+    prepare: EngineUnderTest, tmp_path: Path, kinds: tuple[Kind, ...]
+) -> None:
+    """Internet radio begins a new link with each song."""
+    chained = tmp_path / "chained.ogg"
+    frequencies = [440.0 * (number + 1) for number in range(len(kinds))]
+    chained.write_bytes(
+        b"".join(
+            link(tmp_path, kind, frequency)
+            for kind, frequency in zip(kinds, frequencies, strict=True)
+        )
+    )
+    output = prepare.process(chained, keep_files_in=tmp_path / "kept")
+    assert output.data["duration"] == pytest.approx(6.0, abs=0.02)
+    assert codes(output.data) == []
+    samples = read_wav(output.files["audio.wav"])
+    for number, frequency in enumerate(frequencies):
+        middle = samples[(2 * number + 1) * 16_000 :][:8000]
+        assert loudest_frequency(middle) == pytest.approx(frequency, abs=4)
+
+
+def test_a_link_that_can_not_be_decoded_is_told(prepare: EngineUnderTest, tmp_path: Path) -> None:
+    chained = tmp_path / "chained.ogg"
+    unknown = link(tmp_path, MONO).replace(b"OpusHead", b"Nonsense")
+    chained.write_bytes(link(tmp_path, FLAC) + unknown + link(tmp_path, MONO))
+    data = prepare.process(chained).data
+    assert data["duration"] == pytest.approx(4.0, abs=0.02)
+    assert codes(data) == ["sound_left_out"]
+    assert "1 of 3" in data["warnings"][0]["message"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_link_with_nothing_but_headers_is_passed_over(
+    prepare: EngineUnderTest, tmp_path: Path, *, first: bool
+) -> None:
+    whole = link(tmp_path, STEREO)
+    headers = whole[: whole.index(b"OggS", whole.index(b"OpusTags"))]
+    chained = tmp_path / "chained.ogg"
+    chained.write_bytes(headers + link(tmp_path, FLAC) if first else whole + headers)
+    data = prepare.process(chained).data
+    assert data["duration"] == pytest.approx(2.0, abs=0.02)
+    assert codes(data) == []
+
+
+def test_a_link_that_was_cut_off_does_not_hide_the_next(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    chained = tmp_path / "chained.ogg"
+    cut = link(tmp_path, STEREO, seconds=10)
+    chained.write_bytes(cut[: len(cut) // 2] + link(tmp_path, MONO))
+    data = prepare.process(chained).data
+    assert 5.0 < data["duration"] <= 7.0
+    assert codes(data) == []
+
+
+def test_the_end_of_a_chained_ogg_file_is_missed(prepare: EngineUnderTest, tmp_path: Path) -> None:
+    chained = tmp_path / "chained.ogg"
+    last = link(tmp_path, MONO, seconds=10)
+    chained.write_bytes(link(tmp_path, FLAC) + last[: len(last) // 2])
+    data = prepare.process(chained).data
+    assert 5.0 < data["duration"] < 7.1
+    assert codes(data) == ["input_truncated"]
