@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dalston.engine_sdk.testing import EngineUnderTest
 from tests.engines.sounds import encode, tone
-from tests.engines.test_prepare_damage import codes
+from tests.engines.test_prepare_damage import codes, with_gaps
 from tests.engines.test_prepare_formats import loudest_frequency, read_wav
 
 Kind = tuple[str, int, str]
@@ -19,11 +20,12 @@ FLAC: Kind = ("flac", 44_100, "stereo")
 SLOW_FLAC: Kind = ("flac", 22_050, "mono")
 
 
-def link(folder: Path, kind: Kind, frequency: float = 440.0, seconds: float = 2.0) -> bytes:
+def link(folder: Path, kind: Kind, frequency: float = 440.0, **how: Any) -> bytes:
     """Make an Ogg file of a tone."""
     codec, rate, layout = kind
-    samples = tone(seconds, rate, frequency)
-    path = encode(folder / "link.ogg", "ogg", codec, samples=samples, rate=rate, layout=layout)
+    samples = tone(how.pop("seconds", 2.0), rate, frequency)
+    path = folder / "link.ogg"
+    encode(path, "ogg", codec, samples=samples, rate=rate, layout=layout, **how)
     return path.read_bytes()
 
 
@@ -94,3 +96,37 @@ def test_the_end_of_a_chained_ogg_file_is_missed(prepare: EngineUnderTest, tmp_p
     data = prepare.process(chained).data
     assert 5.0 < data["duration"] < 7.1
     assert codes(data) == ["input_truncated"]
+
+
+@pytest.mark.parametrize("kind", [MONO, FLAC], ids=["opus", "flac"])
+def test_a_link_that_begins_late_on_its_clock_gets_no_silence(
+    prepare: EngineUnderTest, tmp_path: Path, kind: Kind
+) -> None:
+    """Who tunes in hears a stream's middle."""
+    chained = tmp_path / "chained.ogg"
+    chained.write_bytes(link(tmp_path, STEREO) + link(tmp_path, kind, begins=100))
+    data = prepare.process(chained).data
+    assert data["duration"] == pytest.approx(4.0, abs=0.02)
+    assert codes(data) == []
+
+
+def test_gaps_of_each_opus_link_are_filled(prepare: EngineUnderTest, tmp_path: Path) -> None:
+    chained = tmp_path / "chained.ogg"
+    gaps: dict[str, Any] = {"seconds": 6.0, "skip_seconds": (2.0, 3.0)}
+    late = link(tmp_path, MONO, begins=100, **gaps)
+    chained.write_bytes(link(tmp_path, STEREO, **gaps) + late)
+    data = prepare.process(chained).data
+    assert data["duration"] == pytest.approx(12.0, abs=0.02)
+    assert codes(data) == ["gaps_filled"]
+    assert "6.0 seconds" in data["warnings"][0]["message"]
+
+
+def test_a_gap_that_is_too_long_is_told_though_another_link_follows(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    chained = with_gaps(tmp_path / "chained.ogg", "ogg", [(10, 3990)])
+    chained.write_bytes(chained.read_bytes() + link(tmp_path, STEREO))
+    data = prepare.process(chained).data
+    assert data["duration"] == pytest.approx(22.0, abs=0.1)
+    assert codes(data) == ["gaps_left_out"]
+    assert "3980.0 seconds" in data["warnings"][0]["message"]

@@ -21,6 +21,9 @@ _TIMED_CONTAINERS = frozenset(
 )
 """Containers that store a time with each packet; the others' times only count samples."""
 
+_TIMED_IN_OGG = "opus"
+"""Its pages count samples that are missing too; where FLAC begins late, FFmpeg tells it late."""
+
 _GAPLESS = "flac"
 """Here no encoder leaves a gap: one shows that packets are lost."""
 
@@ -84,6 +87,7 @@ class Decoder:
         self._result = Decoded()
         self._part = Part(0, media.container, media.stream)
         self._origin: float | None = None
+        self._unfilled_before = 0.0
         self._told = 0
         self._most_silence = _most_silence(media)
 
@@ -120,6 +124,7 @@ class Decoder:
         for part in self._media.parts():
             # Each part has a clock of its own.
             self._part, self._origin = part, None
+            self._unfilled_before = self._result.unfilled
             # What ends the part before did not end the file.
             self._result.damaged_packets += self._result.broken_off
             self._result.broken_off = False
@@ -163,14 +168,14 @@ class Decoder:
 
     def _gap_before(self, frame: AudioFrame) -> float:
         """Return the seconds by which a frame comes later than the sound so far is long."""
-        if frame.time is None or self._part.container.format.name not in _TIMED_CONTAINERS:
+        if frame.time is None or not _is_timed(self._part):
             return 0.0
         if self._origin is None:
             self._origin = self._start_of_recording(frame.time) - self._result.seconds
         gap = frame.time - self._origin - self._result.seconds
         refused = gap > _SHORTEST_GAP and self._result.silence + gap > self._most_silence
         # A single wrong time is put right by the next one; what is left at the end counts.
-        self._result.unfilled = gap if refused else 0.0
+        self._result.unfilled = self._unfilled_before + (gap if refused else 0.0)
         return 0.0 if refused else gap
 
     def _start_of_recording(self, first_sound: float) -> float:
@@ -194,6 +199,14 @@ class Decoder:
     def _convert(self, frame: AudioFrame) -> None:
         for converter, write in self._tracks:
             _pass_on(converter.convert(frame), write)
+
+
+def _is_timed(part: Part) -> bool:
+    """Tell whether the times of packets show what is missing between them."""
+    container = part.container.format.name
+    if container == "ogg":
+        return part.stream.codec_context.codec.canonical_name == _TIMED_IN_OGG
+    return container in _TIMED_CONTAINERS
 
 
 def _most_silence(media: Media) -> float:
