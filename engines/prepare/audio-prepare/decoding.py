@@ -51,6 +51,7 @@ class Decoded:
         channels: Channels of the original.
         damaged_packets: How many could not be decoded, but for the last one.
         packets: How many there were.
+        timed: Whether the file tells the times of its packets, so that lost ones leave a gap.
         broken_off: The file ended inside a packet, or could not be read on.
     """
 
@@ -62,6 +63,7 @@ class Decoded:
     channels: int = 0
     damaged_packets: int = 0
     packets: int = 0
+    timed: bool = True
     broken_off: bool = False
 
 
@@ -125,6 +127,7 @@ class Decoder:
             # Each part has a clock of its own.
             self._part, self._origin = part, None
             self._unfilled_before = self._result.unfilled
+            self._result.timed &= _is_timed(part)
             # What ends the part before did not end the file.
             self._result.damaged_packets += self._result.broken_off
             self._result.broken_off = False
