@@ -130,3 +130,72 @@ def test_a_gap_that_is_too_long_is_told_though_another_link_follows(
     assert data["duration"] == pytest.approx(22.0, abs=0.1)
     assert codes(data) == ["gaps_left_out"]
     assert "3980.0 seconds" in data["warnings"][0]["message"]
+
+
+def transport_stream(folder: Path, **how: Any) -> bytes:
+    """Make a transport stream of a tone."""
+    path, samples = folder / "part.ts", tone(how.pop("seconds", 2.0), 48_000)
+    encode(path, "mpegts", "aac", samples=samples, rate=48_000, layout="mono", **how)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("with_video", [False, True])
+@pytest.mark.parametrize(("first", "second"), [(0, 1000), (1000, 0), (0, 0)])
+def test_a_clock_that_jumps_where_files_were_put_together_is_no_gap(
+    prepare: EngineUnderTest, tmp_path: Path, first: int, second: int, *, with_video: bool
+) -> None:
+    """Transport streams can be put together with cat; each has a clock of its own."""
+    joined = tmp_path / "joined.ts"
+    gap: dict[str, Any] = {"seconds": 6.0, "skip_seconds": (2.0, 3.0)}
+    pictures: dict[str, Any] = {"with_video": with_video}
+    joined.write_bytes(
+        transport_stream(tmp_path, begins=first, **pictures)
+        + transport_stream(tmp_path, begins=second, **pictures, **gap)
+    )
+    data = prepare.process(joined).data
+    assert data["duration"] == pytest.approx(8.0, abs=0.2)
+    assert codes(data) == ["gaps_filled"]
+    assert "3.0 seconds" in data["warnings"][0]["message"]
+
+
+def test_a_transport_stream_that_was_cut_off_does_not_hide_the_next(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    joined = tmp_path / "joined.ts"
+    cut = transport_stream(tmp_path)[:-100]
+    joined.write_bytes(cut + transport_stream(tmp_path, begins=1000))
+    assert prepare.process(joined).data["duration"] == pytest.approx(4.0, abs=0.2)
+
+
+def test_a_gap_that_is_too_long_is_told_though_another_stream_follows(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    joined = with_gaps(tmp_path / "joined.ts", "mpegts", [(10, 3990)])
+    joined.write_bytes(joined.read_bytes() + transport_stream(tmp_path))
+    data = prepare.process(joined).data
+    assert data["duration"] == pytest.approx(22.0, abs=0.5)
+    assert codes(data) == ["gaps_left_out"]
+
+
+def test_a_clock_that_steps_back_is_no_gap(prepare: EngineUnderTest, tmp_path: Path) -> None:
+    """FFmpeg takes it for the clock's start after 26 hours."""
+    joined = tmp_path / "joined.ts"
+    without_tables = transport_stream(tmp_path, seconds=10.0)[188 * 400 :]
+    joined.write_bytes(transport_stream(tmp_path, begins=1000) + without_tables)
+    data = prepare.process(joined).data
+    assert 7.0 < data["duration"] < 12.0
+    assert "gaps_filled" not in codes(data)
+    assert "gaps_left_out" not in codes(data)
+
+
+@pytest.mark.parametrize("lost", [20, 100])
+def test_lost_packets_of_a_transport_stream_are_a_gap(
+    prepare: EngineUnderTest, tmp_path: Path, lost: int
+) -> None:
+    whole = transport_stream(tmp_path, seconds=lost + 20.0)
+    kept = 188 * round(len(whole) / 188 * 10 / (lost + 20))
+    live = tmp_path / "live.ts"
+    live.write_bytes(whole[:kept] + whole[-kept:])
+    data = prepare.process(live).data
+    assert data["duration"] == pytest.approx(lost + 20, abs=0.5)
+    assert "gaps_filled" in codes(data)

@@ -15,6 +15,7 @@ from completeness import declared_seconds
 from dalston.engine_sdk import TaskFailed
 from media import Media, Part
 from mono import MonoConverter
+from transport_stream import begins_anew
 
 _TIMED_CONTAINERS = frozenset(
     {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mpegts", "mpeg", "flv", "asf", "flac"}
@@ -30,10 +31,18 @@ _GAPLESS = "flac"
 _KNOWN_LENGTH = "mov,mp4,m4a,3gp,3g2,mj2"
 """Its index tells how long the recording is, gaps included."""
 
+_TRANSPORT_STREAM = "mpegts"
+
 _SHORTEST_GAP = 0.2
 """Seconds without sound that are filled; shorter ones are jitter of the time stamps."""
 _MOST_SILENCE = 3600.0
 """Seconds that are filled in all when the file declares no duration to hold them against."""
+_LONGEST_LOSS = 60.0
+"""Seconds up to which a jump of a transport stream's clock is always a gap: some programs begin
+anew with every few seconds, and what is missing then was lost."""
+_HALF_A_CLOCK = 2**32 / 90_000
+"""Seconds. The clock of MPEG starts again after twice as many, for which FFmpeg takes a step
+back."""
 _SILENT_FRAME_SECONDS = 1.0
 _STEPS_OF_PROGRESS = 200
 
@@ -90,6 +99,8 @@ class Decoder:
         self._part = Part(0, media.container, media.stream)
         self._origin: float | None = None
         self._unfilled_before = 0.0
+        self._gap = 0.0
+        self._positions = (0, 0)
         self._told = 0
         self._most_silence = _most_silence(media)
 
@@ -150,6 +161,8 @@ class Decoder:
                     "The recording is encrypted. Send one without protection.",
                 )
             self._result.packets += bool(packet.size)
+            if packet.pos is not None:
+                self._positions = (self._positions[1], packet.pos)
             yield packet
 
     def _tell_progress(self, packet: Packet[AudioStream]) -> None:
@@ -176,10 +189,24 @@ class Decoder:
         if self._origin is None:
             self._origin = self._start_of_recording(frame.time) - self._result.seconds
         gap = frame.time - self._origin - self._result.seconds
+        if self._is_another_recording(gap):
+            self._origin += gap
+            self._unfilled_before = self._result.unfilled
+            gap = 0.0
+        self._gap = gap
         refused = gap > _SHORTEST_GAP and self._result.silence + gap > self._most_silence
         # A single wrong time is put right by the next one; what is left at the end counts.
         self._result.unfilled = self._unfilled_before + (gap if refused else 0.0)
         return 0.0 if refused else gap
+
+    def _is_another_recording(self, gap: float) -> bool:
+        """Tell whether a jump of the clock is none of the sound: files were put together."""
+        if self._part.container.format.name != _TRANSPORT_STREAM:
+            return False
+        jumps = abs(gap - self._gap) > _SHORTEST_GAP and not 0 <= gap <= _LONGEST_LOSS
+        return abs(gap) > _HALF_A_CLOCK or (
+            jumps and begins_anew(self._media.file, *self._positions)
+        )
 
     def _start_of_recording(self, first_sound: float) -> float:
         """Return the time of the recording's start: its sound may begin after its pictures."""
