@@ -55,6 +55,19 @@ def test_56_all_links_of_a_chained_ogg_file_are_there(
         assert loudest_frequency(middle) == pytest.approx(frequency, abs=4)
 
 
+def test_a_file_of_endless_links_is_taken_for_one(prepare: EngineUnderTest, tmp_path: Path) -> None:
+    """Each costs the opening of a file."""
+    chained = tmp_path / "chained.ogg"
+    begins, sounds = (
+        b"OggS\0" + bytes([flag]) + position.to_bytes(8, "little") + bytes(13)
+        for flag, position in ((2, 0), (0, 1))
+    )
+    chained.write_bytes(link(tmp_path, MONO) + (begins + sounds) * 10_001)
+    output = prepare.process(chained)
+    assert output.data["duration"] == pytest.approx(2.0, abs=0.02)
+    assert "sound_left_out" not in codes(output.data)
+
+
 def test_a_link_that_can_not_be_decoded_is_told(prepare: EngineUnderTest, tmp_path: Path) -> None:
     chained = tmp_path / "chained.ogg"
     unknown = link(tmp_path, MONO).replace(b"OpusHead", b"Nonsense")

@@ -15,6 +15,8 @@ _NO_SOUND_YET = (bytes(8), b"\xff" * 8)
 _BEGINS = 0x02
 """Flag of a page that begins a stream."""
 _SEARCH_BYTES = 4096
+_MOST_LINKS = 10_000
+"""A file with more is made to cost time and memory: it is taken for one link."""
 
 
 def find_links(file: BinaryIO, file_bytes: int) -> list[tuple[int, int]]:
@@ -35,6 +37,9 @@ def find_links(file: BinaryIO, file_bytes: int) -> list[tuple[int, int]]:
         begins = bool(header[5] & _BEGINS) and not any(header[_POSITION])
         if begins and not in_front:
             starts.append(position)
+            if len(starts) > _MOST_LINKS:
+                sounding.clear()
+                break
         in_front = begins
         if header[_POSITION] not in _NO_SOUND_YET:
             sounding.add(starts[-1])
