@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 
 PATIENCE_SECONDS = 60.0
+_PAUSE_SECONDS = 1.0
+"""How long a request waits whose refusal does not say so."""
 
 
 class Patience:
@@ -21,6 +24,10 @@ class Patience:
         self._end = self._end or now + PATIENCE_SECONDS
         return now >= self._end
 
+    def renew(self) -> None:
+        """Note that the server is there."""
+        self._end = None
+
     def bears(self, error: RefusedError) -> bool:
         """Tell whether a refusal may be over before patience is."""
         wait = error.retry_after or 0.0
@@ -34,3 +41,34 @@ class Patience:
         """
         if self.over():
             raise UnreachableError(why)
+
+
+class Line:
+    """Requests that a limit on requests holds up, one behind the other.
+
+    Each would otherwise ask at the same moment as all others, and some would lose every time.
+    """
+
+    def __init__(self) -> None:
+        self._head = asyncio.Lock()
+        self._patience = Patience()
+
+    async def join(self) -> None:
+        """Wait behind those that wait already; a new request must not take their place."""
+        async with self._head:
+            return
+
+    async def wait(self, refused: RefusedError) -> None:
+        """Wait as long as a refused request is told to, once none is in front of it.
+
+        Raises:
+            RefusedError: For a minute none was let through.
+        """
+        if not self._patience.bears(refused):
+            raise refused
+        async with self._head:
+            await asyncio.sleep(refused.retry_after or _PAUSE_SECONDS)
+
+    def moved(self) -> None:
+        """Note that a request was let through."""
+        self._patience.renew()

@@ -10,12 +10,13 @@ from typing import TypeVar
 from dalston.client.api import Api
 from dalston.client.embedded import LocalServer
 from dalston.client.errors import RefusedError, UnreachableError
-from dalston.client.patience import Patience
+from dalston.client.patience import Line, Patience
 from dalston.client.sending import Sending
 
 _Answer = TypeVar("_Answer")
 
 _NO_PLACE = "too_many_jobs"
+_TOO_OFTEN = "too_many_requests"
 _PAUSE = 1.0
 _FIRST_ANSWER_SECONDS = 10.0
 
@@ -46,6 +47,7 @@ class Session:
         self._local = None if url is not None else LocalServer(data_dir, tell)
         self._api: Api | None = None
         self._reconnecting = asyncio.Lock()
+        self._line = Line()
 
     @property
     def own(self) -> bool:
@@ -114,10 +116,11 @@ class Session:
         """
         patience = Patience()
         while True:
+            await self._line.join()
             api = self._opened()
             pause = _PAUSE
             try:
-                return await request(api)
+                return await self._let_through(request, api)
             except UnreachableError:
                 if patience.over():
                     raise
@@ -127,6 +130,25 @@ class Session:
                 pause = max(pause, error.retry_after or 0.0)
             await asyncio.sleep(pause)
             await self._reconnect(api)
+
+    async def _let_through(self, request: Callable[[Api], Awaitable[_Answer]], api: Api) -> _Answer:
+        """Ask as often as a limit on requests takes.
+
+        Raises:
+            UnreachableError: Nobody answers.
+            RefusedError: It said something else, or let none of the session's requests through.
+        """
+        while True:
+            try:
+                answer = await request(api)
+            except RefusedError as error:
+                if error.code != _TOO_OFTEN:
+                    self._line.moved()
+                    raise
+                await self._line.wait(error)
+            else:
+                self._line.moved()
+                return answer
 
     async def submit(
         self, sending: Sending, running: Collection[object], wait: Callable[[], None]
