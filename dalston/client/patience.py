@@ -10,6 +10,8 @@ from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 """How long a request waits whose refusal does not say so."""
+_MOST_BREAKS = 10
+"""How many broken connections show that the server is there, though none of them held."""
 
 
 class Patience:
@@ -17,10 +19,19 @@ class Patience:
 
     def __init__(self) -> None:
         self._end: float | None = None
+        self._breaks = 0
 
-    def over(self) -> bool:
-        """Note that the server is away, and tell whether it has been for too long."""
+    def over(self, *, broke: bool = False) -> bool:
+        """Note that the server is away, and tell whether it has been for too long.
+
+        Args:
+            broke: Whether it was there, and the connection broke. An upload may have gone well for
+                longer than a minute until then: patience begins anew, so many times.
+        """
         now = time.monotonic()
+        if broke and self._breaks < _MOST_BREAKS:
+            self._breaks += 1
+            self._end = None
         self._end = self._end or now + PATIENCE_SECONDS
         return now >= self._end
 

@@ -121,8 +121,8 @@ class Session:
             pause = _PAUSE
             try:
                 return await self._let_through(request, api)
-            except UnreachableError:
-                if patience.over():
+            except UnreachableError as error:
+                if patience.over(broke=error.broke):
                     raise
             except RefusedError as error:
                 if not patience.bears(error):
