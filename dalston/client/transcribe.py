@@ -27,7 +27,7 @@ from dalston.common.formats import SUBTITLES
 from dalston.common.models import JobStatus
 from dalston.common.subtitles import Rules
 from dalston.common.wording import counted
-from dalston.processes import on_signals
+from dalston.processes import give_up_output, on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -215,8 +215,8 @@ class _Call:
                 await asyncio.wait({before})
             self._write(file, transcript)
         except BrokenPipeError:
-            # Nobody reads on. Python would complain once more when it closes the stream.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Nobody reads on.
+            give_up_output()
             self.stop(signal.SIGPIPE)
             return False
         except (*_EXPECTED, FileFailedError) as error:
