@@ -116,7 +116,11 @@ def _carry_out(call: _Call, server: str | None, data_dir: Path, key: str | None)
     """Carry a call out, and say what came of it."""
     status = COMPLETED
     if len(call.there) < len(call.recordings):
-        status = asyncio.run(_run(call, server, data_dir, key))
+        try:
+            status = asyncio.run(_run(call, server, data_dir, key))
+        except asyncio.CancelledError:
+            # Another signal, while the first one was being obeyed.
+            status = call.stopped_status
     call.tell_sum()
     return status
 
@@ -135,7 +139,7 @@ async def _run(call: _Call, server: str | None, data_dir: Path, key: str | None)
         return SOME_FAILED
     except asyncio.CancelledError:
         await call.give_up(session)
-        return INTERRUPTED if call.stopped_by is None else _SIGNAL_STATUS + call.stopped_by
+        return call.stopped_status
     finally:
         await session.close()
     return COMPLETED if good else SOME_FAILED
@@ -161,8 +165,15 @@ class _Call:
     running: dict[str, int] = field(default_factory=dict)
     """Files by the ids of their jobs, as long as those have not ended."""
 
+    @property
+    def stopped_status(self) -> int:
+        """The exit status of a call that was ended early."""
+        return INTERRUPTED if self.stopped_by is None else _SIGNAL_STATUS + self.stopped_by
+
     def stop(self, number: int) -> None:
-        """End the call early, because of a signal."""
+        """End the call early, because of a signal. The clean-up, which is short, is left to end."""
+        if self.stopped_by is not None:
+            return
         self.stopped_by = number
         if self.main is not None:
             self.main.cancel()
