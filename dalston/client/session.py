@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,7 @@ from dalston.client.embedded import LocalServer
 from dalston.client.errors import RefusedError, UnreachableError
 from dalston.client.patience import Line, Patience
 from dalston.client.sending import Sending
+from dalston.config import read_settings
 
 _Answer = TypeVar("_Answer")
 
@@ -42,6 +44,7 @@ class Session:
         key: str | None = None,
     ) -> None:
         self._url = url
+        self._data_dir = data_dir
         self._key = key
         self._tell = tell
         self._local = None if url is not None else LocalServer(data_dir, tell)
@@ -62,7 +65,11 @@ class Session:
     @property
     def option(self) -> str:
         """What another command needs after its arguments to find the same server."""
-        return "" if self._url is None else f" --server {self._url}"
+        if self._url is not None:
+            return f" --server {self._url}"
+        if self._data_dir == read_settings().data_dir:
+            return ""
+        return f" --data-dir {shlex.quote(str(self._data_dir))}"
 
     async def open(self) -> None:
         """Find the server, or start it.

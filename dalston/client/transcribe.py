@@ -283,9 +283,11 @@ class _Call:
             raise
         except OSError as error:
             file.kept = True
+            server = file.session.option
+            running = f", with `dalston serve{server}` running" if file.session.temporary else ""
             raise FileFailedError(
                 f"The transcript can't be written: {error.strerror}. The server has it: `dalston "
-                f"jobs export {file.job_id}` writes it, with `dalston serve` running."
+                f"jobs export {file.job_id}{server}` writes it{running}."
             ) from error
 
     async def delete(self, session: Session, job_id: str) -> bool:
