@@ -64,9 +64,12 @@ class Changed(click.ParamType[tuple[str, Any]]):
         if name in _LISTS and text != "null" and not text.startswith("["):
             text = f"[{text}]"
         try:
-            return name, json.loads(text)
-        except json.JSONDecodeError:
+            changed = json.loads(text)
+            # NaN and what is too large for a number are Python's alone. They go as they were given.
+            json.dumps(changed, allow_nan=False)
+        except ValueError:
             return name, text
+        return name, changed
 
 
 @click.command("retry")

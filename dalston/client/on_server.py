@@ -99,16 +99,18 @@ def ask(call: Call, where: Where, job_id: str | None = None) -> None:
             f"`dalston serve`, or name one with --server, or its folder with --data-dir."
         )
     try:
-        good = asyncio.run(_ask(Api(url, key), call))
+        api = Api(url, key)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--server") from None
+    try:
+        good = asyncio.run(_ask(api, call))
     except RefusedError as error:
         raise click.ClickException(explained(error, job_id)) from None
     except BrokenPipeError:
         # Nobody reads standard output, as after `| head`.
         give_up_output()
         sys.exit(_SIGNAL_STATUS + signal.SIGPIPE)
-    except (UnreachableError, OSError) as error:
+    except (UnreachableError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     sys.exit(0 if good else 1)
 

@@ -36,6 +36,9 @@ MENDABLE = {
         ("temperatures=[0.2]", ("temperatures", [0.2])),
         ("temperatures=null", ("temperatures", None)),
         ("something=else", ("something", "else")),
+        ("beam_size=NaN", ("beam_size", "NaN")),
+        ("beam_size=-1e999", ("beam_size", "-1e999")),
+        ("temperatures=0,Infinity", ("temperatures", "[0,Infinity]")),
     ],
 )
 def test_an_option_has_the_value_that_a_request_would_have(
