@@ -39,7 +39,10 @@ class Moment(click.ParamType[datetime]):
         """Return it."""
         text = str(value)
         if (ago := _AGO.fullmatch(text)) is not None:
-            return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+            try:
+                return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+            except OverflowError:
+                return datetime.min.replace(tzinfo=UTC)
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
