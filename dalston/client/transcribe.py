@@ -107,6 +107,8 @@ def _output_for(
     Raises:
         OutputError: They can't.
     """
+    if folder is None and sys.stdout is None:
+        raise OutputError("Standard output is closed. Name a folder: --output-dir DIR")
     if folder is None:
         return StandardOutput(recordings, output_format, sys.stdout.buffer, rules)
     return FolderOutput(recordings, output_format, folder, rules)

@@ -68,6 +68,23 @@ def test_the_server_that_has_a_transcript_is_named_where_it_can_not_be_written(
         assert f"The server has it: `dalston jobs export {job_id}{server}` writes it.\n" in done.err
 
 
+def test_closed_standard_output_is_said_before_anything_is_done(
+    served: Served, silence: Path
+) -> None:
+    before = served.listed()
+    command = [sys.executable, "-m", "dalston", "transcribe", str(silence)]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command, "--data-dir", served.shell.data_dir],
+        env=served.shell.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    said = "dalston: Standard output is closed. Name a folder: --output-dir DIR\n"
+    assert (done.returncode, done.stderr) == (2, said)
+    assert served.listed() == before
+
+
 def test_nothing_is_redrawn_after_ctrl_c(shell: Shell, gate: Gate, silence: Path) -> None:
     """While the server of the call is being stopped, which takes seconds."""
     ours, theirs = pty.openpty()
