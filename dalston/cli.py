@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
@@ -30,6 +31,9 @@ _MISCONFIGURED = 2
 
 def main() -> None:
     """Run the command line; a known error is one line of text and a status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A letter that a terminal doesn't know is no reason to lose all that was to be shown.
+        sys.stdout.reconfigure(errors="replace")
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:

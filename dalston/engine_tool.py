@@ -36,7 +36,7 @@ def try_engine(
         The exit status: 0, or 1 if the engine said no.
     """
     outputs = {name: _read_json(Path(file)) for name, file in _pairs(previous, "--previous")}
-    asked = {name: yaml.safe_load(value) for name, value in _pairs(config, "--config")}
+    asked = {name: _read_yaml(name, value) for name, value in _pairs(config, "--config")}
     with tempfile.TemporaryDirectory() as thrown_away:
         try:
             output = run_engine(
@@ -63,6 +63,13 @@ def _pairs(given: Iterable[str], option: str) -> list[tuple[str, str]]:
     if not all(name and separator for name, separator, _ in pairs):
         raise click.UsageError(f"{option} wants NAME=VALUE.")
     return [(name, value) for name, _, value in pairs]
+
+
+def _read_yaml(name: str, text: str) -> Any:  # noqa: ANN401 - whatever the engine takes
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        raise click.UsageError(f"--config {name}: '{text}' is no YAML.") from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

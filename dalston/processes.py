@@ -74,6 +74,15 @@ def allow_many_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
+def give_up_output() -> None:
+    """Send to nowhere what is still to reach standard output, which can't be written any more.
+
+    Python would complain once more when it closes the stream.
+    """
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def on_signals(numbers: Iterable[int], stop: Callable[[int], None]) -> None:
     """Call a function with the number of a signal that comes, in the running loop.
 

@@ -28,14 +28,19 @@ def fill_in(example: str) -> str:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read.
+    """Writes a file that only its owner can read, whole or not at all.
 
     Raises:
         FileExistsError: it is there already.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        # It would be taken for one that is to stay as it is.
+        path.unlink()
+        raise
 
 
 def main(arguments: list[str]) -> int:

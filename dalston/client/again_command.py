@@ -39,7 +39,10 @@ class Moment(click.ParamType[datetime]):
         """Return it."""
         text = str(value)
         if (ago := _AGO.fullmatch(text)) is not None:
-            return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+            try:
+                return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+            except OverflowError:
+                return datetime.min.replace(tzinfo=UTC)
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
@@ -64,9 +67,12 @@ class Changed(click.ParamType[tuple[str, Any]]):
         if name in _LISTS and text != "null" and not text.startswith("["):
             text = f"[{text}]"
         try:
-            return name, json.loads(text)
-        except json.JSONDecodeError:
+            changed = json.loads(text)
+            # NaN and what is too large for a number are Python's alone. They go as they were given.
+            json.dumps(changed, allow_nan=False)
+        except ValueError:
             return name, text
+        return name, changed
 
 
 @click.command("retry")

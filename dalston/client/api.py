@@ -26,6 +26,8 @@ _JOBS = "/v1/audio/transcriptions"
 _ANSWER_SECONDS = 30.0
 _STORED_SECONDS = 600.0
 """How long a server may take to store a large upload whose last byte it has."""
+_SILENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout)
+"""Errors that tell of no server: nobody answered, or not although all of the request was sent."""
 
 _Answer = TypeVar("_Answer")
 
@@ -317,7 +319,8 @@ def _headers(name: str | None) -> dict[str, str]:
 
 
 def _unreachable(error: httpx.TransportError) -> UnreachableError:
-    return UnreachableError(f"{type(error).__name__}: {error}".rstrip(": "))
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    return UnreachableError(said, broke=not isinstance(error, _SILENT))
 
 
 def _job(job_id: str) -> str:

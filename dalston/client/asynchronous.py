@@ -275,8 +275,8 @@ class AsyncClient:
             pause = _PAUSE_SECONDS
             try:
                 return await question()
-            except UnreachableError:
-                if patience.over():
+            except UnreachableError as error:
+                if patience.over(broke=error.broke):
                     raise
             except RefusedError as error:
                 if not patience.bears(error):

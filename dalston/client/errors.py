@@ -7,7 +7,16 @@ TOO_BUSY = frozenset({429, 502, 503, 504})
 
 
 class UnreachableError(Exception):
-    """Nobody answers at the server's address, or the connection broke."""
+    """Nobody answers at the server's address, or the connection broke.
+
+    Args:
+        message: Which of them.
+        broke: Whether there was a connection, and it broke.
+    """
+
+    def __init__(self, message: str, *, broke: bool = False) -> None:
+        super().__init__(message)
+        self.broke = broke
 
 
 class RefusedError(Exception):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +15,7 @@ import click
 
 from dalston.client.command import API_KEY_FILE, not_installed, read_key
 from dalston.listening import server_on
+from dalston.processes import give_up_output
 
 if TYPE_CHECKING:
     from dalston.client.api import Api
@@ -99,23 +99,20 @@ def ask(call: Call, where: Where, job_id: str | None = None) -> None:
             f"`dalston serve`, or name one with --server, or its folder with --data-dir."
         )
     try:
-        good = asyncio.run(_ask(Api(url, key), call))
+        api = Api(url, key)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--server") from None
+    try:
+        good = asyncio.run(_ask(api, call))
     except RefusedError as error:
         raise click.ClickException(explained(error, job_id)) from None
     except BrokenPipeError:
-        sys.exit(_reader_gone())
-    except (UnreachableError, OSError) as error:
+        # Nobody reads standard output, as after `| head`.
+        give_up_output()
+        sys.exit(_SIGNAL_STATUS + signal.SIGPIPE)
+    except (UnreachableError, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     sys.exit(0 if good else 1)
-
-
-def _reader_gone() -> int:
-    """Return the exit status where nobody reads standard output on, as after `| head`."""
-    # Python would complain once more when it closes the stream.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _SIGNAL_STATUS + signal.SIGPIPE
 
 
 async def _ask(api: Api, call: Call) -> bool:

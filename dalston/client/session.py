@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import TypeVar
@@ -10,12 +11,14 @@ from typing import TypeVar
 from dalston.client.api import Api
 from dalston.client.embedded import LocalServer
 from dalston.client.errors import RefusedError, UnreachableError
-from dalston.client.patience import Patience
+from dalston.client.patience import Line, Patience
 from dalston.client.sending import Sending
+from dalston.config import read_settings
 
 _Answer = TypeVar("_Answer")
 
 _NO_PLACE = "too_many_jobs"
+_TOO_OFTEN = "too_many_requests"
 _PAUSE = 1.0
 _FIRST_ANSWER_SECONDS = 10.0
 
@@ -41,11 +44,13 @@ class Session:
         key: str | None = None,
     ) -> None:
         self._url = url
+        self._data_dir = data_dir
         self._key = key
         self._tell = tell
         self._local = None if url is not None else LocalServer(data_dir, tell)
         self._api: Api | None = None
         self._reconnecting = asyncio.Lock()
+        self._line = Line()
 
     @property
     def own(self) -> bool:
@@ -60,7 +65,11 @@ class Session:
     @property
     def option(self) -> str:
         """What another command needs after its arguments to find the same server."""
-        return "" if self._url is None else f" --server {self._url}"
+        if self._url is not None:
+            return f" --server {self._url}"
+        if self._data_dir == read_settings().data_dir:
+            return ""
+        return f" --data-dir {shlex.quote(str(self._data_dir))}"
 
     async def open(self) -> None:
         """Find the server, or start it.
@@ -114,12 +123,13 @@ class Session:
         """
         patience = Patience()
         while True:
+            await self._line.join()
             api = self._opened()
             pause = _PAUSE
             try:
-                return await request(api)
-            except UnreachableError:
-                if patience.over():
+                return await self._let_through(request, api)
+            except UnreachableError as error:
+                if patience.over(broke=error.broke):
                     raise
             except RefusedError as error:
                 if not patience.bears(error):
@@ -127,6 +137,25 @@ class Session:
                 pause = max(pause, error.retry_after or 0.0)
             await asyncio.sleep(pause)
             await self._reconnect(api)
+
+    async def _let_through(self, request: Callable[[Api], Awaitable[_Answer]], api: Api) -> _Answer:
+        """Ask as often as a limit on requests takes.
+
+        Raises:
+            UnreachableError: Nobody answers.
+            RefusedError: It said something else, or let none of the session's requests through.
+        """
+        while True:
+            try:
+                answer = await request(api)
+            except RefusedError as error:
+                if error.code != _TOO_OFTEN:
+                    self._line.moved()
+                    raise
+                await self._line.wait(error)
+            else:
+                self._line.moved()
+                return answer
 
     async def submit(
         self, sending: Sending, running: Collection[object], wait: Callable[[], None]

@@ -27,7 +27,7 @@ from dalston.common.formats import SUBTITLES
 from dalston.common.models import JobStatus
 from dalston.common.subtitles import Rules
 from dalston.common.wording import counted
-from dalston.processes import on_signals
+from dalston.processes import give_up_output, on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -107,6 +107,8 @@ def _output_for(
     Raises:
         OutputError: They can't.
     """
+    if folder is None and sys.stdout is None:
+        raise OutputError("Standard output is closed. Name a folder: --output-dir DIR")
     if folder is None:
         return StandardOutput(recordings, output_format, sys.stdout.buffer, rules)
     return FolderOutput(recordings, output_format, folder, rules)
@@ -116,7 +118,11 @@ def _carry_out(call: _Call, server: str | None, data_dir: Path, key: str | None)
     """Carry a call out, and say what came of it."""
     status = COMPLETED
     if len(call.there) < len(call.recordings):
-        status = asyncio.run(_run(call, server, data_dir, key))
+        try:
+            status = asyncio.run(_run(call, server, data_dir, key))
+        except asyncio.CancelledError:
+            # Another signal, while the first one was being obeyed.
+            status = call.stopped_status
     call.tell_sum()
     return status
 
@@ -135,7 +141,7 @@ async def _run(call: _Call, server: str | None, data_dir: Path, key: str | None)
         return SOME_FAILED
     except asyncio.CancelledError:
         await call.give_up(session)
-        return INTERRUPTED if call.stopped_by is None else _SIGNAL_STATUS + call.stopped_by
+        return call.stopped_status
     finally:
         await session.close()
     return COMPLETED if good else SOME_FAILED
@@ -161,8 +167,15 @@ class _Call:
     running: dict[str, int] = field(default_factory=dict)
     """Files by the ids of their jobs, as long as those have not ended."""
 
+    @property
+    def stopped_status(self) -> int:
+        """The exit status of a call that was ended early."""
+        return INTERRUPTED if self.stopped_by is None else _SIGNAL_STATUS + self.stopped_by
+
     def stop(self, number: int) -> None:
-        """End the call early, because of a signal."""
+        """End the call early, because of a signal. The clean-up, which is short, is left to end."""
+        if self.stopped_by is not None:
+            return
         self.stopped_by = number
         if self.main is not None:
             self.main.cancel()
@@ -215,8 +228,8 @@ class _Call:
                 await asyncio.wait({before})
             self._write(file, transcript)
         except BrokenPipeError:
-            # Nobody reads on. Python would complain once more when it closes the stream.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Nobody reads on.
+            give_up_output()
             self.stop(signal.SIGPIPE)
             return False
         except (*_EXPECTED, FileFailedError) as error:
@@ -272,9 +285,11 @@ class _Call:
             raise
         except OSError as error:
             file.kept = True
+            server = file.session.option
+            running = f", with `dalston serve{server}` running" if file.session.temporary else ""
             raise FileFailedError(
                 f"The transcript can't be written: {error.strerror}. The server has it: `dalston "
-                f"jobs export {file.job_id}` writes it, with `dalston serve` running."
+                f"jobs export {file.job_id}{server}` writes it{running}."
             ) from error
 
     async def delete(self, session: Session, job_id: str) -> bool:

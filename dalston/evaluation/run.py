@@ -30,7 +30,7 @@ from dalston.evaluation.results import Circumstances, ClipResult, Evaluation, to
 from dalston.evaluation.table import markdown, print_tables
 from dalston.evaluation.totals import totals
 from dalston.evaluation.waveform import waveform
-from dalston.processes import on_signals
+from dalston.processes import give_up_output, on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _SIGNAL_STATUS = 128
@@ -84,7 +84,7 @@ def evaluate(request: Request) -> int:
         return USAGE
     display = display_for([clip.name for clip in clips], sys.stderr)
     try:
-        found = asyncio.run(_run(request, clips, display))
+        return asyncio.run(_run(request, clips, display))
     except (StartError, UnreachableError) as error:
         display.say(str(error))
         return SOME_FAILED
@@ -92,10 +92,6 @@ def evaluate(request: Request) -> int:
         return INTERRUPTED
     finally:
         display.close()
-    if isinstance(found, int):
-        return _SIGNAL_STATUS + found
-    _write(request, clips, found)
-    return SOME_FAILED if any(result.failed for result in found.clips) else COMPLETED
 
 
 def _clips(request: Request) -> list[Clip]:
@@ -118,8 +114,8 @@ def _check_targets(request: Request) -> None:
             )
 
 
-async def _run(request: Request, clips: Sequence[Clip], display: Display) -> Evaluation | int:
-    """Measure all clips; return the number of the signal instead if one ends it."""
+async def _run(request: Request, clips: Sequence[Clip], display: Display) -> int:
+    """Measure all clips, write what was found and return the exit status."""
     main, stopped_by = asyncio.current_task(), 0
 
     def stop(number: int) -> None:
@@ -133,14 +129,17 @@ async def _run(request: Request, clips: Sequence[Clip], display: Display) -> Eva
     try:
         await session.open()
         found = await _measure(request, clips, session, display)
+        # Others may use the server for long. What an hour has measured is safe before that.
+        display.close()
+        status = _hand_over(request, clips, found)
         await session.finish()
     except asyncio.CancelledError:
         if stopped_by:
-            return stopped_by
+            return _SIGNAL_STATUS + stopped_by
         raise
     finally:
         await session.close()
-    return found
+    return status
 
 
 async def _measure(
@@ -197,13 +196,47 @@ def _engines(results: Sequence[ClipResult]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _write(request: Request, clips: Sequence[Clip], found: Evaluation) -> None:
+def _hand_over(request: Request, clips: Sequence[Clip], found: Evaluation) -> int:
+    """Write what was found wherever it is wanted, and return the exit status.
+
+    Files come first, and one place that takes nothing keeps nothing from the others.
+    """
+    good = not any(result.failed for result in found.clips)
+    if request.json is not None:
+        good &= _write(request.json, to_json(found))
+    if request.report is not None:
+        waves = [waveform(clip.path) for clip in clips]
+        good &= _write(request.report, page(found, waves).encode())
+    try:
+        _print(request, found)
+    except (BrokenPipeError, SystemExit):
+        # Rich makes the second of the first, which would end the call before its server is let go.
+        give_up_output()
+        return _SIGNAL_STATUS + signal.SIGPIPE
+    except OSError as error:
+        give_up_output()
+        click.echo(f"dalston: the tables can't be printed: {error.strerror}", err=True)
+        good = False
+    return COMPLETED if good else SOME_FAILED
+
+
+def _write(target: Path, data: bytes) -> bool:
+    """Write a file; tell whether that is done."""
+    try:
+        target.write_bytes(data)
+    except OSError as error:
+        click.echo(f"dalston: {target} can't be written: {error.strerror}", err=True)
+        return False
+    return True
+
+
+def _print(request: Request, found: Evaluation) -> None:
+    """Print the tables.
+
+    Raises:
+        OSError: Standard output takes nothing, or nobody reads it.
+    """
     if request.markdown:
         click.echo(markdown(found))
     else:
         print_tables(found, sys.stdout)
-    if request.json is not None:
-        request.json.write_bytes(to_json(found))
-    if request.report is not None:
-        waves = [waveform(clip.path) for clip in clips]
-        request.report.write_bytes(page(found, waves).encode())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, cast
 
@@ -15,6 +17,13 @@ from dalston.evaluation.results import Change, Piece, Unit, WordScore
 CHARACTER_LANGUAGES = frozenset({"bo", "ja", "km", "ko", "lo", "my", "th", "yue", "zh"})
 """Languages whose errors are counted in characters: where words aren't parted by spaces, or, as in
 Korean, where people part them differently."""
+
+_APOSTROPHE = re.compile(r"(?<=\w)[’‘`´＇](?=\w)|ʼ")  # noqa: RUF001 - all that is written for '
+"""Between letters alone: at a word's edge most of them are quotation marks."""
+
+_DOTTED_LANGUAGES = frozenset({"az", "tr"})
+"""Languages in which i with and without a dot are two letters, in capitals as well."""
+_LOWER_DOTTED = str.maketrans({"İ": "i", "I": "ı"})  # noqa: RUF001 - the one without a dot
 
 
 class Span(NamedTuple):
@@ -35,13 +44,18 @@ def tokens(text: str, language: str | None) -> list[str]:
 
     English gets the spelling of the Whisper paper (appendix C): no case, no punctuation, numbers
     as digits, one form of contractions and of British and American words. Other languages lose
-    case and punctuation alone. Text in brackets is left out.
+    case and punctuation alone. Text in brackets is left out. An apostrophe is one, however it is
+    written.
 
     Args:
         text: Any text.
         language: ISO 639 code; None if it isn't known.
     """
-    spelled = str(_normalizer(language)(text)).split()
+    plain = _APOSTROPHE.sub("'", text)
+    if language in _DOTTED_LANGUAGES:
+        # Python's rule, which is for all languages, would take one for the other.
+        plain = unicodedata.normalize("NFC", plain).translate(_LOWER_DOTTED)
+    spelled = str(_normalizer(language)(plain)).split()
     # What is left of an ellipsis is no word.
     return [token for token in spelled if any(letter.isalnum() for letter in token)]
 

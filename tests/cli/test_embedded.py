@@ -31,9 +31,10 @@ def test_a_transcript_that_can_not_be_written_is_kept(
     done = shell.run(silence, "--output-dir", tmp_path)
     assert done.status == 1
     [job_id] = shell.jobs()
+    where = f"--data-dir {shell.data_dir}"
     assert (
-        f"can't be written: Is a directory. The server has it: `dalston jobs export {job_id}`"
-        in (done.err)
+        f"can't be written: Is a directory. The server has it: `dalston jobs export {job_id} "
+        f"{where}` writes it, with `dalston serve {where}` running.\n" in done.err
     )
 
 

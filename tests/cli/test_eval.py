@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -196,6 +197,82 @@ def test_a_folder_whose_name_is_no_text(evaluating: Shell, manifest: Path, tmp_p
     found = measured(done, targets["--json"])
     assert found["circumstances"]["manifest"] == "M?nchen/manifest.tsv"
     assert "M?nchen/manifest.tsv" in targets["--report"].read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_what_was_measured_is_kept_where_the_tables_can_not_be_printed(
+    evaluating: Shell, manifest: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+    command = [sys.executable, "-m", "dalston", "eval", str(manifest), "--json", str(out)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*command, "--data-dir", str(evaluating.data_dir)],
+            env=evaluating.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert len(json.loads(out.read_bytes())["clips"]) == 3
+    assert done.returncode == 1
+    assert "the tables can't be printed: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_what_was_measured_is_kept_where_nobody_reads_the_tables(
+    evaluating: Shell, manifest: Path, tmp_path: Path
+) -> None:
+    call = evaluating.begin(manifest, "--json", tmp_path / "out.json")
+    with call.process as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert len(json.loads((tmp_path / "out.json").read_bytes())["clips"]) == 3
+    assert process.returncode == 128 + signal.SIGPIPE
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+
+
+def test_a_terminal_that_lacks_letters_gets_the_tables_all_the_same(
+    evaluating: Shell, manifest: Path
+) -> None:
+    done = evaluating.run(manifest, PYTHONIOENCODING="ascii")
+    assert done.status == 1
+    assert "Traceback" not in done.err
+    assert "wrong.wav" in done.out
+
+
+def test_a_file_that_can_not_be_written_keeps_nothing_from_the_others(
+    served: Served, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written, gone = tmp_path / "out.html", tmp_path / "gone" / "out.json"
+    gone.parent.mkdir()
+    gone.symlink_to(tmp_path / "nowhere" / "out.json")
+    request = Request(manifest, served.url, data_dir=tmp_path, json=gone, report=written)
+    assert evaluate(request) == SOME_FAILED
+    said = capsys.readouterr()
+    assert f"{gone} can't be written: No such file or directory" in said.err
+    assert "wrong.wav" in said.out
+    assert "wrong.wav" in written.read_text(encoding="utf-8")
+
+
+def test_what_was_measured_is_there_before_the_server_is_given_up(
+    shell: Shell, manifest: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+    with (shell.data_dir / "transcribe.users").open("a+") as users:
+        # As another call does that uses the server.
+        fcntl.flock(users, fcntl.LOCK_SH)
+        call = replace(shell, command="eval").begin(manifest, "--json", out)
+        call.read_until("another call still uses the server")
+        call.signal(signal.SIGINT)
+        done = call.end()
+    assert done.status == 130, done.err
+    assert "wrong.wav" in done.out
+    assert len(json.loads(out.read_bytes())["clips"]) == 3
 
 
 def test_nobody_at_the_address(evaluating: Shell, manifest: Path) -> None:

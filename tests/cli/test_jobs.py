@@ -17,7 +17,7 @@ from dalston.common.models import new_job_id
 from tests.support.deployment import Deployment, embedded
 from tests.support.files import files_below
 from tests.support.gate import Gate
-from tests.support.stack import Stack, running
+from tests.support.stack import TRANSCRIPTIONS, Stack, running
 from tests.support.waiting import until
 
 ENGINES = ("cutting-preparer", "part-transcriber", "failing-checker", "listing-merger")
@@ -228,6 +228,26 @@ def test_wrong_calls_say_what_would_be_right(shell: Shell, tmp_path: Path) -> No
     assert "dalston serve" in nobody[2]
     odd = shell.jobs("show", "../../health")
     assert odd[0] == 1
+    assert "--server" in shell.run("jobs", "list", "--server", "ftp://nowhere")[2]
+
+
+@pytest.mark.parametrize("given", [("show", "\udcff"), ("rerun", "\udcff", "beam_size=NaN")])
+def test_the_address_is_not_to_blame_for_what_can_not_be_sent(
+    shell: Shell, given: tuple[str, ...]
+) -> None:
+    status, out, err = shell.jobs(*given)
+    assert (status, out) == (1, "")
+    assert err.startswith("Error: 'utf-8' codec can't encode")
+
+
+def test_a_name_that_a_terminal_can_not_show_is_listed(shell: Shell) -> None:
+    name = ("日本.wav", b"1")
+    shell.stack.client.post(TRANSCRIPTIONS, files={"file": name}).raise_for_status()
+    status, out, err = shell.run(
+        "jobs", "list", "--server", shell.stack.url, PYTHONIOENCODING="latin-1"
+    )
+    assert (status, err) == (0, "")
+    assert "  ??.wav" in out
 
 
 def test_housekeeping_says_what_it_deletes(shell: Shell) -> None:

@@ -50,6 +50,41 @@ def test_what_holds_for_all_files_is_said_once_and_one_file_is_one(
     assert "dalston: 1 file: 1 there already\n" in done.err
 
 
+def test_the_server_that_has_a_transcript_is_named_where_it_can_not_be_written(
+    served: Served, silence: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "silence.txt").mkdir()
+    data_dir = str(served.shell.data_dir)
+    by_address = served.shell.run(silence, "-o", tmp_path, "--server", served.url)
+    by_folder = served.shell.run(silence, "-o", tmp_path)
+    by_default = served.shell.run(silence, "-o", tmp_path, DALSTON_DATA_DIR=data_dir)
+    ids = [str(job["id"]) for job in served.listed()[2::-1]]
+    for done, job_id, server in (
+        (by_address, ids[0], f" --server {served.url}"),
+        (by_folder, ids[1], f" --data-dir {data_dir}"),
+        (by_default, ids[2], ""),
+    ):
+        assert done.status == 1
+        assert f"The server has it: `dalston jobs export {job_id}{server}` writes it.\n" in done.err
+
+
+def test_closed_standard_output_is_said_before_anything_is_done(
+    served: Served, silence: Path
+) -> None:
+    before = served.listed()
+    command = [sys.executable, "-m", "dalston", "transcribe", str(silence)]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command, "--data-dir", served.shell.data_dir],
+        env=served.shell.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    said = "dalston: Standard output is closed. Name a folder: --output-dir DIR\n"
+    assert (done.returncode, done.stderr) == (2, said)
+    assert served.listed() == before
+
+
 def test_nothing_is_redrawn_after_ctrl_c(shell: Shell, gate: Gate, silence: Path) -> None:
     """While the server of the call is being stopped, which takes seconds."""
     ours, theirs = pty.openpty()

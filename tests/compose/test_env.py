@@ -21,6 +21,7 @@ SECRETS = {
     "AWS_SECRET_ACCESS_KEY",
     "DALSTON_WEBHOOK_SECRET",
 }
+COMMAND = [sys.executable, "-I", str(REPOSITORY / "scripts" / "make_env.py")]
 
 
 def assignments(text: str) -> dict[str, str]:
@@ -31,8 +32,9 @@ def assignments(text: str) -> dict[str, str]:
 
 def make_env(path: Path) -> subprocess.CompletedProcess[str]:
     """Do what `make env` does, for another file."""
-    command = [sys.executable, "-I", str(REPOSITORY / "scripts" / "make_env.py"), str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, umask=0)
+    return subprocess.run(
+        [*COMMAND, str(path)], capture_output=True, text=True, check=False, umask=0
+    )
 
 
 def test_the_example_lists_what_the_compose_file_asks_for() -> None:
@@ -90,6 +92,17 @@ def test_a_folder_that_is_not_there_gets_one_line(tmp_path: Path) -> None:
     done = make_env(tmp_path / "missing" / "env")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
+
+
+def test_nothing_is_left_of_a_file_that_can_not_be_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    # Files may be one block long, too short for this one: the rest is refused as on a full disk.
+    limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *COMMAND, str(path)]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{path} can't be written: File too large" in done.stderr
+    assert not path.exists()
+    assert make_env(path).returncode == 0
 
 
 @pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])

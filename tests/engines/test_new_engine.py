@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -17,6 +18,7 @@ from dalston.engine_sdk import Engine, TaskFailed
 from dalston.engine_sdk.loading import load_engine_class
 from dalston.engine_sdk.scaffold import create_engine
 from dalston.engine_sdk.testing import open_engine, run_engine
+from dalston.engine_tool import try_engine
 from tests.compose.project import WITHOUT_IMAGE
 from tests.engines.sounds import ENGINES, REPOSITORY, tone, write_wav
 
@@ -248,3 +250,10 @@ def test_a_whole_life_of_an_engine(tmp_path: Path) -> None:
     assert output.files["note.txt"].read_text() == "kept"
     assert not Path(work_file).exists()
     assert (folder / "closed").exists()
+
+
+@pytest.mark.parametrize("value", ["[1", "2026-13-45"])
+def test_a_configuration_that_is_no_yaml_is_said_so(tmp_path: Path, value: str) -> None:
+    folder = engine(tmp_path / "mine", ONE.format(name="A", body="{}"))
+    with pytest.raises(click.UsageError, match="--config greeting: "):
+        try_engine(folder, folder / "engine.py", (), [f"greeting={value}"], None)

@@ -58,6 +58,40 @@ def test_errors_in_words(
     assert [t for piece in score.pieces for t in piece.heard] == tokens(heard, language)
 
 
+@pytest.mark.parametrize("apostrophe", "’‘`´＇ʼ")  # noqa: RUF001 - what is written for it
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "We can't say it's theirs, and they'll go where she'd been."),
+        ("fr", "L'été, c'est aujourd'hui."),
+        ("uk", "п'ять"),
+    ],
+)
+def test_an_apostrophe_is_one_however_it_is_written(
+    language: str, text: str, apostrophe: str
+) -> None:
+    assert tokens(text.replace("'", apostrophe), language) == tokens(text, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("he said ‘hello’", "he said hello"),  # noqa: RUF001 - quotation marks
+        ("the ‘s’ of ‘so’", "the s of so"),  # noqa: RUF001 - quotation marks
+        ("‘It’s the boys’ turn’", "it is the boys turn"),  # noqa: RUF001 - and an apostrophe
+    ],
+)
+def test_quotation_marks_that_look_like_apostrophes_are_none(text: str, words: str) -> None:
+    assert tokens(text, "en") == words.split()
+
+
+@pytest.mark.parametrize("language", ["tr", "az"])
+def test_i_with_and_without_a_dot_are_two_letters_where_they_are(language: str) -> None:
+    lower = " ".join(tokens("İSİM, IŞIK I\u0307N", language))
+    assert lower == "isim ışık in"  # noqa: RUF001 - the one without a dot
+    assert score_words("ILIK", "ilik", language).substituted == 1
+
+
 @pytest.mark.parametrize(
     ("language", "unit", "count"),
     [("en", "word", 2), ("ja", "character", 9), ("ko", "character", 9)],

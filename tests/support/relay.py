@@ -15,6 +15,8 @@ class Relay:
     Attributes:
         port: Its own.
         breaks_at: A connection on which this is sent ends there.
+        breaks: How many have ended so.
+        most_breaks: After how many of them no more do.
         holds_at: Once this is sent, answers are held back until `let_answer`.
     """
 
@@ -25,6 +27,8 @@ class Relay:
         self._near: set[socket.socket] = set()
         self._is_cut = False
         self.breaks_at: bytes | None = None
+        self.breaks = 0
+        self.most_breaks: int | None = None
         self.holds_at: bytes | None = None
         self._may_answer = threading.Event()
         self._may_answer.set()
@@ -71,7 +75,8 @@ class Relay:
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if self.breaks_at is not None and self.breaks_at in data:
+                if self._has_to_break(data):
+                    self.breaks += 1
                     break
                 if self.holds_at is not None and self.holds_at in data:
                     self._may_answer.clear()
@@ -82,6 +87,11 @@ class Relay:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
+
+    def _has_to_break(self, data: bytes) -> bool:
+        if self.breaks_at is None or self.breaks == self.most_breaks:
+            return False
+        return self.breaks_at in data
 
 
 @contextmanager

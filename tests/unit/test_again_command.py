@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import pytest
 
-from dalston.client.again_command import Changed
+from dalston.client.again_command import Changed, Moment
 from dalston.common.errors import RECORDING_CODES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -36,6 +37,9 @@ MENDABLE = {
         ("temperatures=[0.2]", ("temperatures", [0.2])),
         ("temperatures=null", ("temperatures", None)),
         ("something=else", ("something", "else")),
+        ("beam_size=NaN", ("beam_size", "NaN")),
+        ("beam_size=-1e999", ("beam_size", "-1e999")),
+        ("temperatures=0,Infinity", ("temperatures", "[0,Infinity]")),
     ],
 )
 def test_an_option_has_the_value_that_a_request_would_have(
@@ -48,6 +52,11 @@ def test_an_option_has_the_value_that_a_request_would_have(
 def test_what_is_no_option_is_refused(given: str) -> None:
     with pytest.raises(click.BadParameter, match="not like num_speakers=2"):
         Changed().convert(given, None, None)
+
+
+def test_more_days_than_there_have_been_are_all_of_them() -> None:
+    since = Moment().convert("999999d", None, None)
+    assert since < datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def test_what_lies_in_a_recording_is_what_its_engine_finds_there() -> None:
