@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from dalston.common.engine_spec import EngineSpec, Pipeline, Stage
+from dalston.common.engine_spec import Catalog, EngineSpec, Pipeline, Stage
 from dalston.common.errors import UnknownPipelineError
 from dalston.common.models import Job
 from dalston.common.pipeline_checks import CHUNKS, FETCH, RECORDING
@@ -14,6 +14,12 @@ from dalston.common.storage import is_source
 
 FETCHER = "url-fetch"
 """Id of the engine that does the stage `fetch`."""
+
+
+def is_known(job: Job, catalog: Catalog) -> bool:
+    """Tell whether a job's pipeline is known here, and the engine that fetches its recording."""
+    fetched = FETCHER in catalog.engines or not is_source(job.audio_path)
+    return fetched and job.pipeline in catalog.pipelines
 
 
 def with_fetch(pipeline: Pipeline, job: Job, engines: Mapping[str, EngineSpec]) -> Pipeline:
@@ -30,14 +36,19 @@ def with_fetch(pipeline: Pipeline, job: Job, engines: Mapping[str, EngineSpec]) 
     if not is_source(job.audio_path):
         return pipeline
     if FETCHER not in engines:
-        raise UnknownPipelineError(
-            f"The engine '{FETCHER}', which fetches recordings, isn't known here any more. Put it "
-            f"back, or upload the recording."
-        )
+        raise unknown_fetcher()
     stages = [
         msgspec.structs.replace(stage, after=stage.after or [FETCH]) for stage in pipeline.stages
     ]
     return msgspec.structs.replace(pipeline, stages=[Stage(FETCH, FETCHER), *stages])
+
+
+def unknown_fetcher() -> UnknownPipelineError:
+    """Return the error for a job whose recording nothing here can fetch."""
+    return UnknownPipelineError(
+        f"The engine '{FETCHER}', which fetches recordings, isn't known here any more. Put it "
+        f"back, or upload the recording."
+    )
 
 
 def wanted_stages(stages: Iterable[Stage], is_wanted: Callable[[Stage], bool]) -> list[Stage]:

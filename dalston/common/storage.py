@@ -36,6 +36,8 @@ AUDIO_NAME = "audio.wav"
 RECORDING_NAME = "recording"
 """Name under which a recording is kept that was fetched and not uploaded."""
 _SOURCE_NAME = "source.url"
+SOURCE_ENDING = f"/audio/{_SOURCE_NAME}"
+"""Of the path of an order to fetch a recording, and of no other object."""
 
 
 class StoreSettings(msgspec.Struct, frozen=True):
@@ -75,7 +77,7 @@ def source_path(job_id: str) -> str:
 
 def is_source(path: str) -> bool:
     """Tell whether an object is the order to fetch a recording, and not the recording."""
-    return path.endswith(f"/audio/{_SOURCE_NAME}")
+    return path.endswith(SOURCE_ENDING)
 
 
 def upload_folder(upload_id: str, owner: str) -> str:

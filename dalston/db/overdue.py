@@ -30,6 +30,8 @@ class LateJob(msgspec.Struct, frozen=True):
 class UnplannedJob(msgspec.Struct, frozen=True):
     """A job that can't be planned, or planned further, by whoever doesn't know its pipeline.
 
+    Or doesn't know what fetches its recording.
+
     Attributes:
         task_id: The task that has cut its recording; None if nothing of it has been planned.
     """
@@ -55,12 +57,20 @@ async def late_jobs(connection: Connection, limit: int) -> list[LateJob]:
 
 
 async def unplanned_jobs(
-    connection: Connection, known: Collection[str], limit: int
+    connection: Connection, known: Collection[str], limit: int, *, fetches: bool
 ) -> list[UnplannedJob]:
-    """Return jobs of other pipelines than the known ones that are pending or being cut."""
+    """Return jobs of other pipelines than the known ones that are pending or being cut.
+
+    Args:
+        connection: Of the database.
+        known: Names of the pipelines.
+        limit: How many at most, of either.
+        fetches: Whether it is known what fetches recordings; otherwise jobs of the known pipelines
+            for which that is to be done are returned too.
+    """
     names = sorted(known)
-    pending = await connection.fetch(sql.UNPLANNED, known=names, limit=limit)
-    cut = await connection.fetch(sql.UNEXPANDED, known=names, limit=limit)
+    pending = await connection.fetch(sql.UNPLANNED, known=names, fetches=fetches, limit=limit)
+    cut = await connection.fetch(sql.UNEXPANDED, known=names, fetches=fetches, limit=limit)
     return [UnplannedJob(row.id, row.pipeline) for row in pending] + [
         UnplannedJob(row.job_id, row.pipeline, row.id) for row in cut
     ]

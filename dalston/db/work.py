@@ -24,7 +24,7 @@ class RunningTask(msgspec.Struct, frozen=True):
 
 
 async def pending_jobs(
-    connection: Connection, known: Collection[str], limit: int
+    connection: Connection, known: Collection[str], limit: int, *, fetches: bool
 ) -> list[tuple[str, bool]]:
     """Return the oldest jobs that have to be planned, and whether they had ended before.
 
@@ -32,8 +32,11 @@ async def pending_jobs(
         connection: Of the database.
         known: Names of the pipelines that are asked about.
         limit: How many at most.
+        fetches: Whether also those whose recordings are to be fetched are asked about.
     """
-    rows = await connection.fetch(sql.PENDING_JOBS, known=sorted(known), limit=limit)
+    rows = await connection.fetch(
+        sql.PENDING_JOBS, known=sorted(known), fetches=fetches, limit=limit
+    )
     return [(row.id, row.resumed > 0) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -22,3 +23,10 @@ class JsonResponse(Response):
     def render(self, content: Any) -> bytes:  # noqa: ANN401 - as in the class above
         """Return the body."""
         return msgspec.json.encode(content)
+
+
+def head_of_stream(media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer to a HEAD for what a GET sends in pieces: nobody knows its length."""
+    answer = Response(headers=headers, media_type=media_type)
+    del answer.headers["content-length"]
+    return answer

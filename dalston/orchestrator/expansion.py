@@ -10,6 +10,7 @@ from dalston.common.engine_spec import Catalog
 from dalston.common.errors import DalstonError
 from dalston.common.messages import Attempt
 from dalston.common.models import Failure, JobStatus, Part, PlannedTask
+from dalston.common.stages import is_known
 from dalston.db import jobs as transitions
 from dalston.db import work
 from dalston.db.locking import Locked
@@ -37,9 +38,9 @@ class Cut(msgspec.Struct):
 
 
 def can_expand(locked: Locked, catalog: Catalog, attempt: Attempt) -> bool:
-    """Tell whether an attempt's task expands a job whose pipeline is known here."""
+    """Tell whether an attempt's task expands a job that can be planned here."""
     task, job = locked.tasks.get(attempt.task_id), locked.jobs.get(attempt.job_id)
-    return bool(task and task.expands and job and job.pipeline in catalog.pipelines)
+    return bool(task and task.expands and job and is_known(job, catalog))
 
 
 async def expand(

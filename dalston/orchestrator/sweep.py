@@ -24,6 +24,7 @@ from dalston.common.messages import (
 )
 from dalston.common.models import Cause, Failure
 from dalston.common.queue import LEASE_SECONDS, Lease, LeaseState
+from dalston.common.stages import FETCHER
 from dalston.common.storage import failure_path, job_folder, output_path
 from dalston.db import removal, work
 from dalston.db.work import RunningTask
@@ -105,7 +106,12 @@ class Sweep:
 
     async def _plan_pending_jobs(self) -> None:
         async with self._database.read() as connection:
-            jobs = await work.pending_jobs(connection, self._catalog.pipelines, _BATCH)
+            jobs = await work.pending_jobs(
+                connection,
+                self._catalog.pipelines,
+                _BATCH,
+                fetches=FETCHER in self._catalog.engines,
+            )
         if jobs:
             kinds = [(JobResumed if resumed else JobCreated, job_id) for job_id, resumed in jobs]
             await self._process(Batch(events=[kind(job_id) for kind, job_id in kinds]))

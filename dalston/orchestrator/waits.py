@@ -8,6 +8,7 @@ import structlog
 
 from dalston.common.models import Failure
 from dalston.common.queue import LEASE_SECONDS, EngineInstance
+from dalston.common.stages import FETCHER, unknown_fetcher
 from dalston.db import overdue, sightings, work
 from dalston.db.abandoned import due_jobs
 from dalston.db.overdue import UnplannedJob
@@ -85,14 +86,14 @@ class Waits:
             await self._give_up(engine_id, unable[engine_id])
 
     async def give_up_planning(self) -> None:
-        """Fail the jobs whose pipeline no orchestrator has known for too long.
+        """Fail the jobs that no orchestrator has been able to plan for too long.
 
         Not at once: while a server is brought to a newer version, that of its neighbour may know a
-        pipeline that this one doesn't.
+        pipeline, or the engine that fetches recordings, which this one doesn't.
         """
-        known = self._catalog.pipelines
+        known, fetches = self._catalog.pipelines, FETCHER in self._catalog.engines
         async with self._database.read() as connection:
-            unplanned = await overdue.unplanned_jobs(connection, known, _BATCH)
+            unplanned = await overdue.unplanned_jobs(connection, known, _BATCH, fetches=fetches)
             noted = await sightings.any_of_kind(connection, _UNKNOWN)
         waiting = await self._waiting_for_a_plan(unplanned)
         if not waiting and not noted:
@@ -103,8 +104,13 @@ class Waits:
                 connection, _UNKNOWN, waiting, within=_LOOK_SECONDS, seconds=self._limit
             )
         if waiting:
-            wanted = sorted({job.pipeline for job in waiting.values()})
-            log.warning("unknown_pipelines_wanted", pipelines=wanted, jobs=len(waiting))
+            wanted = {job.pipeline for job in waiting.values()}
+            log.warning(
+                "unknown_pipelines_wanted",
+                pipelines=sorted(wanted - set(known)),
+                engines=[FETCHER] if wanted & set(known) else [],
+                jobs=len(waiting),
+            )
         late = [waiting[job_id] for job_id in sorted(lasting)]
         if late:
             await self._process(Batch(overdue=[Overdue(one, _unknown(one, known)) for one in late]))
@@ -136,7 +142,8 @@ class Waits:
 
 
 def _unknown(job: UnplannedJob, known: Collection[str]) -> Failure:
-    error = unknown_pipeline(job.pipeline, known)
+    # One of a known pipeline lacks what fetches its recording.
+    error = unknown_fetcher() if job.pipeline in known else unknown_pipeline(job.pipeline, known)
     return Failure(error.code, error.message)
 
 

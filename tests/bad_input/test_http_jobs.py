@@ -119,6 +119,13 @@ def test_37_a_wrong_parameter_of_a_list_is_refused(
         assert_refused(answer, 400, "invalid_parameter", param=parameter[:60])
 
 
+@pytest.mark.parametrize("twice", ["limit=1&limit=2", "status=failed&limit=1&status=failed"])
+def test_37_a_parameter_that_is_there_twice_is_refused(strict_anywhere: Stack, twice: str) -> None:
+    answer = ask(strict_anywhere.url, head(f"{TRANSCRIPTIONS}?{twice}", method="GET"))
+    error = assert_refused(answer, 400, "invalid_parameter", param=twice.partition("=")[0])
+    assert "twice" in error["message"]
+
+
 def test_37_what_is_not_utf_8_is_refused_in_an_address_too(strict_anywhere: Stack) -> None:
     for value in ("%ff%fe", "\xff", "%ed%a0%80", "%zz", "%"):
         answer = ask(strict_anywhere.url, head(f"{TRANSCRIPTIONS}?status={value}", method="GET"))

@@ -34,6 +34,25 @@ def test_each_format_is_a_file_of_the_recordings_name(stub_server: Stack) -> Non
     assert bodies["csv"].splitlines()[2] == "2.0,4.0,,The system works!,"
 
 
+@pytest.mark.parametrize(
+    ("uploaded", "named"),
+    [
+        ("Interview 12.5.2026", "Interview 12.5.2026.txt"),
+        ("Interview 12.5.2026.MP3", "Interview 12.5.2026.txt"),
+        ("Dr. No", "Dr. No.txt"),
+        (".mp3", ".mp3.txt"),
+    ],
+)
+def test_a_file_loses_no_more_of_a_name_than_the_recordings_extension(
+    stub_server: Stack, uploaded: str, named: str
+) -> None:
+    answer = stub_server.client.post(TRANSCRIPTIONS, files={"file": (uploaded, b"x")})
+    job_id = answer.json()["id"]
+    stub_server.ended(job_id)
+    answer = stub_server.client.get(f"{TRANSCRIPTIONS}/{job_id}/export/txt")
+    assert f'filename="{named}";' in answer.headers["content-disposition"]
+
+
 def test_an_earlier_result_is_exported_by_its_version(stub_server: Stack) -> None:
     files = {"file": ("a.wav", b"x")}
     job_id = stub_server.client.post(TRANSCRIPTIONS, files=files).json()["id"]

@@ -132,3 +132,14 @@ def test_chunks_that_share_sound_are_told_from_the_transcript(
             *_, last = events
         assert last.data["status"] == "failed"
         assert last.data["error"]["code"] == "not_heard"
+
+
+def test_a_head_says_what_a_get_does(stub_server: Stack) -> None:
+    path = f"{TRANSCRIPTIONS}/{stub_server.submit(b'x')}/events"
+    head = stub_server.client.head(path)
+    with stub_server.client.stream("GET", path) as answer:
+        told = answer.headers
+    assert (head.status_code, head.content) == (200, b"")
+    assert "content-length" not in head.headers
+    for name in ("content-type", "cache-control", "x-accel-buffering"):
+        assert head.headers[name] == told[name]

@@ -38,7 +38,9 @@ async def test_a_retried_job_keeps_what_is_done_and_nothing_of_what_is_not(board
     assert (job.error, job.completed_at, job.started_at) == (None, None, None)
     assert await board.task_ids() == [board.first]
     async with board.database.read() as connection:
-        assert await work.pending_jobs(connection, {"stub"}, 10) == [(board.job_id, True)]
+        assert await work.pending_jobs(connection, {"stub"}, 10, fetches=True) == [
+            (board.job_id, True)
+        ]
         planned = await work.planned_tasks(connection, board.job_id)
     assert list(planned.ids) == [("transcribe", 0)]
 
@@ -183,7 +185,7 @@ async def test_a_rerun_and_a_deletion_leave_nothing_that_runs(board: Board, firs
 
     async with board.database.read() as connection:
         assert await reading.find_job(connection, board.job_id) is None
-        assert await work.pending_jobs(connection, {"stub"}, 10) == []
+        assert await work.pending_jobs(connection, {"stub"}, 10, fetches=True) == []
 
 
 async def test_a_task_that_failed_waits_in_the_database(board: Board) -> None:

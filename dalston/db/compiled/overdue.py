@@ -66,17 +66,30 @@ UNPLANNED = Statement(
         """\
 SELECT jobs.id, jobs.pipeline
 FROM jobs
-WHERE jobs.status = $1::VARCHAR AND NOT jobs.pipeline = ANY ($2::VARCHAR[]) ORDER BY jobs.created_at
- LIMIT $3::INTEGER""",
-        (Constant("pending"), Parameter("known", Kind.TEXTS), Parameter("limit")),
+WHERE jobs.status = $1::VARCHAR AND NOT (jobs.pipeline = ANY ($2::VARCHAR[]) AND ($3::BOOLEAN OR (jobs.audio_path NOT LIKE '%' || $4::VARCHAR))) ORDER BY jobs.created_at
+ LIMIT $5::INTEGER""",
+        (
+            Constant("pending"),
+            Parameter("known", Kind.TEXTS),
+            Parameter("fetches", Kind.FLAG),
+            Constant("/audio/source.url"),
+            Parameter("limit"),
+        ),
     ),
     sqlite=SQL(
         """\
 SELECT jobs.id, jobs.pipeline
 FROM jobs
-WHERE jobs.status = ? AND NOT jobs.pipeline IN (SELECT value FROM json_each(?)) ORDER BY jobs.created_at
+WHERE jobs.status = ? AND NOT (jobs.pipeline IN (SELECT value FROM json_each(?)) AND (? = 1 OR (jobs.audio_path NOT LIKE '%' || ?))) ORDER BY jobs.created_at
  LIMIT ? OFFSET ?""",
-        (Constant("pending"), Parameter("known", Kind.TEXTS), Parameter("limit"), Constant(0)),
+        (
+            Constant("pending"),
+            Parameter("known", Kind.TEXTS),
+            Parameter("fetches", Kind.FLAG),
+            Constant("/audio/source.url"),
+            Parameter("limit"),
+            Constant(0),
+        ),
     ),
 )
 UNEXPANDED = Statement(
@@ -85,20 +98,29 @@ UNEXPANDED = Statement(
         """\
 SELECT tasks.id, tasks.job_id, jobs.pipeline
 FROM tasks JOIN jobs ON jobs.id = tasks.job_id
-WHERE tasks.status = $1::VARCHAR AND tasks.expands = $2::INTEGER AND NOT jobs.pipeline = ANY ($3::VARCHAR[])
- LIMIT $4::INTEGER""",
-        (Constant("running"), Constant(1), Parameter("known", Kind.TEXTS), Parameter("limit")),
+WHERE tasks.status = $1::VARCHAR AND tasks.expands = $2::INTEGER AND NOT (jobs.pipeline = ANY ($3::VARCHAR[]) AND ($4::BOOLEAN OR (jobs.audio_path NOT LIKE '%' || $5::VARCHAR)))
+ LIMIT $6::INTEGER""",
+        (
+            Constant("running"),
+            Constant(1),
+            Parameter("known", Kind.TEXTS),
+            Parameter("fetches", Kind.FLAG),
+            Constant("/audio/source.url"),
+            Parameter("limit"),
+        ),
     ),
     sqlite=SQL(
         """\
 SELECT tasks.id, tasks.job_id, jobs.pipeline
 FROM tasks JOIN jobs ON jobs.id = tasks.job_id
-WHERE tasks.status = ? AND tasks.expands = ? AND NOT jobs.pipeline IN (SELECT value FROM json_each(?))
+WHERE tasks.status = ? AND tasks.expands = ? AND NOT (jobs.pipeline IN (SELECT value FROM json_each(?)) AND (? = 1 OR (jobs.audio_path NOT LIKE '%' || ?)))
  LIMIT ? OFFSET ?""",
         (
             Constant("running"),
             Constant(1),
             Parameter("known", Kind.TEXTS),
+            Parameter("fetches", Kind.FLAG),
+            Constant("/audio/source.url"),
             Parameter("limit"),
             Constant(0),
         ),

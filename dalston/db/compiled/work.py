@@ -11,17 +11,30 @@ PENDING_JOBS = Statement(
         """\
 SELECT jobs.id, jobs.resumed
 FROM jobs
-WHERE jobs.status = $1::VARCHAR AND jobs.pipeline = ANY ($2::VARCHAR[]) ORDER BY jobs.created_at
- LIMIT $3::INTEGER""",
-        (Constant("pending"), Parameter("known", Kind.TEXTS), Parameter("limit")),
+WHERE jobs.status = $1::VARCHAR AND jobs.pipeline = ANY ($2::VARCHAR[]) AND ($3::BOOLEAN OR (jobs.audio_path NOT LIKE '%' || $4::VARCHAR)) ORDER BY jobs.created_at
+ LIMIT $5::INTEGER""",
+        (
+            Constant("pending"),
+            Parameter("known", Kind.TEXTS),
+            Parameter("fetches", Kind.FLAG),
+            Constant("/audio/source.url"),
+            Parameter("limit"),
+        ),
     ),
     sqlite=SQL(
         """\
 SELECT jobs.id, jobs.resumed
 FROM jobs
-WHERE jobs.status = ? AND jobs.pipeline IN (SELECT value FROM json_each(?)) ORDER BY jobs.created_at
+WHERE jobs.status = ? AND jobs.pipeline IN (SELECT value FROM json_each(?)) AND (? = 1 OR (jobs.audio_path NOT LIKE '%' || ?)) ORDER BY jobs.created_at
  LIMIT ? OFFSET ?""",
-        (Constant("pending"), Parameter("known", Kind.TEXTS), Parameter("limit"), Constant(0)),
+        (
+            Constant("pending"),
+            Parameter("known", Kind.TEXTS),
+            Parameter("fetches", Kind.FLAG),
+            Constant("/audio/source.url"),
+            Parameter("limit"),
+            Constant(0),
+        ),
     ),
 )
 ALL_RUNNING = Statement(

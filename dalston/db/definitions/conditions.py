@@ -10,16 +10,21 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BindParameter,
+    Boolean,
     ColumnElement,
     Dialect,
     String,
     Text,
     TypeDecorator,
+    and_,
     bindparam,
     or_,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from dalston.common.storage import SOURCE_ENDING
+from dalston.db.definitions.tables import jobs
 
 
 class JSONList(TypeDecorator[list[str]]):
@@ -64,3 +69,14 @@ def _any_of_on_sqlite(element: any_of, compiler: SQLCompiler, **more: Any) -> st
 def one_of(column: ColumnElement[str], states: Sequence[StrEnum]) -> ColumnElement[bool]:
     """Return the condition that a status is one of some."""
     return or_(*(column == state.value for state in states))
+
+
+def known_jobs() -> ColumnElement[bool]:
+    """Return the condition that whoever asks can plan a job (`dalston.common.stages.is_known`).
+
+    Its parameters are `known`, the names of pipelines, and `fetches`.
+    """
+    uploaded = ~jobs.c.audio_path.endswith(SOURCE_ENDING)
+    return and_(
+        any_of(jobs.c.pipeline, "known"), or_(bindparam("fetches", type_=Boolean), uploaded)
+    )

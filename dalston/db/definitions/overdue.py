@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Float, Integer, bindparam, exists, or_, select, update
 
 from dalston.common.models import JobStatus, TaskStatus
-from dalston.db.definitions.conditions import any_of
+from dalston.db.definitions.conditions import known_jobs
 from dalston.db.definitions.parameters import ERROR
 from dalston.db.definitions.tables import DatabaseAgo, DatabaseNow, edges, jobs, tasks
 
@@ -39,7 +39,7 @@ WAITING = (
 )
 UNPLANNED = (
     select(jobs.c.id, jobs.c.pipeline)
-    .where(jobs.c.status == JobStatus.PENDING.value, ~any_of(jobs.c.pipeline, "known"))
+    .where(jobs.c.status == JobStatus.PENDING.value, ~known_jobs())
     .order_by(jobs.c.created_at)
     .limit(_LIMIT)
 )
@@ -49,7 +49,7 @@ UNEXPANDED = (
     .where(
         tasks.c.status == TaskStatus.RUNNING.value,
         tasks.c.expands == 1,
-        ~any_of(jobs.c.pipeline, "known"),
+        ~known_jobs(),
     )
     .limit(_LIMIT)
 )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from sqlalchemy import Integer, String, bindparam, exists, or_, select
 
 from dalston.common.models import JobStatus, TaskStatus
-from dalston.db.definitions.conditions import any_of, one_of
+from dalston.db.definitions.conditions import any_of, known_jobs, one_of
 from dalston.db.definitions.entries import WAITING_FOR_NOTHING, done
 from dalston.db.definitions.tables import DatabaseAgo, jobs, tasks, webhooks
 
 _LIMIT = bindparam("limit", type_=Integer)
 PENDING_JOBS = (
     select(jobs.c.id, jobs.c.resumed)
-    .where(jobs.c.status == JobStatus.PENDING.value, any_of(jobs.c.pipeline, "known"))
+    .where(jobs.c.status == JobStatus.PENDING.value, known_jobs())
     .order_by(jobs.c.created_at)
     .limit(_LIMIT)
 )

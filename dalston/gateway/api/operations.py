@@ -99,13 +99,14 @@ def read_parameters(request: Request, kind: type[_Parameters]) -> _Parameters:
     """Return what stands behind the `?`.
 
     Raises:
-        InvalidParameterError: Names what is misspelt or wrong, and says what would be right.
+        InvalidParameterError: Names what is misspelt, there twice or wrong, and says what would be
+            right.
     """
     if not request.scope["query_string"]:
         return kind()
-    given: dict[str, str | float] = dict(request.query_params)
+    given: dict[str, str | float] = {}
     known = sorted(kind.__struct_fields__)
-    for name in given:
+    for name, value in request.query_params.multi_items():
         if name not in known:
             shown = name[:_LONGEST_ECHO]
             raise InvalidParameterError(
@@ -113,6 +114,9 @@ def read_parameters(request: Request, kind: type[_Parameters]) -> _Parameters:
                 f"{', '.join(known) or 'none'}.",
                 param=shown,
             )
+        if name in given:
+            raise InvalidParameterError(f"{name} is there twice. Send it once.", param=name)
+        given[name] = value
     for name, number in _numbers(kind).items():
         if name in given and _NUMBERS[number].fullmatch(str(given[name])):
             given[name] = number(given[name])

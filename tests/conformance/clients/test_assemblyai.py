@@ -184,6 +184,16 @@ def test_what_is_no_upload_is_refused(stub_server: Stack, body: dict[str, Any]) 
     assert answer.json()["error"]
 
 
+@pytest.mark.parametrize("value", [True, False, "", {}])
+def test_what_nobody_knows_is_refused(
+    client: Transcriber, stub_server: Stack, value: object
+) -> None:
+    body = {"audio_url": uploaded(client), "auto_chapter": value}
+    answer = stub_server.client.post(TRANSCRIPT, json=body)
+    assert (answer.status_code, answer.json()["param"]) == (400, "auto_chapter")
+    assert "auto_chapters" in answer.json()["error"]
+
+
 def test_an_empty_upload_is_refused(client: Transcriber) -> None:
     with pytest.raises(TranscriptError, match="no bytes"):
         client.upload_file(b"")

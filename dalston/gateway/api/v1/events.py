@@ -14,7 +14,12 @@ from dalston.common.models import TERMINAL_JOB
 from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.transcription import PATH
 from dalston.gateway.authentication import caller_of, known_caller
-from dalston.gateway.responses import STREAM_HEADERS, STREAM_KEEP_ALIVE_SECONDS, STREAM_MEDIA_TYPE
+from dalston.gateway.responses import (
+    STREAM_HEADERS,
+    STREAM_KEEP_ALIVE_SECONDS,
+    STREAM_MEDIA_TYPE,
+    head_of_stream,
+)
 from dalston.gateway.services.feeds import Feeds, Place
 from dalston.gateway.services.jobs import JobService
 
@@ -34,7 +39,7 @@ async def follow_transcription(request: Request, _parameters: Parameters) -> Res
         # Anything else would make a browser ask again and again.
         return Response(status_code=204)
     if request.state.is_head:
-        return Response(headers=STREAM_HEADERS, media_type=STREAM_MEDIA_TYPE)
+        return head_of_stream(STREAM_MEDIA_TYPE, STREAM_HEADERS)
     return StreamingResponse(
         _events(request, owner, job_id, after),
         headers=STREAM_HEADERS,

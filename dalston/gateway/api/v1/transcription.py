@@ -21,7 +21,7 @@ from dalston.gateway.authentication import caller_of, tell_quotas
 from dalston.gateway.openai.answers import answer
 from dalston.gateway.parts import Parts
 from dalston.gateway.receiving import upload_limit
-from dalston.gateway.responses import JsonResponse
+from dalston.gateway.responses import JsonResponse, head_of_stream
 from dalston.gateway.services.idempotency import read_name
 from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
@@ -167,9 +167,7 @@ async def read_transcription(request: Request, parameters: ReadParameters) -> Re
     if view.pieces is None:
         return JsonResponse(shown(view))
     if request.state.is_head:
-        answer_to_head = Response(media_type=JsonResponse.media_type)
-        del answer_to_head.headers["content-length"]
-        return answer_to_head
+        return head_of_stream(JsonResponse.media_type)
     return StreamingResponse(_whole(view, view.pieces), media_type=JsonResponse.media_type)
 
 
