@@ -40,7 +40,7 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except DalstonError as error:
-        click.echo(f"dalston: {error.message}{_cause_of(error)}", err=True)
+        click.echo(f"dalston: {_told(error)}", err=True)
         sys.exit(_MISCONFIGURED if isinstance(error, ConfigurationError) else _FAILED)
     except OSError as error:
         where = "" if error.filename is None else f": {error.filename}"
@@ -48,13 +48,18 @@ def main() -> None:
         sys.exit(_FAILED)
 
 
-def _cause_of(error: DalstonError) -> str:
-    """Say what the driver said of a database; neither its words nor the system's have passwords."""
+def _told(error: DalstonError) -> str:
+    """Return what to say; of a database what the driver said: no words of it have passwords."""
     cause = error.__cause__
     if not isinstance(error, DatabaseUnavailableError) or cause is None:
-        return ""
+        return error.message
     said = " ".join(str(cause).split())
-    return f" ({type(cause).__name__}{': ' if said else ''}{said})"
+    # The error's own advice is for clients: here there may be no server that could say more.
+    return (
+        f"The database can't be used now ({type(cause).__name__}{': ' if said else ''}{said}). See "
+        f"whether it runs and DATABASE_URL is right; where that isn't set, it is dalston.db in the "
+        f"data folder."
+    )
 
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:

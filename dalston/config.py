@@ -42,6 +42,7 @@ _SECRET_PREFIXES = (
     *("PGPASS", "PGSERVICE", "REDISCLI_AUTH"),
 )
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+_HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+(/\S*)?")
 _SOCKET_PATH_BYTES = 100
 """Unix sockets have room for about this many bytes of path."""
 
@@ -156,7 +157,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def store(self) -> StoreSettings:
-        """Where objects are kept; a folder in the data folder unless a bucket is set."""
+        """Where objects are kept; a folder in the data folder unless a bucket is set.
+
+        Raises:
+            ConfigurationError: What belongs to the bucket is no address, or half a pair of keys.
+        """
+        if self.s3_bucket is not None:
+            self._check_bucket()
         return StoreSettings(
             folder=self.data_dir / "objects",
             bucket=self.s3_bucket,
@@ -165,6 +172,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             access_key_id=self.aws_access_key_id,
             secret_access_key=self.aws_secret_access_key,
         )
+
+    def _check_bucket(self) -> None:
+        url = self.s3_endpoint_url
+        if url is not None and not _HTTP_ADDRESS.fullmatch(url):
+            raise ConfigurationError(
+                "S3_ENDPOINT_URL must begin with http:// or https://, such as "
+                "https://s3.example.org. Correct it, or unset it for Amazon's own service."
+            )
+        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
+            raise ConfigurationError(
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together, and one of them "
+                "isn't set. Set both, or neither."
+            )
 
     @property
     def task_folder(self) -> Path:

@@ -19,6 +19,7 @@ import click
 from dalston.common.engine_spec import EngineSpec
 from dalston.common.errors import ConfigurationError
 from dalston.config import Settings, engine_environment
+from dalston.demands import configure_engine
 from dalston.engine_sdk.process import ChildProcess, SetupFailedError, SetupProgress
 from dalston.engine_sdk.questions import LIST, PULL, REMOVE, VERIFY
 from dalston.runtime import find_engines
@@ -123,8 +124,8 @@ def _ask(
 ) -> dict[str, Any]:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _models_folder(settings).mkdir(exist_ok=True)
-    asked = {key: value for key, value in settings.engine_config().items() if spec.accepts(key)}
-    child = ChildProcess(spec, spec.configure(asked), engine_environment(), settings.environments)
+    config = configure_engine(settings, spec)
+    child = ChildProcess(spec, config, engine_environment(), settings.environments)
     try:
         return asyncio.run(child.ask(question, tell, name))
     except SetupFailedError as error:

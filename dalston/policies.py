@@ -33,17 +33,26 @@ def housekeeping_policy(settings: Settings) -> Policy:
     """
     from dalston.orchestrator.parts import Policy
 
-    known = [kind.value for kind in Retention]
-    if settings.retention not in known:
-        raise ConfigurationError(f"DALSTON_RETENTION must be one of: {', '.join(known)}.")
     return Policy(
         no_engine_seconds=settings.no_engine_seconds,
         housekeeping_hours=settings.housekeeping_hours,
         orphan_hours=settings.orphan_hours,
-        retention=Retention(settings.retention),
+        retention=default_retention(settings),
         retention_days=settings.retention_days,
         webhooks=webhook_policy(settings),
     )
+
+
+def default_retention(settings: Settings) -> Retention:
+    """Return what is deleted of a job that doesn't say so itself.
+
+    Raises:
+        ConfigurationError: It isn't one that there is.
+    """
+    known = [kind.value for kind in Retention]
+    if settings.retention not in known:
+        raise ConfigurationError(f"DALSTON_RETENTION must be one of: {', '.join(known)}.")
+    return Retention(settings.retention)
 
 
 def webhook_policy(settings: Settings) -> WebhookPolicy:

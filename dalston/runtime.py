@@ -28,6 +28,13 @@ from dalston.common.queue import TaskQueue
 from dalston.common.redis import connect
 from dalston.common.storage import ObjectStore
 from dalston.config import Settings, engine_environment, folders
+from dalston.demands import (
+    check_engines,
+    check_gateway,
+    check_orchestrator,
+    configure_engine,
+    require_engine_id,
+)
 from dalston.policies import housekeeping_policy, webhook_policy
 from dalston.processes import allow_many_files, on_stop_signal
 
@@ -169,7 +176,8 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
 
     Raises:
         SchemaVersionError: The database must be migrated first.
-        ConfigurationError: Others than this machine would be served without API keys.
+        ConfigurationError: A setting can't be used, or others than this machine would be served
+            without API keys.
     """
     from dalston.db.session import Database
     from dalston.gateway.main import create_app
@@ -177,6 +185,7 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
 
     allow_many_files()
     catalog = open_catalog(settings)
+    check_gateway(settings)
     database = Database(settings.database)
     try:
         await database.require_schema()
@@ -250,12 +259,14 @@ async def run_orchestrator(settings: Settings, take_back: str | None = None) -> 
 
     Raises:
         SchemaVersionError: The database must be migrated first.
+        ConfigurationError: A setting can't be used.
     """
     from dalston.db.session import Database
     from dalston.orchestrator.main import Orchestrator
     from dalston.orchestrator.parts import Parts
 
     catalog = open_catalog(settings)
+    check_orchestrator(settings)
     database = Database(settings.database)
     try:
         await database.require_schema()
@@ -300,12 +311,7 @@ def choose_engines(settings: Settings, names: Sequence[str]) -> list[EngineSpec]
     """
     known = find_engines(settings)
     specs = [_choose_engine(known, name) for name in names]
-    if settings.engine_id is not None:
-        for spec in specs:
-            if spec.id != settings.engine_id:
-                raise ConfigurationError(
-                    f"ENGINE_ID is {settings.engine_id}, but this is {spec.id}. Correct one."
-                )
+    require_engine_id(settings, specs)
     return specs
 
 
@@ -346,20 +352,22 @@ async def run_engines(
             knows its own.
         at_once: Ids of those that are loaded at the start; the others by their first task. All of
             them if None.
+
+    Raises:
+        ConfigurationError: A setting can't be used, by these engines or at all.
     """
     from dalston.engine_sdk.memory import MemoryKeeper
     from dalston.engine_sdk.runner import EngineRunner, RunnerSettings
 
+    check_engines(settings, specs)
     memory = MemoryKeeper(settings.memory_for_engines())
     prefix = instance_prefix or f"{socket.gethostname()[:32]}-{os.getpid()}-"
     async with open_shared(settings) as shared, asyncio.TaskGroup() as group:
         runners = []
         for spec in specs:
-            asked = settings.engine_config()
-            known = {name: value for name, value in asked.items() if spec.accepts(name)}
             how = RunnerSettings(
                 instance=f"{prefix}{spec.id}-{secrets.token_hex(3)}",
-                config=spec.configure(known),
+                config=configure_engine(settings, spec),
                 slots=settings.engine_slots,
                 grace_seconds=settings.grace_seconds,
                 temporary_folder=settings.task_folder,

@@ -23,9 +23,9 @@ import structlog
 from dalston.common.access import is_loopback
 from dalston.common.disk import to_disk
 from dalston.common.errors import ConfigurationError, DataFolderInUseError, UnavailableError
-from dalston.common.redis import connect
 from dalston.config import Settings, role_environment
 from dalston.db.revision import SCHEMA_REVISION
+from dalston.demands import check_all_roles
 from dalston.embedded_redis import EmbeddedRedis, find_server
 from dalston.listening import bind, url_for_others, url_here
 from dalston.processes import is_alive, on_stop_signal
@@ -205,9 +205,8 @@ class Server:
         os.umask(0o077)
         on_stop_signal(self._stop.set)
         catalog = open_catalog(self._settings)
-        # Made for its errors alone: each role would say the same, again and again.
-        connect(self._settings.redis)
         await self._folder.take()
+        check_all_roles(self._settings, catalog)
         listener = bind(self._settings.host, self._settings.port)
         url = url_here(self._settings.host, listener.getsockname()[1])
         shutil.rmtree(self._settings.task_folder, ignore_errors=True)

@@ -194,7 +194,8 @@ class EngineSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             where = ".".join(str(part) for part in error.path[1:]) or "configuration"
             what = error.message.removeprefix(str(error.name)).strip()
             raise ConfigurationError(
-                f"Engine {self.id}: {where}: {what}. Its engine.yaml says what is allowed."
+                f"Engine {self.id}: {where}: {what}. Its engine.yaml says what is allowed.",
+                param=where,
             ) from None
         return merged
 

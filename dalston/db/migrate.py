@@ -8,12 +8,16 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 
+from dalston.common.errors import ConfigurationError
 from dalston.db.revision import SCHEMA_REVISION
 from dalston.db.session import Database, schema_error
 from dalston.db.url import DatabaseURL
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_NOT_ALLOWED = "42501"
+"""PostgreSQL's SQLSTATE for what a user may not do."""
 
 
 def engine_url(url: DatabaseURL) -> URL:
@@ -39,6 +43,7 @@ async def migrate(database: Database) -> bool:
 
     Raises:
         SchemaVersionError: The schema is of a newer version.
+        ConfigurationError: The database's user may not change its tables.
     """
     found = await database.revision()
     if found == SCHEMA_REVISION:
@@ -46,5 +51,18 @@ async def migrate(database: Database) -> bool:
     if found is not None and found > SCHEMA_REVISION:
         raise schema_error(found)
     # Alembic is synchronous and opens a loop of its own, so it gets a thread of its own.
-    await asyncio.to_thread(command.upgrade, alembic_config(database.url), "head")
+    try:
+        await asyncio.to_thread(command.upgrade, alembic_config(database.url), "head")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
+            raise
+        raise ConfigurationError(
+            f"The database's user may not migrate it: {_words(error)}. Make the user in "
+            f"DATABASE_URL the owner of the database and of its tables, or migrate as their owner."
+        ) from None
     return True
+
+
+def _words(error: DBAPIError) -> str:
+    """Return what the database said, without the statement."""
+    return str(error.orig).rpartition(">: ")[2]

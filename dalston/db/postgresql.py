@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import msgspec
 
+from dalston.common.errors import ConfigurationError
 from dalston.db.statements import Connection, Parameters, Row, Statement, chunks
 
 _CONNECTIONS = 10
@@ -91,6 +93,7 @@ class PostgreSQLPool:
                     command_timeout=_STATEMENT_SECONDS,
                     statement_cache_size=_PREPARED_STATEMENTS,
                     max_cached_statement_lifetime=0,
+                    connect=_connect,
                     init=_read_json,
                     # Nothing of ours outlives a transaction, so there is nothing to reset.
                     reset=_nothing_to_reset,
@@ -111,6 +114,14 @@ class PostgreSQLPool:
             # A value that the driver can't send is wrong for ever; a broken connection is not.
             return not isinstance(error, ValueError | TypeError)
         return isinstance(error, OSError | TimeoutError)
+
+
+async def _connect(*given: Any, **named: Any) -> asyncpg.Connection:  # noqa: ANN401 - the pool's own
+    try:
+        return await asyncpg.connect(*given, **named)
+    except asyncpg.ClientConfigurationError as error:
+        # Its text names a parameter, never the password.
+        raise ConfigurationError(f"DATABASE_URL can't be used: {error}. Correct it.") from None
 
 
 async def _read_json(driver: asyncpg.Connection) -> None:

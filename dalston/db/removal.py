@@ -25,9 +25,10 @@ async def mark_deleted(connection: Connection, job_id: str) -> None:
     await connection.fetch(sql.OF_NO_INTEREST, by_id=job_id)
 
 
-async def settled_jobs(connection: Connection, limit: int) -> list[str]:
-    """Return jobs that were deleted long enough ago."""
-    return [row.id for row in await connection.fetch(sql.SETTLED, limit=limit)]
+async def settled_jobs(connection: Connection, limit: int, skipped: int = 0) -> list[str]:
+    """Return jobs that were deleted long enough ago, without so many of the first."""
+    rows = await connection.fetch(sql.SETTLED, limit=limit, skipped=skipped)
+    return [row.id for row in rows]
 
 
 async def purge_jobs(connection: Connection, job_ids: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from dalston.common.errors import ConfigurationError
 
 _KINDS = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite"}
+_LAST_PORT = 65535
 # A password may hold what would end a part elsewhere: people forget to escape it.
 _URL = re.compile(
     r"""
@@ -54,6 +55,8 @@ def read_url(text: str) -> DatabaseURL:
         raise ConfigurationError(
             f"DATABASE_URL begins with {scheme}://; use postgresql:// or sqlite:///."
         )
+    if int(found["port"] or 0) > _LAST_PORT:
+        raise ConfigurationError(f"DATABASE_URL has a port above {_LAST_PORT}. Correct it.")
     kind = _KINDS[scheme]
     if kind == "sqlite":
         return DatabaseURL(kind, path=unquote(found["database"] or ""))

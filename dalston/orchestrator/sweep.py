@@ -72,6 +72,7 @@ class Sweep:
         self._housekeeping = Housekeeping(parts)
         self._process = process
         self._count = 0
+        self._refused = 0
 
     async def run_once(self) -> None:
         """Take every step; a failing one is logged and tried again by the next sweep."""
@@ -259,7 +260,7 @@ class Sweep:
 
     async def _purge(self) -> None:
         async with self._database.read() as connection:
-            job_ids = await removal.settled_jobs(connection, _BATCH)
+            job_ids = await removal.settled_jobs(connection, _BATCH, self._refused)
         gone = []
         for folder, job_id in ((job_folder(job_id), job_id) for job_id in job_ids):
             if await was_deleted(self._store, folder, self._store.delete_below(folder)):
@@ -267,6 +268,10 @@ class Sweep:
         if gone:
             async with self._database.write() as connection:
                 await removal.purge_jobs(connection, gone)
+        # Those that the store refuses to delete stay in front: the next time goes on behind them,
+        # and after the last job begins anew.
+        refused = self._refused + len(job_ids) - len(gone)
+        self._refused = refused if len(job_ids) == _BATCH else 0
 
 
 def _holds(lease: Lease | None, attempt: Attempt) -> bool:

@@ -2,7 +2,66 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Shell
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Call, Shell
+from tests.support.distributed import database, postgresql_server
+
+MISTAKES = (
+    {"DALSTON_RETENTION": "delete-audio"},
+    {"DALSTON_CORS_ORIGINS": "*"},
+    {"DALSTON_WEBHOOK_SECRET": "hunter2"},
+    {"DALSTON_WEBHOOK_ADDRESSES": "all"},
+    {"DALSTON_DEVICE": "abacus"},
+    {"DALSTON_TEMPORARY_DIR": "/proc/nowhere"},
+    {"ENGINE_ID": "stub-transcriber"},
+    {"S3_ENDPOINT_URL": "store:9000", "S3_BUCKET": "recordings"},
+    {"AWS_ACCESS_KEY_ID": "name", "S3_BUCKET": "recordings"},
+    {"DATABASE_URL": "mysql://user:hunter2@host/name"},
+)
+"""Each one's first variable is the wrong one."""
+_SECONDS = 60
+"""A server that does start would go on for ever."""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: next(iter(mistake)))
+def test_a_mistake_in_any_setting_is_told_before_a_role_starts(
+    shell: Shell, mistake: dict[str, str]
+) -> None:
+    shell.command = "serve"
+    done = shell.begin("--port", "0", **mistake).end(_SECONDS)
+    assert_told(done.status, done.err, mistake)
+
+
+@pytest.mark.parametrize(
+    ("role", "mistakes"),
+    [("gateway --port 0", MISTAKES[1:4]), ("orchestrator", (MISTAKES[0], *MISTAKES[2:4]))],
+    ids=["gateway", "orchestrator"],
+)
+def test_a_role_alone_tells_a_mistake_before_it_needs_a_database(
+    shell: Shell, role: str, mistakes: tuple[dict[str, str], ...]
+) -> None:
+    for mistake in mistakes:
+        where = {"DALSTON_DATA_DIR": str(shell.data_dir)}
+        done = Call(role.split(), shell.environment | where | mistake).end(_SECONDS)
+        assert_told(done.status, done.err, mistake)
+
+
+def test_an_engine_alone_tells_which_setting_it_refuses(shell: Shell) -> None:
+    shell.command = "engine"
+    for mistake in MISTAKES[4:7]:
+        done = shell.begin("run", "faster-whisper", **mistake).end(_SECONDS)
+        assert_told(done.status, done.err, mistake)
+
+
+def assert_told(status: int, said: str, mistake: dict[str, str]) -> None:
+    """Assert that a command ended because of a mistake, and told that and no secret."""
+    assert status == 2, said
+    [line] = said.splitlines()
+    assert next(iter(mistake)) in line
+    assert "hunter2" not in line
 
 
 def test_why_the_database_can_not_be_reached_is_told_without_its_password(shell: Shell) -> None:
@@ -12,3 +71,39 @@ def test_why_the_database_can_not_be_reached_is_told_without_its_password(shell:
     assert "can't be used now" in done.err
     assert "ConnectionRefusedError" in done.err
     assert "secret" not in done.err
+    assert "DATABASE_URL is right" in done.err
+    assert "/health" not in done.err
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """A database; a user of its server may use it, and not make a table in it."""
+    with database() as url:
+        server = postgresql_server()
+        server.execute("DROP ROLE IF EXISTS guest")
+        server.execute("CREATE ROLE guest LOGIN PASSWORD 'hunter2'")
+        yield url
+    server.execute("DROP ROLE guest")
+
+
+@pytest.mark.parametrize(
+    ("password", "place", "refusal"),
+    [
+        ("hunter3", "", (1, "password authentication failed")),
+        ("hunter2", "_dropped", (1, "does not exist")),
+        ("hunter2", "", (2, "permission denied")),
+        ("hunter2", "?sslmode=always", (2, "sslmode")),
+    ],
+)
+def test_what_postgresql_refuses_is_told_in_one_line(
+    shell: Shell, postgresql: str, password: str, place: str, refusal: tuple[int, str]
+) -> None:
+    status, reason = refusal
+    shell.command = "migrate"
+    url = f"postgresql://guest:{password}@{postgresql.rpartition('@')[2]}{place}"
+    done = shell.run(DATABASE_URL=url)
+    assert done.status == status
+    [line] = done.err.splitlines()
+    assert reason in line
+    assert "DATABASE_URL" in line
+    assert "hunter" not in line

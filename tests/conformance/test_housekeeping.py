@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,12 @@ async def test_only_some_jobs_are_in_memory_at_a_time() -> None:
 
 
 class KeepingStore(ObjectStore):
-    """A store that keeps one object whatever is asked, as a bucket does by law."""
+    """A store that keeps some objects whatever is asked, as a bucket does by law."""
 
-    kept = ""
+    kept: Sequence[str] = ()
 
     async def delete(self, path: str) -> None:
-        if path == self.kept:
+        if path in self.kept:
             raise StoreUnavailableError("The store refuses.")
         await super().delete(path)
 
@@ -96,35 +96,54 @@ async def test_what_the_store_keeps_keeps_nothing_else(
     store, keeping = over_keeping_store(parts, deployment)
     first, *_ = await cancelled_jobs(keeping, 3)
     await put(keeping, original_path(new_job_id(), "wav"))
-    store.kept = original_path(first, "wav")
+    store.kept = [original_path(first, "wav")]
 
     for _ in range(2):  # an orphan is noted first
         await Housekeeping(keeping).run()
 
-    assert await left(keeping) == [store.kept]
+    assert await left(keeping) == store.kept
+
+
+async def deleted_long_ago(parts: Parts, count: int) -> list[str]:
+    """Make jobs that were deleted one after the other."""
+    job_ids = await cancelled_jobs(parts, count)
+    async with parts.database.write() as connection:
+        for second, job_id in enumerate(job_ids):
+            await removal.mark_deleted(connection, job_id)
+            when = f"'2020-01-01 00:00:{second:02}.000000'"
+            await connection.script(f"UPDATE jobs SET deleted_at = {when} WHERE id = '{job_id}'")  # noqa: S608 - our own
+    return job_ids
 
 
 async def test_deleted_jobs_are_purged_beside_one_that_the_store_keeps(
-    parts: Parts, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+    parts: Parts, deployment: Deployment
 ) -> None:
     store, keeping = over_keeping_store(parts, deployment)
-    job_ids = await cancelled_jobs(keeping, 3)
-    store.kept = original_path(job_ids[0], "wav")
-    async with keeping.database.write() as connection:
-        for job_id in job_ids:
-            await removal.mark_deleted(connection, job_id)
-
-    async def settled(*_: object) -> list[str]:
-        return job_ids
-
-    # Two minutes later, that is.
-    monkeypatch.setattr(removal, "settled_jobs", settled)
-    sweep = Orchestrator(keeping)._sweep
-    await sweep._purge()
+    job_ids = await deleted_long_ago(keeping, 3)
+    store.kept = [original_path(job_ids[0], "wav")]
+    await Orchestrator(keeping)._sweep._purge()
 
     async with keeping.database.read() as connection:
         assert await reading.taken_job_ids(connection, job_ids) == {job_ids[0]}
-    assert await left(keeping) == [store.kept]
+    assert await left(keeping) == store.kept
+
+
+async def test_deleted_jobs_are_purged_behind_as_many_as_a_sweep_takes_on(
+    parts: Parts, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dalston.orchestrator.sweep._BATCH", 2)
+    store, keeping = over_keeping_store(parts, deployment)
+    job_ids = await deleted_long_ago(keeping, 5)
+    store.kept = [original_path(job_id, "wav") for job_id in job_ids[:2]]
+    sweep = Orchestrator(keeping)._sweep
+    for _ in range(3):
+        await sweep._purge()
+    assert await left(keeping) == store.kept
+
+    store.kept = []
+    await sweep._purge()
+    async with keeping.database.read() as connection:
+        assert await reading.taken_job_ids(connection, job_ids) == set()
 
 
 def is_there(path: Path) -> bool:

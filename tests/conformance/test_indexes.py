@@ -47,7 +47,7 @@ async def test_a_moment_is_a_condition_of_the_index(
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
-        names = {"limit": 10, "within": 60, "seconds": 60.0, "busy": []}
+        names = {"limit": 10, "skipped": 0, "within": 60, "seconds": 60.0, "busy": []}
         rows = await connection.fetch(f"EXPLAIN {compiled.sql}", *compiled.values(names))
     finally:
         await connection.close()

@@ -62,6 +62,7 @@ def test_a_url_of_sqlite_names_a_file(url: str) -> None:
         ("", "is not a URL"),
         ("postgresql:/user:secret@db/name", "is not a URL"),
         ("postgresql://user:secret@db:port/name", "is not a URL"),
+        ("postgresql://user:secret@db:65536/name", "has a port above 65535"),
         ("mysql+pymysql://user:secret@db/name", "begins with mysql://"),
         ("redis://:secret@db", "begins with redis://"),
     ],

@@ -48,8 +48,8 @@ SETTLED = Statement(
 SELECT jobs.id
 FROM jobs
 WHERE jobs.deleted_at < (statement_timestamp() - $1::FLOAT * interval '1 second') ORDER BY jobs.deleted_at
- LIMIT $2::INTEGER""",
-        (Constant(120.0), Parameter("limit")),
+ LIMIT $2::INTEGER OFFSET $3::INTEGER""",
+        (Constant(120.0), Parameter("limit"), Parameter("skipped")),
     ),
     sqlite=SQL(
         """\
@@ -57,7 +57,7 @@ SELECT jobs.id
 FROM jobs
 WHERE jobs.deleted_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') ORDER BY jobs.deleted_at
  LIMIT ? OFFSET ?""",
-        (Constant(120.0), Parameter("limit"), Constant(0)),
+        (Constant(120.0), Parameter("limit"), Parameter("skipped")),
     ),
 )
 PURGE = (

@@ -32,6 +32,7 @@ SETTLED = (
     .where(jobs.c.deleted_at < DatabaseAgo(SETTLE_SECONDS))
     .order_by(jobs.c.deleted_at)
     .limit(bindparam("limit", type_=Integer))
+    .offset(bindparam("skipped", type_=Integer))
 )
 _OWN_TASKS = select(tasks.c.id).where(any_of(tasks.c.job_id, "job_ids"))
 PURGE = [
