@@ -80,14 +80,15 @@ def encode(
     Args:
         skip_seconds: A stretch of the time line that gets no packets: start and length.
         piece: Samples that are given to the encoder at once.
-        begins: The second on the file's clock at which the sound begins.
+        begins: The second on the file's clock at which the recording begins.
     """
     given = tone(2.0, rate) if samples is None else samples
     with av.open(str(path), "w", format=container, options=options or {}) as output:
         audio = output.add_stream(codec, rate=rate, layout=layout)
         assert isinstance(audio, AudioStream)
         if with_video:
-            add_video(output, len(given) / rate, "libvpx" if container == "webm" else "mpeg4")
+            video_codec = "libvpx" if container == "webm" else "mpeg4"
+            add_video(output, len(given) / rate, video_codec, begins)
         for start in range(0, len(given), piece):
             if skip_seconds and skip_seconds[0] <= start / rate < sum(skip_seconds):
                 continue
@@ -105,7 +106,7 @@ def encode_video_only(path: Path) -> Path:
     return path
 
 
-def add_video(output: OutputContainer, seconds: float, codec: str) -> None:
+def add_video(output: OutputContainer, seconds: float, codec: str, begins: int = 0) -> None:
     """Add a small picture that changes ten times a second."""
     video = output.add_stream(codec, rate=10)
     assert isinstance(video, VideoStream)
@@ -113,7 +114,9 @@ def add_video(output: OutputContainer, seconds: float, codec: str) -> None:
     video.pix_fmt = "yuv420p"
     for number in range(round(seconds * 10)):
         picture = np.full((64, 64, 3), number * 3 % 255, np.uint8)
-        output.mux(video.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
+        frame = VideoFrame.from_ndarray(picture, format="rgb24")
+        frame.pts, frame.time_base = begins * 10 + number, Fraction(1, 10)
+        output.mux(video.encode(frame))
     output.mux(video.encode(None))
 
 

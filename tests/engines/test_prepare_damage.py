@@ -155,6 +155,32 @@ def test_damage_in_the_middle_costs_only_what_is_damaged(
     assert codes(data) == expected
 
 
+@pytest.mark.parametrize(
+    ("counted", "filled"), [(True, True), (True, False), (False, True), (False, False)]
+)
+def test_a_hole_in_an_mp3_file_says_how_much_is_missing_if_it_can_be_known(
+    prepare: EngineUnderTest, tmp_path: Path, *, counted: bool, filled: bool
+) -> None:
+    """Bytes are noise, or gone; the first frame counts all of them, or says nothing."""
+    how: dict[str, Any] = {
+        "options": {"write_xing": str(int(counted))},
+        "samples": tone(20.0, 44_100),
+    }
+    whole = encode(tmp_path / "whole.mp3", "mp3", "libmp3lame", **how).read_bytes()
+    start, length = len(whole) // 2, len(whole) // 5
+    damaged = tmp_path / "damaged.mp3"
+    hole = noise(length) if filled else b""
+    damaged.write_bytes(whole[:start] + hole + whole[start + length :])
+    data = prepare.process(damaged).data
+    assert data["duration"] == pytest.approx(16.0, abs=0.1)
+    messages = {warning["code"]: warning["message"] for warning in data["warnings"]}
+    assert set(messages) == {"damaged_audio", *(["input_truncated"] if counted else [])}
+    expected = "4.0 of the 20.0 seconds" if counted else "can't be known"
+    assert expected in messages["damaged_audio"]
+    if counted:
+        assert "its middle" in messages["input_truncated"]
+
+
 def test_56_a_change_of_rate_in_the_middle_is_followed(
     prepare: EngineUnderTest, tmp_path: Path
 ) -> None:
@@ -170,7 +196,9 @@ def test_56_a_change_of_rate_in_the_middle_is_followed(
     )
 
 
-@pytest.mark.parametrize(("container", "codec"), [("matroska", "flac"), ("webm", "libopus")])
+@pytest.mark.parametrize(
+    ("container", "codec"), [("matroska", "flac"), ("webm", "libopus"), ("ogg", "libopus")]
+)
 def test_gaps_are_filled_so_that_times_stay_right(
     prepare: EngineUnderTest, tmp_path: Path, container: str, codec: str
 ) -> None:
@@ -194,7 +222,8 @@ def test_gaps_are_filled_so_that_times_stay_right(
 def with_gaps(path: Path, container: str, skipped: list[tuple[int, int]]) -> Path:
     """Encode 4000 seconds, but for what is skipped, from one second to another."""
     with av.open(str(path), "w", format=container) as output:
-        audio = output.add_stream("aac", rate=8000, layout="mono")
+        codec = "libopus" if container == "ogg" else "aac"
+        audio = output.add_stream(codec, rate=8000, layout="mono")
         assert isinstance(audio, AudioStream)
         for start in range(0, 4000, 2):
             if any(first <= start < end for first, end in skipped):

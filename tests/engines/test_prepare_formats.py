@@ -64,7 +64,7 @@ def test_each_format_becomes_16_khz_mono(
     assert data["codec"] == CODECS.get(asked["codec"], asked["codec"])
     assert data["container"] == CONTAINERS.get(name, name.rpartition(".")[2])
     assert data["warnings"] == []
-    assert data["engine"] == {"id": "audio-prepare", "version": "1.4.1"}
+    assert data["engine"] == {"id": "audio-prepare", "version": "1.5.0"}
     samples = read_wav(output.files["audio.wav"])
     assert len(samples) / 16_000 == pytest.approx(data["duration"], abs=0.001)
     assert loudest_frequency(samples) == pytest.approx(440, abs=2)

@@ -165,7 +165,9 @@ def test_48_even_unseen_a_playlist_opens_nothing(
         path = tmp_path / f"talk.{kind}"
         path.write_text(playlists(target)[kind])
         with path.open("rb") as file, pytest.raises(TaskFailed) as failed:
-            media._open_container(media._Nameless(file), signature.Signature("media", ""))
+            media._open_container(
+                media._Nameless(file, 0, path.stat().st_size), signature.Signature("media", "")
+            )
         assert failed.value.code == "undecodable_audio"
     assert watched.requests == []
 

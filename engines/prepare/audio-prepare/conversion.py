@@ -20,6 +20,9 @@ __all__ = ["convert", "load_voice_model"]
 _MOST_DAMAGED = 0.5
 """Share of packets that may fail before the whole is taken for something else than sound."""
 
+_LEAST_MISSING_SECONDS = 0.05
+"""Less is padding, which not every file declares."""
+
 _LEAST_CANCELLED_SECONDS = 0.5
 """Less is a matter of moments, which nobody has to know of."""
 
@@ -133,9 +136,10 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
     found: dict[str, str] = {}
     damaged = decoded.damaged_packets > 0
     if is_cut_off(media, decoded.seconds, damaged=damaged, broken_off=decoded.broken_off):
+        where = ", or has lost some of its middle" if damaged and not decoded.timed else ""
         found["input_truncated"] = (
-            f"The file ends before the recording does. {decoded.seconds:.1f} seconds are there; "
-            f"send the whole file if there was more."
+            f"The file ends before the recording does{where}. {decoded.seconds:.1f} seconds are "
+            f"there; send the whole file if there was more."
         )
     if media.wav is not None and media.wav.unread_bytes:
         found["sound_left_out"] = (
@@ -143,10 +147,15 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"{media.wav.unread_bytes} bytes more, which are left out. If they are sound, repair "
             f"the header, or send recordings that were put together one by one."
         )
+    if media.silent_parts:
+        found["sound_left_out"] = (
+            f"The file is several recordings, one behind the other. {media.silent_parts} of "
+            f"{media.part_count} can't be decoded and are left out."
+        )
     if damaged:
         found["damaged_audio"] = (
             f"{decoded.damaged_packets} of {decoded.packets} packets could not be decoded and are "
-            f"left out."
+            f"left out.{_shift(decoded, media)}"
         )
     found |= _gap_warnings(decoded)
     if decoded.cancelled >= _LEAST_CANCELLED_SECONDS:
@@ -161,6 +170,23 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"The file has {streams} audio streams; stream {media.stream.index} is used."
         )
     return [{"code": code, "message": message} for code, message in found.items()]
+
+
+def _shift(decoded: Decoded, media: Media) -> str:
+    """Say by how much times behind damage are wrong."""
+    if decoded.timed:
+        return ""
+    declared = declared_seconds(media)
+    # More than is declared: recordings were put together, and only the first one is counted.
+    if declared is None or decoded.seconds > declared + _LEAST_MISSING_SECONDS:
+        return " Times behind them may be too early; by how much can't be known."
+    missing = declared - decoded.seconds
+    if missing < _LEAST_MISSING_SECONDS:
+        return ""
+    return (
+        f" {missing:.1f} of the {declared:.1f} seconds that the file declares are missing; times "
+        f"behind the damage may be too early by as much."
+    )
 
 
 def _gap_warnings(decoded: Decoded) -> dict[str, str]:

@@ -13,13 +13,17 @@ from av.packet import Packet
 
 from completeness import declared_seconds
 from dalston.engine_sdk import TaskFailed
-from media import Media
+from media import Media, Part
 from mono import MonoConverter
+from transport_stream import begins_anew
 
 _TIMED_CONTAINERS = frozenset(
     {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mpegts", "mpeg", "flv", "asf", "flac"}
 )
 """Containers that store a time with each packet; the others' times only count samples."""
+
+_TIMED_IN_OGG = "opus"
+"""Its pages count samples that are missing too; where FLAC begins late, FFmpeg tells it late."""
 
 _GAPLESS = "flac"
 """Here no encoder leaves a gap: one shows that packets are lost."""
@@ -27,10 +31,18 @@ _GAPLESS = "flac"
 _KNOWN_LENGTH = "mov,mp4,m4a,3gp,3g2,mj2"
 """Its index tells how long the recording is, gaps included."""
 
+_TRANSPORT_STREAM = "mpegts"
+
 _SHORTEST_GAP = 0.2
 """Seconds without sound that are filled; shorter ones are jitter of the time stamps."""
 _MOST_SILENCE = 3600.0
 """Seconds that are filled in all when the file declares no duration to hold them against."""
+_LONGEST_LOSS = 60.0
+"""Seconds up to which a jump of a transport stream's clock is always a gap: some programs begin
+anew with every few seconds, and what is missing then was lost."""
+_HALF_A_CLOCK = 2**32 / 90_000
+"""Seconds. The clock of MPEG starts again after twice as many, for which FFmpeg takes a step
+back."""
 _SILENT_FRAME_SECONDS = 1.0
 _STEPS_OF_PROGRESS = 200
 
@@ -48,6 +60,7 @@ class Decoded:
         channels: Channels of the original.
         damaged_packets: How many could not be decoded, but for the last one.
         packets: How many there were.
+        timed: Whether the file tells the times of its packets, so that lost ones leave a gap.
         broken_off: The file ended inside a packet, or could not be read on.
     """
 
@@ -59,6 +72,7 @@ class Decoded:
     channels: int = 0
     damaged_packets: int = 0
     packets: int = 0
+    timed: bool = True
     broken_off: bool = False
 
 
@@ -82,7 +96,11 @@ class Decoder:
         self._tracks = tracks
         self._progress = progress
         self._result = Decoded()
+        self._part = Part(0, media.container, media.stream)
         self._origin: float | None = None
+        self._unfilled_before = 0.0
+        self._gap = 0.0
+        self._positions = (0, 0)
         self._told = 0
         self._most_silence = _most_silence(media)
 
@@ -116,7 +134,18 @@ class Decoder:
         return self._result
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
-        packets = self._media.container.demux(self._media.stream)
+        for part in self._media.parts():
+            # Each part has a clock of its own.
+            self._part, self._origin = part, None
+            self._unfilled_before = self._result.unfilled
+            self._result.timed &= _is_timed(part)
+            # What ends the part before did not end the file.
+            self._result.damaged_packets += self._result.broken_off
+            self._result.broken_off = False
+            yield from self._packets_of(part)
+
+    def _packets_of(self, part: Part) -> Iterator[Packet[AudioStream]]:
+        packets = part.container.demux(part.stream)
         while True:
             try:
                 packet = next(packets)
@@ -132,10 +161,12 @@ class Decoder:
                     "The recording is encrypted. Send one without protection.",
                 )
             self._result.packets += bool(packet.size)
+            if packet.pos is not None:
+                self._positions = (self._positions[1], packet.pos)
             yield packet
 
     def _tell_progress(self, packet: Packet[AudioStream]) -> None:
-        position = packet.pos or 0
+        position = self._part.start + (packet.pos or 0)
         if position - self._told > self._media.file_bytes / _STEPS_OF_PROGRESS:
             self._told = position
             self._progress(position, self._media.file_bytes)
@@ -153,19 +184,33 @@ class Decoder:
 
     def _gap_before(self, frame: AudioFrame) -> float:
         """Return the seconds by which a frame comes later than the sound so far is long."""
-        if frame.time is None or self._media.container.format.name not in _TIMED_CONTAINERS:
+        if frame.time is None or not _is_timed(self._part):
             return 0.0
         if self._origin is None:
-            self._origin = self._start_of_recording(frame.time)
+            self._origin = self._start_of_recording(frame.time) - self._result.seconds
         gap = frame.time - self._origin - self._result.seconds
+        if self._is_another_recording(gap):
+            self._origin += gap
+            self._unfilled_before = self._result.unfilled
+            gap = 0.0
+        self._gap = gap
         refused = gap > _SHORTEST_GAP and self._result.silence + gap > self._most_silence
         # A single wrong time is put right by the next one; what is left at the end counts.
-        self._result.unfilled = gap if refused else 0.0
+        self._result.unfilled = self._unfilled_before + (gap if refused else 0.0)
         return 0.0 if refused else gap
+
+    def _is_another_recording(self, gap: float) -> bool:
+        """Tell whether a jump of the clock is none of the sound: files were put together."""
+        if self._part.container.format.name != _TRANSPORT_STREAM:
+            return False
+        jumps = abs(gap - self._gap) > _SHORTEST_GAP and not 0 <= gap <= _LONGEST_LOSS
+        return abs(gap) > _HALF_A_CLOCK or (
+            jumps and begins_anew(self._media.file, *self._positions)
+        )
 
     def _start_of_recording(self, first_sound: float) -> float:
         """Return the time of the recording's start: its sound may begin after its pictures."""
-        container = self._media.container
+        container = self._part.container
         pictures = any(stream.type == "video" for stream in container.streams)
         if not pictures or container.start_time is None:
             return first_sound
@@ -184,6 +229,14 @@ class Decoder:
     def _convert(self, frame: AudioFrame) -> None:
         for converter, write in self._tracks:
             _pass_on(converter.convert(frame), write)
+
+
+def _is_timed(part: Part) -> bool:
+    """Tell whether the times of packets show what is missing between them."""
+    container = part.container.format.name
+    if container == "ogg":
+        return part.stream.codec_context.codec.canonical_name == _TIMED_IN_OGG
+    return container in _TIMED_CONTAINERS
 
 
 def _most_silence(media: Media) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn
 
 import av
@@ -13,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from dalston.engine_sdk import TaskFailed
+from ogg_links import find_links
 from signature import Signature, read_signature
 from wav_header import WavHeader, read_wav_header
 
@@ -32,6 +34,8 @@ MOST_CHANNELS = 32
 
 _PROTECTED_TAGS = frozenset({"enca", "drms", "aavd"})
 """Codec tags of encrypted sound: common encryption (ISO/IEC 23001-7), FairPlay, Audible."""
+_NO_SOUND = frozenset({"undecodable_audio", "unsupported_codec", "no_audio_stream"})
+"""Why a part of a file is left out rather than the whole refused."""
 _ASF_PROTECTION = frozenset({"ASF_Protection_Type", "ASF_Key_ID", "WM/WMADRCPeakReference.drm"})
 _BUFFER_BYTES = 128 * 1024
 _TAGS_OF_ANY_ENCODING: dict[str, Any] = (
@@ -40,17 +44,34 @@ _TAGS_OF_ANY_ENCODING: dict[str, Any] = (
 """PyAV before 19 stumbles over tags that are not UTF-8 unless it is told not to."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """What is decoded at once: the whole file, or one link of a chained Ogg file.
+
+    Attributes:
+        start: Bytes of the file in front of it.
+        container: FFmpeg's view of it.
+        stream: The sound that is decoded.
+    """
+
+    start: int
+    container: InputContainer
+    stream: AudioStream
+
+
 class Media:
     """One opened recording.
 
     Attributes:
         file: The file, open; where it stands is FFmpeg's business until all is decoded.
-        container: FFmpeg's view of the file.
-        stream: The sound that is decoded.
+        container: FFmpeg's view of the file, or of its first part.
+        stream: The sound that is decoded, or its first part.
         name: The container's name: `mp3`, `webm`, `m4a` …
         file_bytes: The file's size.
         wav: The header, if it is a WAV file.
         counts_frames: Whether an MP3 file declares its length.
+        part_count: How many parts the file has.
+        silent_parts: How many of those opened so far have no sound that can be decoded.
     """
 
     def __init__(
@@ -60,6 +81,8 @@ class Media:
         container: InputContainer,
         signature: Signature,
         wav: WavHeader | None,
+        *,
+        places: list[tuple[int, int]],
     ) -> None:
         self.file = file
         self.container = container
@@ -68,6 +91,33 @@ class Media:
         self.file_bytes = file_bytes
         self.name = signature.name or container.format.name.split(",")[0]
         self.stream = _choose_stream(container, wav)
+        self.part_count = len(places)
+        self.silent_parts = 0
+        self._places = places
+        self._signature = signature
+
+    def parts(self) -> Iterator[Part]:
+        """Give the file's parts in order, each open until the next one is asked for.
+
+        FFmpeg reads a chained file in one go, but gives up where channels or rate change.
+        """
+        yield Part(self._places[0][0], self.container, self.stream)
+        for start, end in self._places[1:]:
+            part = self._open_part(start, end)
+            if part is None:
+                self.silent_parts += 1
+                continue
+            with part.container:
+                yield part
+
+    def _open_part(self, start: int, end: int) -> Part | None:
+        try:
+            container = _open_container(_Nameless(self.file, start, end), self._signature)
+            return Part(start, container, _choose_stream(container, None))
+        except TaskFailed as failure:
+            if failure.code not in _NO_SOUND:
+                raise
+            return None
 
 
 @contextmanager
@@ -89,8 +139,10 @@ def open_media(file: BinaryIO) -> Iterator[Media]:
     wav = read_wav_header(file, file_bytes) if signature.name == "wav" else None
     if wav is not None:
         _check_wav(wav)
-    with _open_container(_Nameless(file), signature) as container:
-        yield Media(file, file_bytes, container, signature, wav)
+    is_ogg = signature.name == "ogg"
+    places = find_links(file, file_bytes) if is_ogg else [(0, file_bytes)]
+    with _open_container(_Nameless(file, *places[0]), signature) as container:
+        yield Media(file, file_bytes, container, signature, wav, places=places)
 
 
 def check_rate(rate: int) -> None:
@@ -122,22 +174,26 @@ def check_channels(channels: int) -> None:
 
 
 class _Nameless:
-    """A file without its name, because FFmpeg would believe the name's extension."""
+    """A part of a file, without the file's name: FFmpeg would believe the name's extension."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         self._file = file
+        self._start = start
+        self._end = end
+        file.seek(start)
 
     def read(self, size: int) -> bytes:
-        return self._file.read(size)
+        return self._file.read(max(0, min(size, self._end - self._file.tell())))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        try:
-            return self._file.seek(offset, whence)
-        except (OSError, ValueError):
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._end - self._start}
+        position = base.get(whence, -1) + offset
+        if position < 0:
             return -1  # a damaged file points outside of itself; FFmpeg knows what to do
+        return self._file.seek(self._start + position) - self._start
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._file.tell() - self._start
 
 
 def _open_container(file: _Nameless, signature: Signature) -> InputContainer:
