@@ -10,6 +10,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dalston.common.disk import to_disk
 from dalston.common.errors import ConfigurationError
 from dalston.common.models import Retention
 from dalston.common.webhooks import MIN_SECRET_CHARACTERS, WebhookPolicy
@@ -89,6 +90,7 @@ def _kept_secret(path: Path) -> str:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FOR_ITS_OWNER)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(_BYTES))
+        to_disk(draft, path.parent)
         try:
             # Refused if another process was first: then its secret is everybody's.
             os.link(draft, path)
@@ -96,6 +98,7 @@ def _kept_secret(path: Path) -> str:
             pass
         finally:
             draft.unlink()
+        to_disk(path, path.parent)
     found = path.read_text(encoding="ascii").strip()
     if len(found) < MIN_SECRET_CHARACTERS:
         raise ConfigurationError(f"{path} is damaged. Put it back from a backup, or delete it.")

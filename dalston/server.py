@@ -21,6 +21,7 @@ from urllib.parse import quote
 import structlog
 
 from dalston.common.access import is_loopback
+from dalston.common.disk import to_disk
 from dalston.common.errors import ConfigurationError, DataFolderInUseError, UnavailableError
 from dalston.config import Settings, role_environment
 from dalston.db.revision import SCHEMA_REVISION
@@ -99,8 +100,9 @@ class DataFolder:
     def instance_prefix(self) -> str:
         """Return what the names of this folder's engine instances begin with, always the same."""
         path = self.path / "instance"
-        if not path.exists():
+        if not path.exists() or not path.read_text().strip():
             path.write_text(secrets.token_hex(6))
+            to_disk(path, self.path)
         return f"serve-{path.read_text().strip()}-"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dalston.common.disk import ObjectFolder
 from dalston.common.errors import ConfigurationError, ObjectMissingError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ _FOLDER_PARTS, _BUCKET_PARTS = 1, 2
 _PROBE_BYTES, _ANSWER_SECONDS = 4096, 5.0
 _READ_BYTES = 1024 * 1024
 """Of an object that is copied to a local file, at a time; a smaller one is read at once."""
-_UNFINISHED = re.compile(r".+#\d+")
-"""How a file is called in a folder while it is written; it gets its own name once it is whole."""
 OUTPUT_NAME = "output.json"
 FAILURE_NAME = "failure.json"
 AUDIO_NAME = "audio.wav"
@@ -117,12 +115,12 @@ class ObjectStore:
 
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
-        self._folder: Path | None = None
+        self._folder: ObjectFolder | None = None
         self._part_bytes, self._parts = FOLDER_PART_BYTES, _FOLDER_PARTS
         if settings.bucket is not None:
             self._part_bytes, self._parts = BUCKET_PART_BYTES, _BUCKET_PARTS
         elif settings.folder is not None:
-            self._folder = settings.folder
+            self._folder = ObjectFolder(settings.folder)
             settings.folder.mkdir(parents=True, exist_ok=True)
         else:
             raise ConfigurationError("Name a bucket (S3_BUCKET) or a data folder for the objects.")
@@ -138,7 +136,10 @@ class ObjectStore:
         return open_client(self._settings)
 
     async def put(self, path: str, data: bytes | Path) -> None:
-        """Write a small object, or a file in parts; nobody sees it before it is whole."""
+        """Write a small object, or a file in parts; nobody sees it before it is whole.
+
+        Like every other way of writing one, this returns once no loss of power can take it.
+        """
         try:
             if isinstance(data, Path):
                 await self._store.put_async(
@@ -149,6 +150,7 @@ class ObjectStore:
                 )
             else:
                 await self._store.put_async(path, data, use_multipart=False)
+            await self._to_disk(path)
         except _errors() as error:
             raise _unavailable(error) from error
 
@@ -171,6 +173,7 @@ class ObjectStore:
                 return
         try:
             await self._store.put_async(path, list(head), use_multipart=False)
+            await self._to_disk(path)
         except _errors() as error:
             raise _unavailable(error) from error
 
@@ -195,10 +198,16 @@ class ObjectStore:
                 chunk_size=self._part_bytes,
                 max_concurrency=self._parts,
             )
+            await self._to_disk(path)
         except _errors() as error:
             if failed:
                 raise failed[0] from None
             raise _unavailable(error) from error
+
+    async def _to_disk(self, path: str) -> None:
+        # A bucket doesn't answer before.
+        if self._folder is not None:
+            await self._folder.to_disk(path)
 
     async def get(self, path: str) -> bytes:
         """Read a whole small object.
@@ -280,6 +289,7 @@ class ObjectStore:
         """
         try:
             await self._store.copy_async(source, target)
+            await self._to_disk(target)
         except FileNotFoundError:
             raise ObjectMissingError(f"The object {source} is not in the store.") from None
         except _errors() as error:
@@ -310,25 +320,12 @@ class ObjectStore:
 
         A bucket keeps such parts to itself; a lifecycle rule of the bucket removes them.
         """
-        if self._folder is None:
-            return []
-        return [
-            path.relative_to(self._folder).as_posix()
-            for path in self._folder.rglob("*#*")
-            if _UNFINISHED.fullmatch(path.name) and path.is_file()
-        ]
+        return [] if self._folder is None else self._folder.unfinished()
 
     def delete_unfinished(self, path: str) -> None:
         """Delete a file that `unfinished` named, and the folders that are empty without it."""
-        if self._folder is None or not _UNFINISHED.fullmatch(path.rpartition("/")[2]):
-            return
-        target = self._folder / path
-        target.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            for folder in target.parents:
-                if folder == self._folder:
-                    break
-                folder.rmdir()
+        if self._folder is not None:
+            self._folder.delete_unfinished(path)
 
     async def delete_below(self, prefix: str) -> int:
         """Delete all objects below a prefix and return how many there were."""

@@ -30,7 +30,9 @@ _ANALYZE_EVERY = 1000
 _ANALYZED_ROWS = 1000
 _BUSY_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _PRAGMAS = (
-    "synchronous=NORMAL",
+    # What is committed has been promised to somebody: it is on the disk, whatever loses its power.
+    "synchronous=FULL",
+    "fullfsync=ON",
     "foreign_keys=ON",
     "busy_timeout=30000",
 )
