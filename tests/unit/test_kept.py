@@ -117,6 +117,37 @@ def test_a_stage_takes_with_it_all_that_come_after_it() -> None:
     assert kept.stages_from(PIPELINE, "diarize") == {"diarize", "merge"}
 
 
+def changed(name: str, **changes: Any) -> Pipeline:
+    """Return the pipeline with another form of a stage."""
+    stages = [
+        msgspec.structs.replace(one, **changes) if one.stage == name else one
+        for one in PIPELINE.stages
+    ]
+    return Pipeline("full", stages)
+
+
+def unfit(pipeline: Pipeline, own: list[Task], **parameters: Any) -> set[str]:
+    return kept.unfit_stages(pipeline, parameters, CATALOG, own)
+
+
+def test_a_pipeline_that_is_as_it_was_takes_all_as_it_is() -> None:
+    assert unfit(PIPELINE, WHOLE) == set()
+    assert unfit(PIPELINE, ONE_CHUNK) == set()
+
+
+def test_what_worked_on_chunks_is_not_taken_for_work_on_the_whole_nor_the_other_way_round() -> None:
+    assert unfit(changed("transcribe", each="recording"), WHOLE) == {"transcribe"}
+    own = [task("prepare"), msgspec.structs.replace(task("transcribe"), part=None), task("merge")]
+    assert unfit(PIPELINE, own) == {"transcribe"}
+
+
+def test_a_recording_that_was_not_to_be_cut_is_cut_when_a_stage_needs_chunks_now() -> None:
+    own = [msgspec.structs.replace(one, expands=False) for one in ONE_CHUNK]
+    assert unfit(PIPELINE, own) == {"prepare"}
+    in_one = Pipeline("full", [Stage("prepare", "cutter"), Stage("merge", "joiner", ["prepare"])])
+    assert unfit(in_one, own) == set()
+
+
 def require(own: list[Task], again: set[str], there: set[str], **parameters: Any) -> None:
     parted = kept.part_tasks(own, pairs(own), again)
     kept.require_objects(job(**parameters), CATALOG, own, parted, there)

@@ -84,7 +84,9 @@ class Again:
                     "The job is completed, so there is nothing to retry. POST …/rerun makes "
                     "another result of it."
                 )
-            parted = kept.part_tasks(own_tasks, pairs)
+            pipeline = kept.pipeline_of(job, self._parts.catalog)
+            unfit = kept.unfit_stages(pipeline, job.parameters, self._parts.catalog, own_tasks)
+            parted = kept.part_tasks(own_tasks, pairs, unfit)
             kept.require_objects(job, self._parts.catalog, own_tasks, parted, there)
             await held.charge(connection, job, own_tasks)
             await retry_job(connection, locked, job_id, parted.drop)
@@ -116,7 +118,8 @@ class Again:
                 )
             # What the pipeline had when the job was planned, and has no more, counts no more.
             gone = {task.stage for task in own_tasks} - {one.stage for one in pipeline.stages}
-            again = kept.stages_from(pipeline, from_stage) | unwanted | gone
+            unfit = kept.unfit_stages(pipeline, parameters, self._parts.catalog, own_tasks)
+            again = kept.stages_from(pipeline, from_stage) | unwanted | gone | unfit
             parted = kept.part_tasks(own_tasks, pairs, again)
             changed = msgspec.structs.replace(job, parameters=parameters)
             kept.require_objects(changed, self._parts.catalog, own_tasks, parted, there)

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 from dalston.common.engine_spec import Catalog, Pipeline, Stage
 from dalston.common.errors import ObjectsGoneError, UnknownPipelineError
 from dalston.common.models import Job, Task
-from dalston.common.stages import audio_source, wanted_stages, with_fetch
+from dalston.common.stages import (
+    Form,
+    audio_source,
+    changed_stages,
+    wanted_stages,
+    with_fetch,
+)
 from dalston.common.storage import AUDIO_NAME, RECORDING_NAME, beside
 from dalston.db.reopening import is_kept, with_all_behind
 
@@ -52,6 +58,21 @@ def stages_from(pipeline: Pipeline, name: str) -> set[str]:
 def unwanted_stages(pipeline: Pipeline, parameters: Mapping[str, Any]) -> set[str]:
     """Return the names of the stages that a job with these parameters doesn't go through."""
     return {stage.stage for stage in pipeline.stages if not stage.wanted(parameters)}
+
+
+def unfit_stages(
+    pipeline: Pipeline, parameters: Mapping[str, Any], catalog: Catalog, own_tasks: Sequence[Task]
+) -> set[str]:
+    """Return the names of the stages that are done again whatever is done of them.
+
+    Args:
+        pipeline: The job's, as it is now.
+        parameters: Those that the job goes on with.
+        catalog: The engines of this server.
+        own_tasks: All tasks that the job has.
+    """
+    forms = {Form(task.stage, task.part is not None, task.expands) for task in own_tasks}
+    return changed_stages(pipeline, parameters, catalog.engines, forms)
 
 
 def part_tasks(
