@@ -15,6 +15,7 @@ from tests.support.gate import Gate
 from tests.support.stack import Stack, running
 
 ENGINES = ("cutting-preparer", "part-transcriber", "listing-merger")
+STUBS = ("stub-transcriber", "stub-merger")
 CHUNKS = """
 stages:
   - {stage: prepare, engine: cutting-preparer}
@@ -22,6 +23,13 @@ stages:
   - {stage: merge, engine: listing-merger, after: [prepare, transcribe]}
 """
 WHOLE = CHUNKS.replace(", each: chunk", "")
+POLISHING = "transcript-polisher"
+SHORT = """
+stages:
+  - {stage: transcribe, engine: stub-transcriber}
+  - {stage: merge, engine: stub-merger, after: [transcribe]}
+"""
+LONG = f"{SHORT}  - {{stage: polish, engine: {POLISHING}, after: [merge]}}\n"
 BOTH = {
     CHUNKS: "Part 0. Part 1. Part 2.",
     # What the recording says, seen from the whole.
@@ -76,3 +84,37 @@ def test_a_retry_does_again_what_works_on_the_whole_now(
         job = stack.ended(job_id)
         assert (job["status"], job["text"]) == ("completed", BOTH[WHOLE])
         assert runs(tmp_path)[-1] == 3
+
+
+def test_a_stage_behind_the_old_last_one_makes_the_text_of_a_rerun(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    with knowing(deployment, tmp_path, SHORT, *STUBS, POLISHING) as stack:
+        job_id = stack.submit(b"x")
+        first = stack.ended(job_id)
+
+    with knowing(deployment, tmp_path, LONG, *STUBS, POLISHING) as stack:
+        assert act(stack, job_id, "rerun", from_stage="polish").status_code == 202
+        second = stack.ended(job_id)
+        assert (second["text"], second["version"]) == (f"Polished: {first['text']}", 2)
+        assert second["tasks"][:2] == first["tasks"]
+        history = stack.read(job_id, include="history")["history"]
+        of_job = [row["to_status"] for row in history if row["task_id"] is None]
+        assert of_job[-3:] == ["pending", "running", "completed"]
+        assert stack.read(job_id, version="1")["text"] == first["text"]
+
+
+def test_a_job_whose_last_stage_failed_goes_on_when_that_is_taken_out(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    (tmp_path / "fail-polish").touch()
+    with knowing(deployment, tmp_path, LONG, *STUBS, POLISHING) as stack:
+        job_id = stack.submit(b"x")
+        failed = stack.ended(job_id)
+        assert (failed["status"], failed["error"]["code"]) == ("failed", "not_polished")
+
+    with knowing(deployment, tmp_path, SHORT, *STUBS) as stack:
+        assert act(stack, job_id, "retry").status_code == 202
+        job = stack.ended(job_id)
+        assert (job["status"], stages_of(job)) == ("completed", ["transcribe", "merge"])
+        assert job["tasks"][0] == failed["tasks"][0]

@@ -86,7 +86,9 @@ class Again:
                 )
             pipeline = kept.pipeline_of(job, self._parts.catalog)
             unfit = kept.unfit_stages(pipeline, job.parameters, self._parts.catalog, own_tasks)
-            parted = kept.part_tasks(own_tasks, pairs, unfit)
+            # It may be done where another one came behind it then, and makes the transcript now.
+            again = unfit | {pipeline.final.stage}
+            parted = kept.part_tasks(own_tasks, pairs, again)
             kept.require_objects(job, self._parts.catalog, own_tasks, parted, there)
             await held.charge(connection, job, own_tasks)
             await retry_job(connection, locked, job_id, parted.drop)
