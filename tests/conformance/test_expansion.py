@@ -64,7 +64,6 @@ WHOLE = msgspec.structs.replace(
     },
 )
 """The same engines, none of which works on chunks."""
-TRANSCRIBE = ("transcribe", 0)
 
 
 def part(index: int, length: float = 30.0) -> Part:
@@ -93,6 +92,17 @@ class Cutting:
         found = {self.task_id: [part(index, length) for index in range(parts)]} if parts else {}
         async with self.database.write() as connection:
             return await apply(connection, catalog, Batch(events=events, parts=found))
+
+    async def finish(self, stage: str) -> None:
+        """Have all tasks of a stage completed."""
+        about: dict[str, Any] = {
+            "job_id": self.job_id,
+            "instance": "two",
+            "hand_out": 1,
+            "token": "c" * 12,
+        }
+        ids = [task.id for task in await self.tasks() if task.stage == stage]
+        await self.apply(*(TaskCompleted(**about, task_id=task_id) for task_id in ids))
 
     async def cancel(self) -> None:
         async with self.database.write() as connection:
@@ -226,6 +236,19 @@ async def test_a_second_attempt_that_cuts_elsewhere_fails_the_job(
     assert {status for _, _, status in await cutting.found()} <= {"cancelled", "completed"}
 
 
+async def test_a_job_does_not_go_on_with_chunks_of_two_ways_of_cutting(cutting: Cutting) -> None:
+    await cutting.apply(cutting.chunk(0), cutting.chunk(1))
+    await cutting.finish("transcribe")
+    await _lose(cutting)
+    await cutting.apply(cutting.completed(hand_out=2, token="b" * 12), parts=1, length=60.0)
+    assert await cutting.failure() == "chunks_changed"
+    await cutting.retry()
+    effects = await cutting.apply(JobResumed(cutting.job_id), parts=1, length=60.0)
+
+    assert await cutting.failure() == "chunks_changed"
+    assert effects.publish == []
+
+
 async def test_a_pipeline_that_changes_to_the_whole_in_the_middle_fails_the_job(
     cutting: Cutting,
 ) -> None:
@@ -252,14 +275,7 @@ async def test_a_pipeline_that_changes_before_a_chunk_is_known_is_gone_on_with(
 async def test_a_job_that_goes_on_with_a_changed_pipeline_says_so(cutting: Cutting) -> None:
     """Gateway and orchestrator may know different ones, while they are being restarted."""
     await cutting.apply(cutting.completed(), parts=2)
-    [first] = [task for task in await cutting.tasks() if (task.stage, task.index) == TRANSCRIBE]
-    about: dict[str, Any] = {
-        "job_id": cutting.job_id,
-        "task_id": first.id,
-        "instance": "two",
-        "token": "c" * 12,
-    }
-    await cutting.apply(TaskCompleted(**about, hand_out=1))
+    await cutting.finish("transcribe")
     await cutting.cancel()
     await cutting.retry()
     await cutting.apply(JobResumed(cutting.job_id), parts=2, catalog=WHOLE)

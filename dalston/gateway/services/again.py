@@ -85,7 +85,7 @@ class Again:
                     "another result of it."
                 )
             pipeline = kept.pipeline_of(job, self._parts.catalog)
-            unfit = kept.unfit_stages(pipeline, job.parameters, self._parts.catalog, own_tasks)
+            unfit = kept.unfit_stages(job, self._parts.catalog, own_tasks)
             # It may be done where another one came behind it then, and makes the transcript now.
             again = unfit | {pipeline.final.stage}
             parted = kept.part_tasks(own_tasks, pairs, again)
@@ -120,10 +120,10 @@ class Again:
                 )
             # What the pipeline had when the job was planned, and has no more, counts no more.
             gone = {task.stage for task in own_tasks} - {one.stage for one in pipeline.stages}
-            unfit = kept.unfit_stages(pipeline, parameters, self._parts.catalog, own_tasks)
+            changed = msgspec.structs.replace(job, parameters=parameters)
+            unfit = kept.unfit_stages(changed, self._parts.catalog, own_tasks)
             again = kept.stages_from(pipeline, from_stage) | unwanted | gone | unfit
             parted = kept.part_tasks(own_tasks, pairs, again)
-            changed = msgspec.structs.replace(job, parameters=parameters)
             kept.require_objects(changed, self._parts.catalog, own_tasks, parted, there)
             await held.charge(connection, job, own_tasks)
             rerun = Rerun(from_stage, dict(options), parameters)

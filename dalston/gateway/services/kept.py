@@ -21,6 +21,9 @@ from dalston.common.stages import (
 from dalston.common.storage import AUDIO_NAME, RECORDING_NAME, beside
 from dalston.db.reopening import is_kept, with_all_behind
 
+_CHUNKS_CHANGED = "chunks_changed"
+"""Code of the failure of jobs whose recording was cut in two ways."""
+
 
 class Kept(NamedTuple):
     """A job's tasks, parted.
@@ -60,19 +63,21 @@ def unwanted_stages(pipeline: Pipeline, parameters: Mapping[str, Any]) -> set[st
     return {stage.stage for stage in pipeline.stages if not stage.wanted(parameters)}
 
 
-def unfit_stages(
-    pipeline: Pipeline, parameters: Mapping[str, Any], catalog: Catalog, own_tasks: Sequence[Task]
-) -> set[str]:
+def unfit_stages(job: Job, catalog: Catalog, own_tasks: Sequence[Task]) -> set[str]:
     """Return the names of the stages that are done again whatever is done of them.
 
     Args:
-        pipeline: The job's, as it is now.
-        parameters: Those that the job goes on with.
-        catalog: The engines of this server.
-        own_tasks: All tasks that the job has.
+        job: The job, with the parameters that it goes on with.
+        catalog: The engines and pipelines of this server.
+        own_tasks: All its tasks until now.
     """
     forms = {Form(task.stage, task.part is not None, task.expands) for task in own_tasks}
-    return changed_stages(pipeline, parameters, catalog.engines, forms)
+    pipeline = pipeline_of(job, catalog)
+    unfit = changed_stages(pipeline, job.parameters, catalog.engines, forms)
+    if job.error is not None and job.error.code == _CHUNKS_CHANGED:
+        # What was heard is about other chunks than those of the cutting that counts.
+        unfit |= {task.stage for task in own_tasks if task.expands}
+    return unfit
 
 
 def part_tasks(
