@@ -32,7 +32,7 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.services import kept
 from dalston.gateway.services.lookup import found_job, require_id
 from dalston.gateway.services.options import DIARIZE, FIELDS, Options, short
-from dalston.gateway.services.stopping import stop_tasks
+from dalston.gateway.services.stopping import stop_replaced, stop_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +92,7 @@ class Again:
             kept.require_objects(job, self._parts.catalog, own_tasks, parted, there)
             await held.charge(connection, job, own_tasks)
             await retry_job(connection, locked, job_id, parted.drop)
+        await stop_replaced(self._parts, job_id, kept.dropped(own_tasks, parted))
         return await self._resumed(caller.owner, job_id, "job_retried")
 
     async def rerun(
@@ -128,6 +129,7 @@ class Again:
             await held.charge(connection, job, own_tasks)
             rerun = Rerun(from_stage, dict(options), parameters)
             await rerun_job(connection, locked, job_id, own_tasks, parted.drop, rerun)
+        await stop_replaced(self._parts, job_id, kept.dropped(own_tasks, parted))
         return await self._resumed(caller.owner, job_id, "job_rerun")
 
     async def _objects(self, owner: str, job_id: str) -> set[str]:

@@ -98,6 +98,12 @@ def part_tasks(
     return Kept([task for task in own_tasks if task.id not in drop], sorted(drop))
 
 
+def dropped(own_tasks: Sequence[Task], kept: Kept) -> list[Task]:
+    """Return the tasks of a job whose place new ones take."""
+    gone = set(kept.drop)
+    return [task for task in own_tasks if task.id in gone]
+
+
 def require_objects(
     job: Job,
     catalog: Catalog,
@@ -123,9 +129,8 @@ def require_objects(
     for task in kept.tasks:
         of_stage.setdefault(task.stage, []).append(task)
     chunks = {task.part.file for task in own_tasks if task.part is not None} or {AUDIO_NAME}
-    gone = set(kept.drop)
-    dropped = {task.stage for task in own_tasks if task.id in gone}
-    left = {name for name in by_name if name in dropped or name not in of_stage}
+    undone = {task.stage for task in dropped(own_tasks, kept)}
+    left = {name for name in by_name if name in undone or name not in of_stage}
     for stage in stages:
         if stage.stage not in left:
             continue
