@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +15,20 @@ from dalston.common.storage import is_source
 
 FETCHER = "url-fetch"
 """Id of the engine that does the stage `fetch`."""
+
+
+class Form(NamedTuple):
+    """What a task that a job has was planned as.
+
+    Attributes:
+        stage: Its stage.
+        on_chunk: Whether it works on a chunk, and not on the whole recording.
+        expands: Whether it says which chunks there are.
+    """
+
+    stage: str
+    on_chunk: bool
+    expands: bool
 
 
 def is_known(job: Job, catalog: Catalog) -> bool:
@@ -89,3 +104,44 @@ def audio_source(
                 return other
         before = [by_name[name] for other in before for name in other.after]
     return None
+
+
+def expanding_stages(stages: Iterable[Stage], engines: Mapping[str, EngineSpec]) -> set[str]:
+    """Return the names of the stages that say which chunks there are, if any stage asks.
+
+    Args:
+        stages: Those that are done.
+        engines: By id.
+    """
+    done = list(stages)
+    if all(stage.each == "recording" for stage in done):
+        return set()
+    return {stage.stage for stage in done if CHUNKS in engines[stage.engine].produces}
+
+
+def changed_stages(
+    pipeline: Pipeline,
+    parameters: Mapping[str, Any],
+    engines: Mapping[str, EngineSpec],
+    forms: Iterable[Form],
+) -> set[str]:
+    """Return the names of the stages whose tasks the pipeline, as it is now, can't go on from.
+
+    They work on chunks and should work on the whole recording, or the other way round; or they
+    were not to say which chunks there are, and now all others would wait for that.
+
+    Args:
+        pipeline: The one that the job goes through.
+        parameters: Those of the job.
+        engines: By id.
+        forms: What the job's tasks were planned as.
+    """
+    wanted = [stage for stage in pipeline.stages if stage.wanted(parameters)]
+    on_chunks = {stage.stage: stage.each != "recording" for stage in wanted}
+    expanding = expanding_stages(wanted, engines)
+    return {
+        form.stage
+        for form in forms
+        if on_chunks.get(form.stage, form.on_chunk) != form.on_chunk
+        or (form.stage in expanding and not form.expands)
+    }

@@ -73,7 +73,7 @@ async def retry_job(
     if locked.job_status.get(job_id) not in {JobStatus.FAILED, JobStatus.CANCELLED}:
         return False
     job = locked.jobs[job_id]
-    await _drop(connection, drop)
+    await _drop(connection, job_id, drop)
     await forget_abandoned(connection, [job_id])
     await connection.run_many(sql.RETRY, [_naming(job)])
     return _reopened(connection, locked, job_id, "retried: what was finished is kept")
@@ -107,7 +107,7 @@ async def rerun_job(  # noqa: PLR0917 - a transition's usual parameters, and wha
     # It goes with the task's row; the object that people find is the newest version's.
     transcript = None if final is None else final.output
     await connection.run_many(sql.NEW_VERSION, [_version(job, own_tasks, transcript)])
-    await _drop(connection, drop)
+    await _drop(connection, job_id, drop)
     await forget_abandoned(connection, [job_id])
     shown = {"from_stage": rerun.from_stage, "options": rerun.options}
     asked = {"by_parameters": rerun.parameters, "by_rerun": shown}
@@ -137,9 +137,11 @@ def _naming(job: Job) -> dict[str, Any]:
     return {"by_id": job.id, "by_deadline": job.deadline_seconds}
 
 
-async def _drop(connection: Connection, task_ids: Sequence[str]) -> None:
+async def _drop(connection: Connection, job_id: str, task_ids: Sequence[str]) -> None:
+    """Remove tasks; none of those that stay is the last one, whatever it was before."""
     for statement in sql.DROP:
         await connection.fetch(statement, task_ids=task_ids)
+    await connection.fetch(sql.NOT_FINAL, by_job=job_id)
 
 
 def _reopened(connection: Connection, locked: Locked, job_id: str, why: str) -> bool:

@@ -22,8 +22,10 @@ class KnownJob(msgspec.Struct, frozen=True):
 
 async def jobs_over(
     connection: Connection, wanted: Retention, default: tuple[Retention, float], limit: int
-) -> list[str]:
-    """Return jobs that have ended so long ago that something of them is to be deleted.
+) -> dict[str, int]:
+    """Return the jobs that ended so long ago that something of them is to be deleted.
+
+    And how often each of them had been resumed when it did.
 
     Args:
         connection: Of the database.
@@ -39,7 +41,7 @@ async def jobs_over(
         default_days=default[1],
         limit=limit,
     )
-    return [row.id for row in rows]
+    return {row.id: row.resumed for row in rows}
 
 
 async def known_jobs(connection: Connection, job_ids: Sequence[str]) -> dict[str, KnownJob]:

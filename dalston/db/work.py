@@ -9,6 +9,7 @@ import msgspec
 
 from dalston.common.messages import Attempt
 from dalston.common.models import Part
+from dalston.common.stages import Form
 from dalston.db.compiled import work as sql
 from dalston.db.statements import Connection, Row
 
@@ -109,10 +110,12 @@ class Planned(msgspec.Struct, frozen=True):
     Attributes:
         ids: By stage and index.
         parts: The chunks that they work on, by index.
+        forms: What they were planned as.
     """
 
     ids: dict[tuple[str, int], str]
     parts: dict[int, Part]
+    forms: set[Form]
 
 
 async def planned_tasks(connection: Connection, job_id: str, first: int = 0) -> Planned:
@@ -121,6 +124,7 @@ async def planned_tasks(connection: Connection, job_id: str, first: int = 0) -> 
     return Planned(
         {(row.stage, row.index): row.id for row in rows},
         {row.index: msgspec.convert(row.part, Part) for row in rows if row.part is not None},
+        {Form(row.stage, row.part is not None, bool(row.expands)) for row in rows},
     )
 
 

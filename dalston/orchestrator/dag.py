@@ -15,7 +15,7 @@ from dalston.common.engine_spec import Catalog, EngineSpec, Pipeline, Stage
 from dalston.common.errors import UnknownPipelineError
 from dalston.common.models import Job, Part, PlannedTask, new_task_id
 from dalston.common.pipeline_checks import CHUNKS
-from dalston.common.stages import audio_source, wanted_stages, with_fetch
+from dalston.common.stages import audio_source, expanding_stages, wanted_stages, with_fetch
 
 TaskIds = Mapping[tuple[str, int], str]
 """Ids of a job's tasks by stage and index."""
@@ -79,8 +79,8 @@ class _Plan:
     def __post_init__(self) -> None:
         self.stages = wanted_stages(self.pipeline.stages, self._is_wanted)
         self.by_name = {stage.stage: stage for stage in self.stages}
-        self.in_parts = any(stage.each != "recording" for stage in self.stages)
-        self.whole = self.whole or not self.in_parts
+        self.expanding = expanding_stages(self.stages, self.catalog.engines)
+        self.whole = self.whole or all(stage.each == "recording" for stage in self.stages)
 
     def _is_wanted(self, stage: Stage) -> bool:
         # What is found out for all chunks is of no use where there is only one. One that comes
@@ -125,7 +125,7 @@ class _Plan:
                 part=part,
                 cut_by=source.stage if source is not None and part is not None else None,
                 optional=stage.optional,
-                expands=self.in_parts and CHUNKS in spec.produces,
+                expands=stage.stage in self.expanding,
             )
         )
 

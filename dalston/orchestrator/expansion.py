@@ -9,8 +9,8 @@ import msgspec
 from dalston.common.engine_spec import Catalog
 from dalston.common.errors import DalstonError
 from dalston.common.messages import Attempt
-from dalston.common.models import Failure, JobStatus, Part, PlannedTask
-from dalston.common.stages import is_known
+from dalston.common.models import Failure, Job, JobStatus, Part, PlannedTask
+from dalston.common.stages import changed_stages, is_known
 from dalston.db import jobs as transitions
 from dalston.db import work
 from dalston.db.locking import Locked
@@ -22,6 +22,11 @@ _CHUNKS_CHANGED = Failure(
     "The recording had to be cut a second time, and the chunks are not those that were transcribed "
     "already. Submit it again. If that happens again, look whether all machines run the same "
     "version of the engine that cuts.",
+)
+_PIPELINE_CHANGED = Failure(
+    "pipeline_changed",
+    "The pipeline has changed since the job was begun: a stage that worked on chunks works on the "
+    "whole recording now, or the other way round. Retry the job, which does that stage again.",
 )
 
 
@@ -65,8 +70,8 @@ async def expand(
             continue
         first = 0 if cut.whole else min(cut.parts)
         planned = await work.planned_tasks(connection, job_id, first)
-        if not _agree(cut, planned.parts):
-            failures[job_id] = _CHUNKS_CHANGED
+        if failure := misfit(job, catalog, cut, planned):
+            failures[job_id] = failure
             continue
         try:
             plans[job_id] = build_task_dag(
@@ -76,6 +81,23 @@ async def expand(
             failures[job_id] = Failure(error.code, error.message)
     await transitions.expand_jobs(connection, locked, plans)
     return failures
+
+
+def misfit(job: Job, catalog: Catalog, cut: Cut, planned: work.Planned) -> Failure | None:
+    """Return why a job can't go on with the tasks that it has, if it can't.
+
+    Args:
+        job: The job.
+        catalog: The engines and pipelines.
+        cut: What is known of its recording's chunks.
+        planned: The tasks that are there already.
+    """
+    if not _agree(cut, planned.parts):
+        return _CHUNKS_CHANGED
+    pipeline = catalog.pipelines.get(job.pipeline)
+    if pipeline and changed_stages(pipeline, job.parameters, catalog.engines, planned.forms):
+        return _PIPELINE_CHANGED
+    return None
 
 
 def _agree(cut: Cut, planned: Mapping[int, Part]) -> bool:

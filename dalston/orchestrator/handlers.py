@@ -17,7 +17,6 @@ from dalston.common.messages import (
     Attempt,
     ChunkReady,
     JobCreated,
-    JobResumed,
     TaskCompleted,
     TaskErrored,
     TaskReleased,
@@ -33,7 +32,6 @@ from dalston.common.models import (
     TaskStatus,
 )
 from dalston.db import jobs as transitions
-from dalston.db import work
 from dalston.db.abandoned import take_due
 from dalston.db.locking import Locked, lock
 from dalston.db.overdue import UnplannedJob, WaitingTask, give_up_tasks, is_unplanned
@@ -43,6 +41,7 @@ from dalston.db.verdict import Verdict
 from dalston.orchestrator.batches import Batch, Effects, TaskReturned
 from dalston.orchestrator.dag import build_task_dag
 from dalston.orchestrator.expansion import Cut, can_expand, expand
+from dalston.orchestrator.resuming import plan_resumed
 
 log = structlog.get_logger(__name__)
 _RETRIES = Retries()
@@ -96,35 +95,7 @@ async def handle_jobs_resumed(
     connection: Connection, locked: Locked, catalog: Catalog, batch: Batch, effects: Effects
 ) -> None:
     """Plan what is left to do of jobs that had ended; what they keep is done already."""
-    plans: dict[str, list[PlannedTask]] = {}
-    unplannable: dict[str, Failure] = {}
-    job_ids = {event.job_id for event in batch.of(JobResumed)}
-    waiting = [
-        job
-        for job_id in sorted(job_ids)
-        if (job := locked.jobs.get(job_id)) is not None
-        and job.status is JobStatus.PENDING
-        and job.resumed
-    ]
-    kept = await work.expansions(connection, [job.id for job in waiting]) if waiting else []
-    cut = {row.job_id: row.id for row in kept}
-    for job in waiting:
-        parts = batch.parts.get(cut.get(job.id, ""))
-        if job.id in cut and parts is None:
-            if job.id in batch.gone:
-                unplannable[job.id] = batch.gone[job.id]
-            # Otherwise resumed once more since that was looked up: the sweep looks again.
-            continue
-        planned = (await work.planned_tasks(connection, job.id)).ids
-        known = None if parts is None else dict(enumerate(parts))
-        try:
-            plans[job.id] = build_task_dag(
-                job, catalog, parts=known, whole=known is not None, planned=planned
-            )
-        except UnknownPipelineError:
-            continue
-        except DalstonError as error:
-            unplannable[job.id] = Failure(error.code, error.message)
+    plans, unplannable = await plan_resumed(connection, locked, catalog, batch)
     started = await transitions.start_jobs(connection, locked, plans)
     effects.started += started
     await _fail_jobs(connection, locked, unplannable, effects)

@@ -105,20 +105,29 @@ class Housekeeping:
         while True:
             async with self._database.read() as connection:
                 most = _ALL if dry else _BATCH
-                job_ids = await retention.jobs_over(connection, wanted, default, most)
+                over = await retention.jobs_over(connection, wanted, default, most)
             if dry:
-                return len(job_ids)
-            retired = [job_id for job_id in job_ids if await self._retire_job(job_id, wanted)]
+                return len(over)
+            retired = [
+                job_id
+                for job_id, resumed in over.items()
+                if await self._retire_job(job_id, resumed, wanted)
+            ]
             count += len(retired)
             if not retired:
                 return count
 
-    async def _retire_job(self, job_id: str, wanted: Retention) -> bool:
-        """Delete a job or its audio: first the mark, then the objects."""
+    async def _retire_job(self, job_id: str, resumed: int, wanted: Retention) -> bool:
+        """Delete a job or its audio: first the mark, then the objects.
+
+        Its time begins anew if somebody has had it done again since it was found.
+        """
         async with self._database.write() as connection:
             locked = await lock(connection, [job_id])
             there = await reading.find_job(connection, job_id)
             if there is None or locked.job_status.get(job_id) not in TERMINAL_JOB:
+                return False
+            if locked.jobs[job_id].resumed != resumed:
                 return False
             if wanted is Retention.DELETE_ALL:
                 await removal.mark_deleted(connection, job_id)

@@ -10,14 +10,22 @@ import msgspec
 import pytest
 
 from dalston.common.engine_spec import Catalog, EngineSpec, Pipeline, Stage
-from dalston.common.messages import ChunkReady, JobCreated, TaskCompleted, TaskErrored
+from dalston.common.messages import (
+    ChunkReady,
+    JobCreated,
+    JobResumed,
+    TaskCompleted,
+    TaskErrored,
+)
 from dalston.common.models import Cause, Failure, Part, Task, new_job_id
 from dalston.db import jobs as transitions
 from dalston.db import reading
 from dalston.db.entries import ready_entries
 from dalston.db.locking import lock
 from dalston.db.migrate import migrate
+from dalston.db.reopening import retry_job
 from dalston.db.session import Database
+from dalston.gateway.services.kept import part_tasks
 from dalston.orchestrator.batches import Batch, Effects, TaskReturned
 from dalston.orchestrator.handlers import apply
 from tests.support.board import new_job
@@ -43,6 +51,20 @@ CATALOG = Catalog(
     },
 )
 
+WHOLE = msgspec.structs.replace(
+    CATALOG,
+    pipelines={
+        "stub": Pipeline(
+            "stub",
+            [
+                msgspec.structs.replace(stage, each="recording")
+                for stage in CATALOG.pipelines["stub"].stages
+            ],
+        )
+    },
+)
+"""The same engines, none of which works on chunks."""
+
 
 def part(index: int, length: float = 30.0) -> Part:
     start, end = index * length, (index + 1) * length
@@ -64,10 +86,36 @@ class Cutting:
         [prepare] = await self.tasks()
         self.task_id = prepare.id
 
-    async def apply(self, *events: Any, parts: int = 0, length: float = 30.0) -> Effects:
+    async def apply(
+        self, *events: Any, parts: int = 0, length: float = 30.0, catalog: Catalog = CATALOG
+    ) -> Effects:
         found = {self.task_id: [part(index, length) for index in range(parts)]} if parts else {}
         async with self.database.write() as connection:
-            return await apply(connection, CATALOG, Batch(events=events, parts=found))
+            return await apply(connection, catalog, Batch(events=events, parts=found))
+
+    async def finish(self, stage: str) -> None:
+        """Have all tasks of a stage completed."""
+        about: dict[str, Any] = {
+            "job_id": self.job_id,
+            "instance": "two",
+            "hand_out": 1,
+            "token": "c" * 12,
+        }
+        ids = [task.id for task in await self.tasks() if task.stage == stage]
+        await self.apply(*(TaskCompleted(**about, task_id=task_id) for task_id in ids))
+
+    async def cancel(self) -> None:
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id])
+            await transitions.cancel_jobs(connection, locked, [self.job_id])
+
+    async def retry(self) -> None:
+        """Have the job go on from all that is done, as a gateway does that knows `CATALOG`."""
+        async with self.database.write() as connection:
+            locked = await lock(connection, [self.job_id])
+            own_tasks = (await reading.tasks_of(connection, [self.job_id]))[self.job_id]
+            drop = part_tasks(own_tasks, await reading.edges_of(connection, self.job_id)).drop
+            assert await retry_job(connection, locked, self.job_id, drop)
 
     def about(self, hand_out: int = 1, token: str = "a" * 12) -> dict[str, Any]:
         names = {"job_id": self.job_id, "task_id": self.task_id, "instance": "one"}
@@ -188,11 +236,55 @@ async def test_a_second_attempt_that_cuts_elsewhere_fails_the_job(
     assert {status for _, _, status in await cutting.found()} <= {"cancelled", "completed"}
 
 
+async def test_a_job_does_not_go_on_with_chunks_of_two_ways_of_cutting(cutting: Cutting) -> None:
+    await cutting.apply(cutting.chunk(0), cutting.chunk(1))
+    await cutting.finish("transcribe")
+    await _lose(cutting)
+    await cutting.apply(cutting.completed(hand_out=2, token="b" * 12), parts=1, length=60.0)
+    assert await cutting.failure() == "chunks_changed"
+    await cutting.retry()
+    effects = await cutting.apply(JobResumed(cutting.job_id), parts=1, length=60.0)
+
+    assert await cutting.failure() == "chunks_changed"
+    assert effects.publish == []
+
+
+async def test_a_pipeline_that_changes_to_the_whole_in_the_middle_fails_the_job(
+    cutting: Cutting,
+) -> None:
+    await cutting.apply(cutting.chunk(0), cutting.chunk(1))
+    effects = await cutting.apply(cutting.completed(), parts=3, catalog=WHOLE)
+
+    assert await cutting.failure() == "pipeline_changed"
+    assert effects.publish == []
+
+
+async def test_a_pipeline_that_changes_before_a_chunk_is_known_is_gone_on_with(
+    cutting: Cutting,
+) -> None:
+    await cutting.apply(cutting.completed(), parts=3, catalog=WHOLE)
+
+    assert await cutting.found() == [
+        ("align", 0, "pending"),
+        ("merge", 0, "pending"),
+        ("prepare", 0, "completed"),
+        ("transcribe", 0, "ready"),
+    ]
+
+
+async def test_a_job_that_goes_on_with_a_changed_pipeline_says_so(cutting: Cutting) -> None:
+    """Gateway and orchestrator may know different ones, while they are being restarted."""
+    await cutting.apply(cutting.completed(), parts=2)
+    await cutting.finish("transcribe")
+    await cutting.cancel()
+    await cutting.retry()
+    await cutting.apply(JobResumed(cutting.job_id), parts=2, catalog=WHOLE)
+
+    assert await cutting.failure() == "pipeline_changed"
+
+
 async def test_a_chunk_of_a_job_that_has_ended_is_refused(cutting: Cutting) -> None:
-    async with cutting.database.write() as connection:
-        await transitions.cancel_jobs(
-            connection, await lock(connection, [cutting.job_id]), [cutting.job_id]
-        )
+    await cutting.cancel()
     effects = await cutting.apply(cutting.chunk(0))
 
     assert await cutting.found() == [("prepare", 0, "cancelled")]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from dalston.common.messages import Attempt
-from dalston.common.models import Cause, JobStatus
+from dalston.common.models import Cause, JobStatus, PlannedTask, new_task_id
 from dalston.common.storage import output_path
 from dalston.db import jobs as transitions
 from dalston.db import reading, removal, work
@@ -125,6 +125,26 @@ async def test_a_rerun_keeps_the_old_result_as_a_version(board: Board) -> None:
     assert [task.id for task in old.tasks] == [board.first, board.second]
     assert await board.task_ids() == [board.first]
     assert (await board.story())[-1] == (None, "completed", "pending")
+
+
+async def test_what_was_the_last_task_is_none_when_another_one_comes_behind_it(
+    board: Board,
+) -> None:
+    await board.finish()
+    await board.rerun("polish")
+    assert await board.task_ids() == [board.first, board.second]
+
+    new = new_task_id()
+    plan = [PlannedTask(new, "polish", 0, "two", {}, after=(board.second,), final=True)]
+    async with board.database.write() as connection:
+        locked = await lock(connection, [board.job_id])
+        await transitions.start_jobs(connection, locked, {board.job_id: plan})
+        await transitions.ready_tasks_of(connection, locked, [board.job_id])
+    last = board.attempt("b" * 12, task_id=new)
+    await board.complete(last)
+
+    assert await board.move_on(new) == (set(), [board.job_id])
+    assert (await board.job()).transcript_path == output_path(board.job_id, new, last.folder)
 
 
 async def test_a_running_job_is_not_rerun(board: Board) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from dalston.common.engine_spec import Catalog, EngineSpec, Needs, Pipeline, Stage
 from dalston.common.errors import ObjectsGoneError, UnknownPipelineError
-from dalston.common.models import Job, Part, Task, TaskStatus
+from dalston.common.models import Failure, Job, Part, Task, TaskStatus
 from dalston.gateway.services import kept
 from tests.support.board import new_job
 
@@ -115,6 +115,40 @@ def test_an_optional_task_that_failed_stays_unless_what_it_needs_goes() -> None:
 def test_a_stage_takes_with_it_all_that_come_after_it() -> None:
     assert kept.stages_from(PIPELINE, "language") == {"language", "transcribe", "merge"}
     assert kept.stages_from(PIPELINE, "diarize") == {"diarize", "merge"}
+
+
+def unfit(own: list[Task], *stages: Stage) -> set[str]:
+    """Return what the pipeline doesn't take as it is done, or one of these stages."""
+    pipeline = Pipeline("full", list(stages)) if stages else PIPELINE
+    return kept.unfit_stages(job(), Catalog(CATALOG.engines, {"full": pipeline}), own)
+
+
+def test_a_pipeline_that_is_as_it_was_takes_all_as_it_is() -> None:
+    assert unfit(WHOLE) == set()
+    assert unfit(ONE_CHUNK) == set()
+
+
+def test_what_worked_on_chunks_is_not_taken_for_work_on_the_whole_nor_the_other_way_round() -> None:
+    prepare, _, transcribe, *_ = PIPELINE.stages
+    whole = msgspec.structs.replace(transcribe, after=["prepare"], each="recording")
+    assert unfit(WHOLE, prepare, whole) == {"transcribe"}
+    own = [task("prepare"), msgspec.structs.replace(task("transcribe"), part=None), task("merge")]
+    assert unfit(own) == {"transcribe"}
+
+
+def test_a_recording_that_was_not_to_be_cut_is_cut_when_a_stage_needs_chunks_now() -> None:
+    own = [msgspec.structs.replace(one, expands=False) for one in ONE_CHUNK]
+    assert unfit(own) == {"prepare"}
+    without_chunks = [one for one in own if one.part is None]
+    in_one = [Stage("prepare", "cutter"), Stage("merge", "joiner", ["prepare"])]
+    assert unfit(without_chunks, *in_one) == set()
+
+
+def test_chunks_that_are_not_those_that_were_heard_go_with_their_cutting() -> None:
+    failed = msgspec.structs.replace(job(), error=Failure("chunks_changed", "Cut elsewhere."))
+    assert kept.unfit_stages(failed, CATALOG, WHOLE) == {"prepare"}
+    failed = msgspec.structs.replace(job(), error=Failure("engine_lost", "It is gone."))
+    assert kept.unfit_stages(failed, CATALOG, WHOLE) == set()
 
 
 def require(own: list[Task], again: set[str], there: set[str], **parameters: Any) -> None:

@@ -98,6 +98,18 @@ DELETE FROM tasks WHERE tasks.id IN (SELECT value FROM json_each(?))""",
         ),
     ),
 )
+NOT_FINAL = Statement(
+    postgresql=SQL(
+        """\
+UPDATE tasks SET final=$1::INTEGER WHERE tasks.job_id = $2::VARCHAR AND tasks.final = $3::INTEGER""",
+        (Constant(0), Parameter("by_job"), Constant(1)),
+    ),
+    sqlite=SQL(
+        """\
+UPDATE tasks SET final=? WHERE tasks.job_id = ? AND tasks.final = ?""",
+        (Constant(0), Parameter("by_job"), Constant(1)),
+    ),
+)
 RETRY = Statement(
     postgresql=SQL(
         """\

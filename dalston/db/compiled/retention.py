@@ -6,10 +6,10 @@ from dalston.db.kinds import Kind
 from dalston.db.statements import SQL, Column, Constant, Parameter, Statement
 
 OVER_ALL = Statement(
-    columns=(Column("id"),),
+    columns=(Column("id"), Column("resumed")),
     postgresql=SQL(
         """\
-SELECT jobs.id
+SELECT jobs.id, jobs.resumed
 FROM jobs
 WHERE (jobs.status = $1::VARCHAR OR jobs.status = $2::VARCHAR OR jobs.status = $3::VARCHAR) AND jobs.deleted_at IS NULL AND coalesce(jobs.retention, $4::VARCHAR) = $5::VARCHAR AND jobs.completed_at <= (statement_timestamp() - coalesce(jobs.retention_days, $6::FLOAT) * $7::FLOAT * interval '1 second') ORDER BY jobs.completed_at
  LIMIT $8::INTEGER""",
@@ -26,7 +26,7 @@ WHERE (jobs.status = $1::VARCHAR OR jobs.status = $2::VARCHAR OR jobs.status = $
     ),
     sqlite=SQL(
         """\
-SELECT jobs.id
+SELECT jobs.id, jobs.resumed
 FROM jobs
 WHERE (jobs.status = ? OR jobs.status = ? OR jobs.status = ?) AND jobs.deleted_at IS NULL AND coalesce(jobs.retention, ?) = ? AND jobs.completed_at <= (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (coalesce(jobs.retention_days, ?) * ?) || ' seconds') || '000') ORDER BY jobs.completed_at
  LIMIT ? OFFSET ?""",
@@ -44,10 +44,10 @@ WHERE (jobs.status = ? OR jobs.status = ? OR jobs.status = ?) AND jobs.deleted_a
     ),
 )
 OVER_AUDIO = Statement(
-    columns=(Column("id"),),
+    columns=(Column("id"), Column("resumed")),
     postgresql=SQL(
         """\
-SELECT jobs.id
+SELECT jobs.id, jobs.resumed
 FROM jobs
 WHERE (jobs.status = $1::VARCHAR OR jobs.status = $2::VARCHAR OR jobs.status = $3::VARCHAR) AND jobs.deleted_at IS NULL AND coalesce(jobs.retention, $4::VARCHAR) = $5::VARCHAR AND jobs.completed_at <= (statement_timestamp() - coalesce(jobs.retention_days, $6::FLOAT) * $7::FLOAT * interval '1 second') AND jobs.audio_deleted_at IS NULL ORDER BY jobs.completed_at
  LIMIT $8::INTEGER""",
@@ -64,7 +64,7 @@ WHERE (jobs.status = $1::VARCHAR OR jobs.status = $2::VARCHAR OR jobs.status = $
     ),
     sqlite=SQL(
         """\
-SELECT jobs.id
+SELECT jobs.id, jobs.resumed
 FROM jobs
 WHERE (jobs.status = ? OR jobs.status = ? OR jobs.status = ?) AND jobs.deleted_at IS NULL AND coalesce(jobs.retention, ?) = ? AND jobs.completed_at <= (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (coalesce(jobs.retention_days, ?) * ?) || ' seconds') || '000') AND jobs.audio_deleted_at IS NULL ORDER BY jobs.completed_at
  LIMIT ? OFFSET ?""",

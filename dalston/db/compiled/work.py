@@ -160,17 +160,23 @@ WHERE tasks.status = ?""",
     ),
 )
 PLANNED = Statement(
-    columns=(Column("id"), Column("stage"), Column("index"), Column("part", Kind.JSON_OR_NULL)),
+    columns=(
+        Column("id"),
+        Column("stage"),
+        Column("index"),
+        Column("part", Kind.JSON_OR_NULL),
+        Column("expands"),
+    ),
     postgresql=SQL(
         """\
-SELECT tasks.id, tasks.stage, tasks.index, tasks.part
+SELECT tasks.id, tasks.stage, tasks.index, tasks.part, tasks.expands
 FROM tasks
 WHERE tasks.job_id = $1::VARCHAR AND (tasks.part IS NULL OR tasks.index = $2::INTEGER OR tasks.index >= $3::INTEGER)""",
         (Parameter("job_id"), Constant(0), Parameter("first")),
     ),
     sqlite=SQL(
         """\
-SELECT tasks.id, tasks.stage, tasks."index", tasks.part
+SELECT tasks.id, tasks.stage, tasks."index", tasks.part, tasks.expands
 FROM tasks
 WHERE tasks.job_id = ? AND (tasks.part IS NULL OR tasks."index" = ? OR tasks."index" >= ?)""",
         (Parameter("job_id"), Constant(0), Parameter("first")),

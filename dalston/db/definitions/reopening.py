@@ -22,6 +22,10 @@ DROP = [
     delete(edges).where(any_of(edges.c.after_id, "task_ids")),
     delete(tasks).where(any_of(tasks.c.id, "task_ids")),
 ]
+# What was the last stage may have another one behind it now.
+NOT_FINAL = (
+    update(tasks).where(tasks.c.job_id == bindparam("by_job"), tasks.c.final == 1).values(final=0)
+)
 _AGAIN = (
     update(jobs)
     .where(jobs.c.id == bindparam("by_id"), one_of(jobs.c.status, sorted(TERMINAL_JOB)))

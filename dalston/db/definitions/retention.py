@@ -12,7 +12,7 @@ _DAY = 86400.0
 _ENDED = one_of(jobs.c.status, sorted(TERMINAL_JOB))
 _DAYS = func.coalesce(jobs.c.retention_days, bindparam("default_days", type_=Float))
 _OVER = (
-    select(jobs.c.id)
+    select(jobs.c.id, jobs.c.resumed)
     .where(
         _ENDED,
         jobs.c.deleted_at.is_(None),

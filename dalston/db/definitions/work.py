@@ -45,7 +45,7 @@ CANCELLED = select(tasks.c.engine_id, tasks.c.id).where(
     tasks.c.instance.is_not(None),
 )
 ENGINES = select(tasks.c.engine_id).where(tasks.c.status == TaskStatus.READY.value).distinct()
-PLANNED = select(tasks.c.id, tasks.c.stage, tasks.c.index, tasks.c.part).where(
+PLANNED = select(tasks.c.id, tasks.c.stage, tasks.c.index, tasks.c.part, tasks.c.expands).where(
     tasks.c.job_id == bindparam("job_id"),
     or_(
         tasks.c.part.is_(None),

@@ -32,7 +32,7 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.services import kept
 from dalston.gateway.services.lookup import found_job, require_id
 from dalston.gateway.services.options import DIARIZE, FIELDS, Options, short
-from dalston.gateway.services.stopping import stop_tasks
+from dalston.gateway.services.stopping import stop_replaced, stop_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -84,10 +84,15 @@ class Again:
                     "The job is completed, so there is nothing to retry. POST …/rerun makes "
                     "another result of it."
                 )
-            parted = kept.part_tasks(own_tasks, pairs)
+            pipeline = kept.pipeline_of(job, self._parts.catalog)
+            unfit = kept.unfit_stages(job, self._parts.catalog, own_tasks)
+            # It may be done where another one came behind it then, and makes the transcript now.
+            again = unfit | {pipeline.final.stage}
+            parted = kept.part_tasks(own_tasks, pairs, again)
             kept.require_objects(job, self._parts.catalog, own_tasks, parted, there)
             await held.charge(connection, job, own_tasks)
             await retry_job(connection, locked, job_id, parted.drop)
+        await stop_replaced(self._parts, job_id, kept.dropped(own_tasks, parted))
         return await self._resumed(caller.owner, job_id, "job_retried")
 
     async def rerun(
@@ -116,13 +121,15 @@ class Again:
                 )
             # What the pipeline had when the job was planned, and has no more, counts no more.
             gone = {task.stage for task in own_tasks} - {one.stage for one in pipeline.stages}
-            again = kept.stages_from(pipeline, from_stage) | unwanted | gone
-            parted = kept.part_tasks(own_tasks, pairs, again)
             changed = msgspec.structs.replace(job, parameters=parameters)
+            unfit = kept.unfit_stages(changed, self._parts.catalog, own_tasks)
+            again = kept.stages_from(pipeline, from_stage) | unwanted | gone | unfit
+            parted = kept.part_tasks(own_tasks, pairs, again)
             kept.require_objects(changed, self._parts.catalog, own_tasks, parted, there)
             await held.charge(connection, job, own_tasks)
             rerun = Rerun(from_stage, dict(options), parameters)
             await rerun_job(connection, locked, job_id, own_tasks, parted.drop, rerun)
+        await stop_replaced(self._parts, job_id, kept.dropped(own_tasks, parted))
         return await self._resumed(caller.owner, job_id, "job_rerun")
 
     async def _objects(self, owner: str, job_id: str) -> set[str]:

@@ -11,9 +11,18 @@ from typing import Any, NamedTuple
 from dalston.common.engine_spec import Catalog, Pipeline, Stage
 from dalston.common.errors import ObjectsGoneError, UnknownPipelineError
 from dalston.common.models import Job, Task
-from dalston.common.stages import audio_source, wanted_stages, with_fetch
+from dalston.common.stages import (
+    Form,
+    audio_source,
+    changed_stages,
+    wanted_stages,
+    with_fetch,
+)
 from dalston.common.storage import AUDIO_NAME, RECORDING_NAME, beside
 from dalston.db.reopening import is_kept, with_all_behind
+
+_CHUNKS_CHANGED = "chunks_changed"
+"""Code of the failure of jobs whose recording was cut in two ways."""
 
 
 class Kept(NamedTuple):
@@ -54,6 +63,23 @@ def unwanted_stages(pipeline: Pipeline, parameters: Mapping[str, Any]) -> set[st
     return {stage.stage for stage in pipeline.stages if not stage.wanted(parameters)}
 
 
+def unfit_stages(job: Job, catalog: Catalog, own_tasks: Sequence[Task]) -> set[str]:
+    """Return the names of the stages that are done again whatever is done of them.
+
+    Args:
+        job: The job, with the parameters that it goes on with.
+        catalog: The engines and pipelines of this server.
+        own_tasks: All its tasks until now.
+    """
+    forms = {Form(task.stage, task.part is not None, task.expands) for task in own_tasks}
+    pipeline = pipeline_of(job, catalog)
+    unfit = changed_stages(pipeline, job.parameters, catalog.engines, forms)
+    if job.error is not None and job.error.code == _CHUNKS_CHANGED:
+        # What was heard is about other chunks than those of the cutting that counts.
+        unfit |= {task.stage for task in own_tasks if task.expands}
+    return unfit
+
+
 def part_tasks(
     own_tasks: Sequence[Task], pairs: Collection[tuple[str, str]], again: Collection[str] = ()
 ) -> Kept:
@@ -70,6 +96,12 @@ def part_tasks(
     first = [task.id for task in own_tasks if task.stage in again or not is_kept(task)]
     drop = with_all_behind(first, pairs)
     return Kept([task for task in own_tasks if task.id not in drop], sorted(drop))
+
+
+def dropped(own_tasks: Sequence[Task], kept: Kept) -> list[Task]:
+    """Return the tasks of a job whose place new ones take."""
+    gone = set(kept.drop)
+    return [task for task in own_tasks if task.id in gone]
 
 
 def require_objects(
@@ -97,9 +129,8 @@ def require_objects(
     for task in kept.tasks:
         of_stage.setdefault(task.stage, []).append(task)
     chunks = {task.part.file for task in own_tasks if task.part is not None} or {AUDIO_NAME}
-    gone = set(kept.drop)
-    dropped = {task.stage for task in own_tasks if task.id in gone}
-    left = {name for name in by_name if name in dropped or name not in of_stage}
+    undone = {task.stage for task in dropped(own_tasks, kept)}
+    left = {name for name in by_name if name in undone or name not in of_stage}
     for stage in stages:
         if stage.stage not in left:
             continue

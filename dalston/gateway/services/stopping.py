@@ -1,4 +1,4 @@
-"""Stops what is being done for a job that has just been cancelled."""
+"""Stops what is being done for a job that has been cancelled, or for tasks of it that are gone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.messages import JobUpdated
-from dalston.common.models import JobStatus
+from dalston.common.models import JobStatus, Task, TaskStatus
 from dalston.gateway.parts import Parts
 
 log = structlog.get_logger(__name__)
+_STOPPED = {TaskStatus.CANCELLED, TaskStatus.FAILED}
 
 
 async def stop_tasks(
@@ -34,4 +35,22 @@ async def stop_tasks(
         )
     except (RedisError, OSError) as error:
         # The engine's next message is refused, which closes its lease.
+        log.warning("redis_unavailable", job_id=job_id, reason=repr(error))
+
+
+async def stop_replaced(parts: Parts, job_id: str, replaced: Sequence[Task]) -> None:
+    """End the leases of tasks that a job has had replaced, should an engine still hold them.
+
+    With their rows it is forgotten who was to be told of their end.
+
+    Args:
+        parts: The queue is one.
+        job_id: The job.
+        replaced: The tasks, as they were; that they are gone is committed.
+    """
+    try:
+        for task in replaced:
+            if task.instance is not None and task.status in _STOPPED:
+                await parts.queue.withdraw(task.engine_id, task.id)
+    except (RedisError, OSError) as error:
         log.warning("redis_unavailable", job_id=job_id, reason=repr(error))

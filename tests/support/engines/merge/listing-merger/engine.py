@@ -8,7 +8,8 @@ class ListingMerger(Engine):
 
     def process(self, input: TaskInput) -> TaskOutput:
         """Return a transcript."""
-        heard = input.previous_outputs["transcribe"]
+        found = input.previous_outputs["transcribe"]
+        heard = found if isinstance(found, list) else [{**found, "offset": 0.0}]
         segments = [
             {
                 "start": segment["start"] + part["offset"],

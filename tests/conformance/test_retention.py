@@ -1,0 +1,59 @@
+"""A job that is done again while housekeeping deletes others is kept from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from dalston.common.models import JobStatus, Retention
+from dalston.common.storage import ObjectStore, job_folder
+from dalston.orchestrator.housekeeping import Housekeeping
+from dalston.orchestrator.parts import Parts, Policy
+from tests.conformance.test_housekeeping import cancelled_jobs
+from tests.support.board import Board
+from tests.support.deployment import Deployment
+
+LONG_AGO = "'2020-01-{:02} 00:00:00.000000'"
+
+
+class BusyStore(ObjectStore):
+    """A store during whose first look into a folder something else happens."""
+
+    folder = ""
+    meanwhile: Callable[[], Awaitable[None]]
+
+    async def list(self, prefix: str) -> list[str]:
+        if prefix == self.folder:
+            self.folder = ""
+            await self.meanwhile()
+        return await super().list(prefix)
+
+
+@pytest.mark.parametrize("wanted", [Retention.DELETE_ALL, Retention.DELETE_AUDIO])
+async def test_a_job_that_was_rerun_and_ended_during_a_round_begins_to_count_anew(
+    parts: Parts, deployment: Deployment, board: Board, wanted: Retention
+) -> None:
+    await board.finish()
+    [other] = await cancelled_jobs(parts, 1)
+    async with parts.database.write() as connection:
+        for day, job_id in enumerate((other, board.job_id), 1):
+            when = LONG_AGO.format(day)
+            await connection.script(f"UPDATE jobs SET completed_at = {when} WHERE id = '{job_id}'")  # noqa: S608 - our own
+
+    async def rerun() -> None:
+        assert await board.rerun("merge")
+        new = await board.plan_again()
+        await board.complete(board.attempt("b" * 12, task_id=new))
+        await board.move_on(new)
+
+    store = BusyStore(deployment.store_settings)
+    store.folder, store.meanwhile = job_folder(other), rerun
+    policy = Policy(retention=wanted, retention_days=30.0)
+    done = await Housekeeping(replace(parts, store=store, policy=policy)).run()
+
+    assert (done.jobs, done.audio) == ((1, 0) if wanted is Retention.DELETE_ALL else (0, 1))
+    job = await board.job()
+    assert (job.status, job.version) == (JobStatus.COMPLETED, 2)
+    assert job.audio_deleted_at is None
