@@ -258,6 +258,20 @@ GUARDS = (
         ("tests/gateway/test_admission.py", "tests/gateway/test_acceptance.py"),
     ),
     Guard(
+        "objects are on the disk before anybody is told",
+        "dalston/common/disk.py",
+        "    _flush(file)\n",
+        "    return\n",
+        ("tests/faults/test_power_cut.py", "tests/unit/test_disk.py"),
+    ),
+    Guard(
+        "commits are on the disk before anybody is told",
+        "dalston/db/sqlite.py",
+        "synchronous=FULL",
+        "synchronous=NORMAL",
+        ("tests/faults/test_power_cut.py",),
+    ),
+    Guard(
         "the same key is the same job",
         "dalston/gateway/services/acceptance.py",
         "decisions = await decide(connection, [one.applicant for one in submissions])",
