@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import shlex
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +24,9 @@ from dalston.common.access import (
     mint_key,
     prefix_of,
 )
+from dalston.common.errors import ConfigurationError
 from dalston.common.wording import counted
+from dalston.processes import user_called
 
 if TYPE_CHECKING:
     from dalston.config import Settings
@@ -256,7 +261,29 @@ def _settings(data_dir: Path | None) -> Settings:
 
     settings = read_settings({"data_dir": data_dir})
     set_up_logs("keys", settings.log_level, settings.log_format)
+    if settings.database_url is None:
+        _require_own(settings.data_dir, named=data_dir is not None)
     return settings
+
+
+def _require_own(folder: Path, *, named: bool) -> None:
+    """Refuse to work as root on another user's data folder, whose server could not read the files.
+
+    Raises:
+        ConfigurationError: It is one; says what to run instead.
+    """
+    owner = folder.stat().st_uid if folder.exists() else 0
+    if os.geteuid() != 0 or owner == 0:
+        return
+    program = (
+        sys.argv[:1] if Path(sys.argv[0]).name == "dalston" else [sys.executable, "-m", "dalston"]
+    )
+    where = [] if named else ["--data-dir", str(folder)]
+    again = ["sudo", "-u", user_called(owner), *program, *sys.argv[1:], *where]
+    raise ConfigurationError(
+        f"The data folder {folder} belongs to the user {user_called(owner)}. Run this as that "
+        f"user: {shlex.join(again)}"
+    )
 
 
 def _owner_called(name: str) -> str:
