@@ -53,6 +53,25 @@ def test_variables_stand_for_engines(folders: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ("lisener", "Did you mean 'listener'?"),
+        ("lisener", "Add its folder to DALSTON_ENGINES or correct CHOSEN."),
+        ("joiner", "engine joiner does the stage merge, not transcribe"),
+    ],
+)
+def test_a_variable_is_named_that_brings_the_wrong_engine(
+    folders: Path, chosen: str, said: str
+) -> None:
+    pipeline = GOOD.replace("engine: listener", 'engine: "${CHOSEN}"')
+    (folders / "pipelines" / "some.yaml").write_text(pipeline)
+    with pytest.raises(ConfigurationError) as refusal:
+        read_catalog([folders / "engines"], [folders / "pipelines"], {"CHOSEN": chosen})
+    assert str(refusal.value).startswith(f"CHOSEN is '{chosen}': ")
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     ("wrong", "said"),
     [
         (GOOD.replace("engine: listener", "engine: nobody"), "engine 'nobody', which isn't there"),
