@@ -341,9 +341,16 @@ def engine_list() -> None:
 )
 def engine_new(stage: str, engine_id: str, parent: Path) -> None:
     """Write the folder of a new engine that already passes its own test."""
+    from dalston.demands import ships
     from dalston.engine_sdk.scaffold import create_engine
 
     folder = create_engine(stage, engine_id, parent)
+    if ships(engine_id):
+        click.echo(
+            f"dalston: an engine {engine_id} ships with Dalston. A server that finds yours runs it "
+            f"in place of that one. Choose another id if you don't mean that.",
+            err=True,
+        )
     click.echo(
         f"{folder} is a working engine. Try it:\n\n"
         f"  dalston engine test {folder} talk.wav\n\n"

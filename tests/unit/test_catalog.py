@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 
 from dalston.common.engine_spec import Catalog, read_catalog, read_engine
 from dalston.common.errors import ConfigurationError
 from dalston.config import read_settings
+from dalston.demands import check_all_roles
 from dalston.runtime import open_catalog
 
 ENGINE = "id: {name}\nversion: '1'\nstage: {stage}\n"
@@ -186,6 +188,22 @@ def test_what_ships_is_valid_and_the_default_is_real(monkeypatch: pytest.MonkeyP
     assert [stage.stage for stage in default if stage.when] == ["language", "diarize"]
     assert not catalog.pipelines["default"].fake_text
     assert catalog.pipelines["stub"].fake_text
+
+
+def test_an_engine_that_takes_the_place_of_one_that_ships_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("faster-whisper", "beep-finder"):
+        folder = tmp_path / "transcribe" / name
+        folder.mkdir(parents=True)
+        (folder / "engine.yaml").write_text(ENGINE.format(name=name, stage="transcribe"))
+    monkeypatch.setenv("DALSTON_ENGINES", str(tmp_path))
+    settings = read_settings({"data_dir": tmp_path / "data"})
+    with structlog.testing.capture_logs() as logged:
+        check_all_roles(settings, open_catalog(settings))
+    [said] = [line for line in logged if line["event"] == "engine_replaced"]
+    assert (said["engine_id"], said["log_level"]) == ("faster-whisper", "warning")
+    assert said["by"] == str(tmp_path / "transcribe" / "faster-whisper")
 
 
 def test_an_unknown_default_pipeline_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
