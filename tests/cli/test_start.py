@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +81,21 @@ def test_whose_file_it_is_is_told_that_may_not_be_used(
     said = capsys.readouterr().err
     assert said.startswith(f"dalston: Permission denied: {tmp_path / 'dalston.db'}. {tmp_path} be")
     assert "runs as root" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a folder somebody else's")
+@pytest.mark.parametrize("given", [("keys", "create", "--name", "My laptop"), ("limits", "list")])
+def test_root_makes_nothing_in_the_data_folder_of_another_user(
+    shell: Shell, tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    os.chown(tmp_path, NOBODY, NOBODY)
+    where = {"DALSTON_DATA_DIR": str(tmp_path)}
+    done = Call(list(given), shell.environment | where).end(_SECONDS)
+    assert done.status == 2
+    whole = shlex.join(["dalston", *given, "--data-dir", str(tmp_path)])
+    assert re.search(rf"sudo -u \S+ .*{re.escape(whole)}$", done.err.strip())
+    assert len(done.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_disk_without_room_is_named(shell: Shell, tmp_path: Path) -> None:
