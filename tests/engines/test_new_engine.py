@@ -265,6 +265,19 @@ def test_a_whole_life_of_an_engine(tmp_path: Path) -> None:
     assert (folder / "closed").exists()
 
 
+def test_an_error_in_an_engine_is_shown_from_its_authors_first_line_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "class Mine(Engine):\n    def process(self, input):\n        return {}['missing']\n"
+    folder = engine(tmp_path / "mine", code)
+    audio = write_wav(tmp_path / "a.wav", tone(1.0))
+    assert try_engine(folder, audio, [], [], None) == 1
+    first, second, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert second.startswith(f'  File "{folder / "engine.py"}", line')
+    assert last == "KeyError: 'missing'"
+
+
 @pytest.mark.parametrize("value", ["[1", "2026-13-45"])
 def test_a_configuration_that_is_no_yaml_is_said_so(tmp_path: Path, value: str) -> None:
     folder = engine(tmp_path / "mine", ONE.format(name="A", body="{}"))
