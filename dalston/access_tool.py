@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import shlex
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +24,9 @@ from dalston.common.access import (
     mint_key,
     prefix_of,
 )
+from dalston.common.errors import ConfigurationError
 from dalston.common.wording import counted
+from dalston.processes import user_called
 
 if TYPE_CHECKING:
     from dalston.config import Settings
@@ -29,10 +34,11 @@ if TYPE_CHECKING:
 
 _AGE = re.compile(r"([1-9][0-9]{0,4})([hd])")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_OF_OWNERS = "small letters, digits, dots, dashes and underscores, 64 at most"
 _EVERYBODY = "everybody"
 _NO_LIMIT = "none"
 _NUMBERS = {
-    "upload_bytes": (r"[1-9][0-9]{0,14}", "a whole number from 1 on"),
+    "upload_bytes": (r"[1-9][0-9]{0,14}", "a number of bytes, such as 1073741824 for 1 GiB"),
     "audio_hours_per_day": (r"[0-9]{1,6}(\.[0-9]{1,6})?", "a number of hours, such as 2.5"),
 }
 """What a limit may be; the others are whole numbers."""
@@ -71,9 +77,7 @@ def create(
     is_new = owner is None
     owner = owner or _owner_called(name)
     if not OWNER.fullmatch(owner) or owner == _EVERYBODY:
-        raise click.BadParameter(
-            "small letters, digits, dots, dashes and underscores, 64 at most.", param_hint="--owner"
-        )
+        raise click.BadParameter(f"{_OF_OWNERS}.", param_hint="--owner")
     allowed = {Scope(scope) for scope in scopes} or {Scope.SUBMIT, Scope.READ}
     ends = None if expires is None else _moment(expires)
     key = mint_key()
@@ -195,10 +199,13 @@ def limits() -> None:
 def set_some(owner: str, data_dir: Path | None, **given: str | None) -> None:
     """Set some limits of an OWNER; `none` takes one away.
 
-    The limits of `everybody` hold for each owner who has none of its own.
+    Each limit of `everybody` holds for all owners who have no such limit of their own.
     """
     if not OWNER.fullmatch(owner):
-        raise click.BadParameter(f"'{owner}' can't be an owner.", param_hint="OWNER")
+        raise click.BadParameter(
+            f"'{owner}' can't be an owner: {_OF_OWNERS}. Did you mean '{_owner_called(owner)}'?",
+            param_hint="OWNER",
+        )
     changed = {name: _number(name, text) for name, text in given.items() if text is not None}
     if "audio_hours_per_day" in changed:
         hours = changed.pop("audio_hours_per_day")
@@ -230,9 +237,11 @@ async def _set(
 @limits.command("list")
 @_DATA_DIR
 def list_limits(data_dir: Path | None) -> None:
-    """List the limits of all owners."""
-    for name, own in asyncio.run(_all(_settings(data_dir))).items():
-        click.echo(_sentence(name, own))
+    """List the limits of all owners, with those of everybody's that hold beside their own."""
+    found = asyncio.run(_all(_settings(data_dir)))
+    general = found.get(_EVERYBODY, Limits())
+    for name, own in found.items():
+        click.echo(_sentence(name, own, general))
 
 
 async def _all(settings: Settings) -> dict[str, Limits]:
@@ -256,7 +265,29 @@ def _settings(data_dir: Path | None) -> Settings:
 
     settings = read_settings({"data_dir": data_dir})
     set_up_logs("keys", settings.log_level, settings.log_format)
+    if settings.database_url is None:
+        _require_own(settings.data_dir, named=data_dir is not None)
     return settings
+
+
+def _require_own(folder: Path, *, named: bool) -> None:
+    """Refuse to work as root on another user's data folder, whose server could not read the files.
+
+    Raises:
+        ConfigurationError: It is one; says what to run instead.
+    """
+    owner = folder.stat().st_uid if folder.exists() else 0
+    if os.geteuid() != 0 or owner == 0:
+        return
+    program = (
+        sys.argv[:1] if Path(sys.argv[0]).name == "dalston" else [sys.executable, "-m", "dalston"]
+    )
+    where = [] if named else ["--data-dir", str(folder)]
+    again = ["sudo", "-u", user_called(owner), *program, *sys.argv[1:], *where]
+    raise ConfigurationError(
+        f"The data folder {folder} belongs to the user {user_called(owner)}. Run this as that "
+        f"user: {shlex.join(again)}"
+    )
 
 
 def _owner_called(name: str) -> str:
@@ -291,17 +322,36 @@ def _number(name: str, text: str) -> float | None:
     return float(text) if "." in text else int(text)
 
 
-def _sentence(owner: str, own: Limits) -> str:
-    hours = None if own.audio_seconds_per_day is None else own.audio_seconds_per_day / 3600
-    shown = (
-        (own.requests_per_minute, "request", " per minute"),
-        (own.running_jobs, "running job", ""),
-        (hours, "audio hour", " per day"),
-        (own.upload_bytes, "byte", " per upload"),
-    )
-    parts = [f"{counted(value, noun)}{of}" for value, noun, of in shown if value is not None]
-    none = "no limits" if owner == _EVERYBODY else "no limits of its own; everybody's hold"
-    return f"{owner}: {', '.join(parts) or none}"
+def _sentence(owner: str, own: Limits, general: Limits | None = None) -> str:
+    """Say what limits an owner has; with those for everybody, what holds of them too."""
+    given = _in_words(own)
+    if not given:
+        none = "no limits" if owner == _EVERYBODY else "no limits of its own; everybody's hold"
+        return f"{owner}: {none}"
+    beside = {} if general is None else _in_words(general)
+    others = [words for name, words in beside.items() if name not in given]
+    more = f"; everybody's: {', '.join(others)}" if others else ""
+    return f"{owner}: {', '.join(given.values())}{more}"
+
+
+def _in_words(limits: Limits) -> dict[str, str]:
+    """Return the limits that are set, by their names."""
+    seconds = limits.audio_seconds_per_day
+    shown = {
+        "requests_per_minute": (limits.requests_per_minute, "request", " per minute"),
+        "running_jobs": (limits.running_jobs, "running job", ""),
+        "audio_seconds_per_day": (
+            None if seconds is None else seconds / 3600,
+            "audio hour",
+            " per day",
+        ),
+        "upload_bytes": (limits.upload_bytes, "byte", " per upload"),
+    }
+    return {
+        name: f"{counted(value, noun)}{of}"
+        for name, (value, noun, of) in shown.items()
+        if value is not None
+    }
 
 
 def _state(row: KeyRow) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
+import os
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from dalston.common.wording import counted
 from dalston.config import Settings, read_settings, unknown_variables
 from dalston.evaluation.command import evaluate
 from dalston.logs import get_logger, set_up_logs
-from dalston.processes import die_with_parent, use_one_arena
+from dalston.processes import die_with_parent, use_one_arena, user_called
 
 log = get_logger(__name__)
 
@@ -48,7 +51,7 @@ def main() -> None:
         sys.exit(_MISCONFIGURED if isinstance(error, ConfigurationError) else _FAILED)
     except OSError as error:
         where = "" if error.filename is None else f": {error.filename}"
-        click.echo(f"dalston: {error.strerror or error}{where}", err=True)
+        click.echo(f"dalston: {error.strerror or error}{where}{_whose(error)}", err=True)
         sys.exit(_FAILED)
 
 
@@ -64,6 +67,24 @@ def _told(error: DalstonError) -> str:
         f"whether it runs and DATABASE_URL is right; where that isn't set, it is dalston.db in the "
         f"data folder."
     )
+
+
+def _whose(error: OSError) -> str:
+    """Say whose the file or the folder is that may not be used, if it is another user's."""
+    if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
+        return ""
+    own = os.geteuid()
+    for place in (file := Path(error.filename).absolute(), *file.parents):
+        # What isn't there was to be made in the folder above.
+        with suppress(OSError):
+            owner = place.stat().st_uid
+            if owner == own:
+                return ""
+            return (
+                f". {place} belongs to the user {user_called(owner)}, and this runs as "
+                f"{user_called(own)}: run it as the other one, or change whose it is (chown)."
+            )
+    return ""
 
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
@@ -119,7 +140,13 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     from dalston.server import Server
 
     settings = _settings("server", host=host, port=port, data_dir=data_dir)
-    _run(Server(settings, click.echo).run())
+    try:
+        _run(Server(settings, click.echo).run())
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT} and error.filename is None:
+            # A write doesn't know its file's name.
+            error.filename = str(settings.data_dir)
+        raise
 
 
 @cli.command()
@@ -314,9 +341,16 @@ def engine_list() -> None:
 )
 def engine_new(stage: str, engine_id: str, parent: Path) -> None:
     """Write the folder of a new engine that already passes its own test."""
+    from dalston.demands import ships
     from dalston.engine_sdk.scaffold import create_engine
 
     folder = create_engine(stage, engine_id, parent)
+    if ships(engine_id):
+        click.echo(
+            f"dalston: an engine {engine_id} ships with Dalston. A server that finds yours runs it "
+            f"in place of that one. Choose another id if you don't mean that.",
+            err=True,
+        )
     click.echo(
         f"{folder} is a working engine. Try it:\n\n"
         f"  dalston engine test {folder} talk.wav\n\n"

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+import structlog
+
+import dalston
 from dalston.common.engine_spec import Catalog, EngineSpec
 from dalston.common.errors import ConfigurationError
 from dalston.common.redis import connect
@@ -17,9 +21,27 @@ from dalston.config import Settings
 from dalston.db.url import read_url
 from dalston.policies import default_retention, webhook_policy
 
+log = structlog.get_logger(__name__)
+
+_PACKAGE = Path(dalston.__file__).parent
+
+
+def shipped_engines() -> Path:
+    """Return the folder with the engines that ship."""
+    checkout, installed = _PACKAGE.parent / "engines", _PACKAGE / "engines"
+    return checkout if checkout.is_dir() else installed
+
+
+def ships(engine_id: str) -> bool:
+    """Tell whether an engine of that id ships, whatever its stage is."""
+    return any(shipped_engines().glob(f"*/{engine_id}/engine.yaml"))
+
 
 def check_all_roles(settings: Settings, catalog: Catalog) -> None:
     """Refuse settings with which not all roles can run, each engine included.
+
+    An engine of the user's own that takes the place of one that ships is only warned of: it may be
+    meant.
 
     Raises:
         ConfigurationError: Names the variable, what it may be and what to do.
@@ -29,6 +51,10 @@ def check_all_roles(settings: Settings, catalog: Catalog) -> None:
     engines = list(catalog.engines.values())
     require_engine_id(settings, engines)
     check_engines(settings, engines)
+    for spec in engines:
+        folder = spec.folder
+        if folder is not None and not folder.is_relative_to(shipped_engines()) and ships(spec.id):
+            log.warning("engine_replaced", engine_id=spec.id, by=str(folder))
 
 
 def check_gateway(settings: Settings) -> None:

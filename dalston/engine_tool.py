@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def try_engine(
         keep: Where the files go that it keeps; thrown away if None.
 
     Returns:
-        The exit status: 0, or 1 if the engine said no.
+        The exit status: 0, or 1 if the engine said no or has an error.
     """
     outputs = {name: _read_json(Path(file)) for name, file in _pairs(previous, "--previous")}
     asked = {name: _read_yaml(name, value) for name, value in _pairs(config, "--config")}
@@ -51,11 +52,27 @@ def try_engine(
             again = " A retry may help." if error.retryable else ""
             click.echo(f"{error.code}: {error.message}{again}", err=True)
             return 1
+        except Exception as error:
+            told = _without_our_frames(error, folder)
+            if told is None:
+                raise
+            click.echo(told, nl=False, err=True)
+            return 1
     click.echo(json.dumps(output.data, indent=2, ensure_ascii=False))
     if keep is not None:
         for name, path in output.files.items():
             click.echo(f"kept {name}: {path}", err=True)
     return 0
+
+
+def _without_our_frames(error: Exception, folder: Path) -> str | None:
+    """Return a traceback from the author's first line on; None if none of the author's is in it."""
+    at, own = error.__traceback__, folder.resolve()
+    while at is not None:
+        if Path(at.tb_frame.f_code.co_filename).resolve().is_relative_to(own):
+            return "".join(traceback.format_exception(error.with_traceback(at)))
+        at = at.tb_next
+    return None
 
 
 def _pairs(given: Iterable[str], option: str) -> list[tuple[str, str]]:

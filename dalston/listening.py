@@ -38,7 +38,8 @@ def bind(host: str, port: int) -> socket.socket:
                 f"Can't listen at {host}:{port}: this machine has no such address, or not yet."
             ) from None
         raise ConfigurationError(
-            f"Can't listen at {host}:{port} ({error.strerror}). Name another port with --port."
+            f"Can't listen at {host}:{port} ({error.strerror}). Name another port with --port "
+            f'(make serve ARGS="--port 9000").'
         ) from None
     return listener
 

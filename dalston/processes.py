@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import pwd
 import signal
 import sys
 import threading
@@ -37,6 +38,14 @@ def is_alive(process_id: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def user_called(number: int) -> str:
+    """Return the name of a user, or its number if it has none, as `sudo -u` takes it."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"
 
 
 def die_with_parent(parent: int) -> None:

@@ -34,6 +34,7 @@ from dalston.demands import (
     check_orchestrator,
     configure_engine,
     require_engine_id,
+    shipped_engines,
 )
 from dalston.policies import housekeeping_policy, webhook_policy
 from dalston.processes import allow_many_files, on_stop_signal
@@ -54,9 +55,7 @@ FAKE_TEXT_WARNING = (
 
 def engine_folders(settings: Settings) -> list[Path]:
     """Return the folders with engines: those that ship, then the user's own."""
-    checkout, installed = _PACKAGE.parent / "engines", _PACKAGE / "engines"
-    shipped = checkout if checkout.is_dir() else installed
-    return [shipped, *folders(settings.engines)]
+    return [shipped_engines(), *folders(settings.engines)]
 
 
 def open_catalog(settings: Settings) -> Catalog:

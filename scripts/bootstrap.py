@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tomllib
@@ -133,6 +134,22 @@ def pip(*arguments: str) -> None:
     run(str(VENV_PYTHON), "-m", "pip", "--quiet", "--quiet", *arguments)
 
 
+def closed_to_others(program: Path) -> Path | None:
+    """Returns the first folder above a program that only its user can enter, if there is one."""
+    folders = reversed(program.parents)
+    return next((folder for folder in folders if not folder.stat().st_mode & stat.S_IXOTH), None)
+
+
+def warn_of_own_python() -> None:
+    """Says that a service of another user could not run what root is about to set up."""
+    python = Path(sys.executable).resolve()
+    if os.geteuid() == 0 and closed_to_others(python) is not None:
+        say(
+            f"only root can run {python}, and so .venv. To run it as another user, remove .venv and"
+        )
+        say("set PYTHON=/usr/bin/python3, or another Python that everybody can run")
+
+
 def make_environment() -> None:
     """Makes an empty environment in place of whatever is there."""
     if VENV.is_symlink() or VENV.is_file():
@@ -152,6 +169,7 @@ def install(target: Stamp, current: Stamp | None) -> None:
     STAMP.unlink(missing_ok=True)
     if current is None:
         say("setting up .venv; the first time takes a minute or two")
+        warn_of_own_python()
         make_environment()
     if current is None or current.lock != target.lock:
         say(f"installing the packages of requirements/{target.level}.txt")

@@ -26,7 +26,9 @@ _JOBS = "/v1/audio/transcriptions"
 _ANSWER_SECONDS = 30.0
 _STORED_SECONDS = 600.0
 """How long a server may take to store a large upload whose last byte it has."""
-_SILENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout)
+_ABSENT = (httpx.ConnectError, httpx.ConnectTimeout)
+"""Errors after which nothing was sent: there is nobody at the address, or nobody to be trusted."""
+_SILENT = (*_ABSENT, httpx.ReadTimeout)
 """Errors that tell of no server: nobody answered, or not although all of the request was sent."""
 
 _Answer = TypeVar("_Answer")
@@ -77,7 +79,7 @@ class Api:
     """One server's API.
 
     Args:
-        url: Where the server is; a missing scheme means http.
+        url: Where the server is; a missing scheme means http, and `/v1` at its end may be there.
         key: API key, if the server asks for one.
     """
 
@@ -279,7 +281,7 @@ class Api:
                 nothing = source.response.status_code == httpx.codes.NO_CONTENT
                 yield None if nothing else source
         except httpx.TransportError as error:
-            raise _unreachable(error) from error
+            raise _unreachable(self.url, error) from error
 
     async def engines(self) -> dict[str, EngineView]:
         """Return the engines that the server knows to be there, ready or not.
@@ -309,7 +311,7 @@ class Api:
         try:
             return await self._client.request(method, f"{self.url}{path}", **more)
         except httpx.TransportError as error:
-            raise _unreachable(error) from error
+            raise _unreachable(self.url, error) from error
 
 
 def _headers(name: str | None) -> dict[str, str]:
@@ -318,8 +320,17 @@ def _headers(name: str | None) -> dict[str, str]:
     return headers if name is None else {**headers, "Idempotency-Key": name}
 
 
-def _unreachable(error: httpx.TransportError) -> UnreachableError:
-    said = f"{type(error).__name__}: {error}".rstrip(": ")
+def _unreachable(url: str, error: httpx.TransportError) -> UnreachableError:
+    reason = str(error) or type(error).__name__
+    if isinstance(error, _ABSENT):
+        said = (
+            f"No Dalston server answers at {url} ({reason}). Start one with `dalston serve`, or "
+            f"correct the address."
+        )
+    elif isinstance(error, httpx.ReadTimeout):
+        said = f"The server at {url} does not answer ({reason})."
+    else:
+        said = f"The connection to {url} broke ({reason})."
     return UnreachableError(said, broke=not isinstance(error, _SILENT))
 
 
@@ -328,7 +339,9 @@ def _job(job_id: str) -> str:
 
 
 def server_url(text: str) -> str:
-    """Return a server's address with scheme and without a slash at its end.
+    """Return a server's address with scheme and without a slash or `/v1` at its end.
+
+    OpenAI's clients are given the address with `/v1`, so people have it at hand in that form.
 
     Raises:
         ValueError: It can't be an address.
@@ -342,7 +355,8 @@ def server_url(text: str) -> str:
         raise ValueError("no key or password in it: DALSTON_API_KEY or --api-key-file is for that")
     if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
         raise ValueError("expected something like http://127.0.0.1:8000")
-    return full.rstrip("/")
+    full = full.rstrip("/")
+    return full.removesuffix("/v1").rstrip("/") if url.path.rstrip("/").endswith("/v1") else full
 
 
 def _decoded(response: httpx.Response, kind: type[_Answer]) -> _Answer:

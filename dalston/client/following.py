@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 from httpx_sse import ServerSentEvent
@@ -32,7 +32,12 @@ class _Status(msgspec.Struct):
     error: Reason | None = None
 
 
-async def job_events(api: Api, job_id: str, after: str | None = None) -> AsyncGenerator[JobEvent]:
+async def job_events(
+    api: Api,
+    job_id: str,
+    after: str | None = None,
+    away: Callable[[Exception], None] | None = None,
+) -> AsyncGenerator[JobEvent]:
     """Yield what happens to a job until it ends.
 
     A connection that breaks is made again, and goes on behind the last event.
@@ -41,6 +46,7 @@ async def job_events(api: Api, job_id: str, after: str | None = None) -> AsyncGe
         api: The server's.
         job_id: The job.
         after: The id of the last event that was heard.
+        away: Is told why the server is waited for, each time that it is asked in vain.
 
     Raises:
         UnreachableError: The server has been away for a minute.
@@ -63,14 +69,21 @@ async def job_events(api: Api, job_id: str, after: str | None = None) -> AsyncGe
                         return
             # The server stops, or can't tell now.
             patience.require("the stream of events ends again and again")
-        except UnreachableError:
+        except UnreachableError as error:
             if patience.over():
                 raise
+            _tell(away, error)
         except RefusedError as error:
             if not patience.bears(error):
                 raise
+            _tell(away, error)
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _tell(away: Callable[[Exception], None] | None, error: Exception) -> None:
+    if away is not None:
+        away(error)
 
 
 def _event_of(sent: ServerSentEvent) -> JobEvent | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -13,6 +14,8 @@ _ANSWER_SECONDS = 10.0
 """How long a call that is stopped waits for the id of a job that it has to stop as well."""
 _OWN_ERROR = 500
 """The lowest status after which a server may have made a job nevertheless."""
+_TAKEN_SECONDS = 2.0
+"""How long a try after a refused one lasts before it is shown: no refusal takes so long."""
 
 
 class Sending:
@@ -24,27 +27,39 @@ class Sending:
         name: What people know the recording by.
         send: Submits it and returns the job's id; is told what to tell of bytes sent.
         show: Is told of bytes sent; None if there is nothing to send but an address.
+        refused: Is told why the server can't take it now.
 
     Attributes:
         job_id: The job, once it is known.
     """
 
     def __init__(
-        self, name: str, send: Callable[[Api, Sent], Awaitable[str]], show: Sent | None
+        self,
+        name: str,
+        send: Callable[[Api, Sent], Awaitable[str]],
+        show: Sent | None,
+        refused: Callable[[RefusedError], None] = lambda _error: None,
     ) -> None:
         self._name = name
         self._send = send
         self._show = show
+        self._refused = refused
+        self._waits = False
+        self._shown_from = 0.0
         self._whole = False
         self.job_id: str | None = None
 
     async def to(self, api: Api) -> str:
         """Send it, which may be done any number of times, and return the job's id."""
         self._whole |= self._show is None
+        self._shown_from = time.monotonic() + _TAKEN_SECONDS if self._waits else 0.0
         try:
             self.job_id = await self._send(api, self._sent)
         except RefusedError as error:
             self._whole &= error.status >= _OWN_ERROR
+            if error.status >= _OWN_ERROR:
+                self._waits = True
+                self._refused(error)
             raise
         return self.job_id
 
@@ -72,5 +87,5 @@ class Sending:
 
     def _sent(self, done: int, total: int) -> None:
         self._whole |= done >= total
-        if self._show is not None:
+        if self._show is not None and time.monotonic() >= self._shown_from:
             self._show(done, total)

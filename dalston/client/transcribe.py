@@ -353,8 +353,11 @@ class _File:
         def wait() -> None:
             display.step(self.number, "waiting for a job to end")
 
+        def refused(error: RefusedError) -> None:
+            display.step(self.number, f"waiting for the server: {printable(error.message)}")
+
         name = printable(recording.path.name)
-        sending = Sending(name, self._send, show if recording.url is None else None)
+        sending = Sending(name, self._send, show if recording.url is None else None, refused)
         try:
             return await self.session.submit(sending, self.call.running, wait)
         finally:

@@ -26,8 +26,17 @@ async def watch(api: Api, job_id: str) -> bool:
     """
     told = 0.0
     status = None
-    async with aclosing(job_events(api, job_id)) as events:
+    waiting = False
+
+    def away(error: Exception) -> None:
+        nonlocal waiting
+        if not waiting:
+            click.echo(f"{job_id}: waiting for the server: {printable(str(error))}", err=True)
+        waiting = True
+
+    async with aclosing(job_events(api, job_id, away=away)) as events:
         async for event in events:
+            waiting = False
             if isinstance(event, SegmentEvent):
                 place = clock(event.segment.start)
                 click.echo(f"[{place}] {printable(event.segment.text)}")

@@ -111,6 +111,7 @@ def check_url(
     schemes: Collection[str] = ("https", "http"),
     most_characters: int = MAX_URL_CHARACTERS,
     param: str | None = None,
+    permitted_by: str | None = None,
 ) -> CalledUrl:
     """Read an address that somebody gave.
 
@@ -120,6 +121,7 @@ def check_url(
         schemes: Those that are permitted.
         most_characters: How long it may be.
         param: The request's field that it came in, for the error.
+        permitted_by: The setting that permits more, for the error: `NAME=value`.
 
     Raises:
         InvalidUrlError: It can't be read, or has what it may not have.
@@ -127,7 +129,10 @@ def check_url(
     """
     parts = _split(url, most_characters, param)
     if parts.scheme not in schemes:
-        raise InvalidUrlError(f"The address must begin with {_any_of(schemes)}.", param=param)
+        able = permitted_by if parts.scheme in _DEFAULT_PORTS else None
+        raise InvalidUrlError(
+            f"The address must begin with {_any_of(schemes)}.{_hint(able)}", param=param
+        )
     if "@" in parts.netloc:
         raise InvalidUrlError(
             "The address may not hold a user name or a password: it would be stored and shown.",
@@ -143,7 +148,9 @@ def check_url(
     called = CalledUrl(parts.scheme, host, port, path)
     literal = _literal(host)
     if literal is not None and not is_permitted(literal, allow_private=allow_private):
-        raise _forbidden(host, param)
+        # Some addresses are refused whatever is set.
+        able = permitted_by if is_permitted(literal, allow_private=True) else None
+        raise _forbidden(host, param, able)
     return called
 
 
@@ -275,9 +282,16 @@ def _any_of(schemes: Collection[str]) -> str:
     return " or ".join(f"{scheme}://" for scheme in schemes)
 
 
-def _forbidden(host: str, param: str | None) -> ForbiddenAddressError:
+def _hint(permitted_by: str | None) -> str:
+    return f" Whoever runs the server permits others with {permitted_by}." if permitted_by else ""
+
+
+def _forbidden(
+    host: str, param: str | None, permitted_by: str | None = None
+) -> ForbiddenAddressError:
+    others = ", or have whoever runs the server permit others." if permitted_by is None else "."
     return ForbiddenAddressError(
         f"{host} leads into a private network or to the server's own machine. Use an address that"
-        " is reachable from everywhere, or have whoever runs the server permit others.",
+        f" is reachable from everywhere{others}{_hint(permitted_by)}",
         param=param,
     )

@@ -17,7 +17,7 @@ import yaml
 from dalston.common.errors import ConfigurationError
 from dalston.common.languages import LANGUAGES
 from dalston.common.models import ATTEMPT_LIMITS, Cause
-from dalston.common.pipeline_checks import check_stages, unable_stages, without
+from dalston.common.pipeline_checks import check_engines, check_stages, unable_stages, without
 
 ANY_LANGUAGE = "*"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -361,6 +361,7 @@ def _read_pipeline(
     stages = [_resolve(stage, path, variables) for stage in pipeline.stages]
     if unable := unable_stages(pipeline.stages, stages, engines):
         stages = [without(stage, unable) for stage in stages if stage.stage not in unable]
+    check_engines(pipeline.stages, stages, engines, path)
     check_stages(stages, engines, path)
     return msgspec.structs.replace(pipeline, stages=stages)
 

@@ -365,6 +365,8 @@ class StoreUnavailableError(UnavailableError):
     """The object store does not answer, or is full."""
 
     code = "store_unavailable"
+    full = False
+    """Whether it has no room."""
 
 
 class ObjectMissingError(DalstonError):

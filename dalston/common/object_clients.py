@@ -7,6 +7,7 @@ with its threads, of which many an engine that waits for work never has any use.
 from __future__ import annotations
 
 import atexit
+import errno
 import time
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,21 @@ if TYPE_CHECKING:
 ERRORS = (BaseError, OSError)
 """What the library's calls raise."""
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 # Its async calls can abort a short-lived process while the interpreter ends: a background thread
 # still wants to set a result. A moment's wait at exit lets it finish.
 atexit.register(time.sleep, 0.02)
+
+
+def no_room(error: Exception) -> bool:
+    """Tell whether a folder's disk, or what one may use of it, is full. It is only to be told.
+
+    The library says so in no other way than in its text.
+    """
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    return any(f"(os error {number})" in str(error) for number in _NO_ROOM)
 
 
 def open_client(settings: StoreSettings) -> LocalStore | S3Store:

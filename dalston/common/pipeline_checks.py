@@ -46,11 +46,50 @@ def without(stage: Stage, names: set[str]) -> Stage:
     return msgspec.structs.replace(stage, after=after)
 
 
+def check_engines(
+    written: list[Stage], stages: list[Stage], engines: Mapping[str, EngineSpec], path: Path
+) -> None:
+    """Refuse stages whose engine isn't there or does another stage.
+
+    Args:
+        written: As the pipeline's file has them.
+        stages: The same, or some of them, with the values of variables.
+        engines: The engines that are there, by id.
+        path: The pipeline's file, for the message.
+
+    Raises:
+        ConfigurationError: Says what is wrong, and where: in the file, or in a variable.
+    """
+    given = {stage.stage: stage.engine for stage in written}
+    for stage in stages:
+        _check_by_itself(stage, path)
+        spec = engines.get(stage.engine)
+        if spec is not None and spec.does(stage.stage):
+            continue
+        by_file = given[stage.stage] == stage.engine
+        variable = given[stage.stage].strip("${}")
+        where = f"{path}: " if by_file else f"{variable} is '{stage.engine}': {path}: "
+        if spec is not None:
+            raise ConfigurationError(
+                f"{where}engine {spec.id} does the stage {spec.stage}, not {stage.stage}"
+            )
+        from difflib import get_close_matches  # noqa: PLC0415 - hardly ever needed
+
+        known = ", ".join(sorted(engines)) or "none"
+        meant = get_close_matches(stage.engine, engines, 1)
+        near = f" Did you mean '{meant[0]}'?" if meant else ""
+        raise ConfigurationError(
+            f"{where}stage {stage.stage} wants the engine '{stage.engine}', which isn't there."
+            f"{near} Known engines: {known}. Add its folder to DALSTON_ENGINES or correct "
+            f"{'the pipeline' if by_file else variable}."
+        )
+
+
 def check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: Path) -> None:
     """Refuse stages that can't be done, or don't make one transcript.
 
     Args:
-        stages: In the order in which they are written.
+        stages: In the order in which they are written, each with an engine that is there.
         engines: The engines that are there, by id.
         path: The pipeline's file, for the message.
 
@@ -59,19 +98,6 @@ def check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: P
     """
     seen: set[str] = set()
     for stage in stages:
-        spec = engines.get(stage.engine)
-        if spec is None:
-            known = ", ".join(sorted(engines)) or "none"
-            raise ConfigurationError(
-                f"{path}: stage {stage.stage} wants the engine '{stage.engine}', which isn't "
-                f"there. Known engines: {known}. Add its folder to DALSTON_ENGINES or correct "
-                f"the pipeline."
-            )
-        _check_by_itself(stage, path)
-        if not spec.does(stage.stage):
-            raise ConfigurationError(
-                f"{path}: engine {spec.id} does the stage {spec.stage}, not {stage.stage}"
-            )
         if stage.stage in seen:
             raise ConfigurationError(f"{path}: stage {stage.stage} is there twice")
         missing = [name for name in stage.after if name not in seen]
@@ -81,7 +107,7 @@ def check_stages(stages: list[Stage], engines: Mapping[str, EngineSpec], path: P
                 f"listed above it. Put that first, or take it out of `after`."
             )
         try:
-            spec.configure(stage.config)
+            engines[stage.engine].configure(stage.config)
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}: {error.message}") from None
         seen.add(stage.stage)

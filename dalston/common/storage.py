@@ -378,6 +378,14 @@ def _errors() -> tuple[type[Exception], ...]:
 
 
 def _unavailable(error: Exception) -> StoreUnavailableError:
+    from dalston.common.object_clients import no_room  # noqa: PLC0415 - as above
+
+    if no_room(error):
+        full = StoreUnavailableError(
+            "The object store is full. Make room on the disk that it is on."
+        )
+        full.full = True
+        return full
     # The library's text carries paths and URLs, so it stays in the log (as the cause).
     return StoreUnavailableError(
         f"The object store can't be used now ({type(error).__name__}). Try again later; "

@@ -94,6 +94,12 @@ def test_limits_are_listed_also_of_those_who_have_none_of_their_own(
     listed = command(deployment, "limits", "list").stdout.splitlines()
     assert "everybody: 1 running job" in listed
     assert "ada: no limits of its own; everybody's hold" in listed
+    command(deployment, "limits", "set", "everybody", "--upload-bytes", "9")
+    command(deployment, "limits", "set", "ada", "--running-jobs", "3")
+    listed = command(deployment, "limits", "list").stdout.splitlines()
+    assert "everybody: 1 running job, 9 bytes per upload" in listed
+    assert "ada: 3 running jobs; everybody's: 9 bytes per upload" in listed
+    command(deployment, "limits", "set", "everybody", "--upload-bytes", "none")
     none = command(deployment, "limits", "set", "everybody", "--running-jobs", "none")
     assert none.stdout == "everybody: no limits\n"
 
@@ -111,6 +117,9 @@ def test_limits_are_listed_also_of_those_who_have_none_of_their_own(
         (["keys", "revoke", "nonsense"], "keys list"),
         (["limits", "set", "somebody"], "limit"),
         (["limits", "set", "somebody", "--running-jobs", "0"], "--running-jobs"),
+        (["limits", "set", "somebody", "--upload-bytes", "1GB"], "a number of bytes"),
+        (["limits", "set", "Cara", "--running-jobs", "1"], "small letters"),
+        (["limits", "set", "Cara", "--running-jobs", "1"], "Did you mean 'cara'?"),
     ],
 )
 def test_a_wrong_command_changes_nothing(

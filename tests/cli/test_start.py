@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+import shlex
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from dalston.cli import main
 from tests.cli.conftest import Call, Shell
 from tests.support.distributed import database, postgresql_server
+from tests.support.peaks import small_disk
+
+NOBODY = 65534
+"""The number of a user that is not the one of the tests."""
 
 MISTAKES = (
     {"DALSTON_RETENTION": "delete-audio"},
@@ -54,6 +65,49 @@ def test_an_engine_alone_tells_which_setting_it_refuses(shell: Shell) -> None:
     for mistake in MISTAKES[4:7]:
         done = shell.begin("run", "faster-whisper", **mistake).end(_SECONDS)
         assert_told(done.status, done.err, mistake)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_whose_file_it_is_is_told_that_may_not_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(**_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "dalston.db"))
+
+    os.chown(tmp_path, NOBODY, NOBODY)
+    monkeypatch.setattr("dalston.cli.cli", denied)
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().err
+    assert said.startswith(f"dalston: Permission denied: {tmp_path / 'dalston.db'}. {tmp_path} be")
+    assert "runs as root" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a folder somebody else's")
+@pytest.mark.parametrize("given", [("keys", "create", "--name", "My laptop"), ("limits", "list")])
+def test_root_makes_nothing_in_the_data_folder_of_another_user(
+    shell: Shell, tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    os.chown(tmp_path, NOBODY, NOBODY)
+    where = {"DALSTON_DATA_DIR": str(tmp_path)}
+    done = Call(list(given), shell.environment | where).end(_SECONDS)
+    assert done.status == 2
+    whole = shlex.join(["dalston", *given, "--data-dir", str(tmp_path)])
+    assert re.search(rf"sudo -u \S+ .*{re.escape(whole)}$", done.err.strip())
+    assert len(done.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_without_room_is_named(shell: Shell, tmp_path: Path) -> None:
+    shell.command = "serve"
+    folder = tmp_path / "small"
+    with small_disk(folder, 1):
+        if not folder.is_mount():
+            pytest.skip("only root may make a disk that can be filled")
+        with pytest.raises(OSError, match="No space left"):
+            (folder / "filler").write_bytes(bytes(2_000_000))
+        done = replace(shell, data_dir=folder).begin("--port", "0").end(_SECONDS)
+    assert (done.status, done.err) == (1, f"dalston: No space left on device: {folder}\n")
 
 
 def assert_told(status: int, said: str, mistake: dict[str, str]) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from dalston.cli import cli
 from dalston.common.engine_spec import read_engine
 from dalston.common.errors import ConfigurationError
 from dalston.engine_sdk import Engine, TaskFailed
@@ -49,6 +51,17 @@ def test_a_new_engine_passes_its_own_test(tmp_path: Path, stage: str) -> None:
     assert (spec.id, spec.stage) == ("my-first-engine", stage)
     assert load_engine_class(folder).__name__ == "MyFirstEngine"
     assert "ENGINE_ID=my-first-engine" in (folder / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(("engine_id", "ships"), [("faster-whisper", True), ("mine", False)])
+def test_the_id_of_an_engine_that_ships_is_told_to_be_one(
+    tmp_path: Path, engine_id: str, *, ships: bool
+) -> None:
+    made = CliRunner().invoke(
+        cli, ["engine", "new", "transcribe", engine_id, "--in", str(tmp_path)]
+    )
+    assert made.exit_code == 0
+    assert (f"an engine {engine_id} ships with Dalston" in made.stderr) is ships
 
 
 @pytest.mark.parametrize(
@@ -250,6 +263,19 @@ def test_a_whole_life_of_an_engine(tmp_path: Path) -> None:
     assert output.files["note.txt"].read_text() == "kept"
     assert not Path(work_file).exists()
     assert (folder / "closed").exists()
+
+
+def test_an_error_in_an_engine_is_shown_from_its_authors_first_line_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "class Mine(Engine):\n    def process(self, input):\n        return {}['missing']\n"
+    folder = engine(tmp_path / "mine", code)
+    audio = write_wav(tmp_path / "a.wav", tone(1.0))
+    assert try_engine(folder, audio, [], [], None) == 1
+    first, second, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert second.startswith(f'  File "{folder / "engine.py"}", line')
+    assert last == "KeyError: 'missing'"
 
 
 @pytest.mark.parametrize("value", ["[1", "2026-13-45"])

@@ -33,12 +33,12 @@ def run(commands: str, folder: Path) -> str:
 
 
 def test_the_tutorial_works_word_by_word(tmp_path: Path) -> None:
-    make, try_it, *_ = blocks("sh")
-    code, *_ = blocks("python")
+    make, try_it, test_it, *_ = blocks("sh")
+    code, test, *_ = blocks("python")
     config, *_ = blocks("yaml")
     run(make, tmp_path)
     engine = tmp_path / "my-engines" / "transcribe" / "beep-finder"
-    run(f"{sys.executable} -m pytest -q -p no:cacheprovider my-engines", tmp_path)
+    run(test_it, tmp_path)
 
     (engine / "engine.py").write_text(code, encoding="utf-8")
     described = (engine / "engine.yaml").read_text(encoding="utf-8")
@@ -55,3 +55,6 @@ def test_the_tutorial_works_word_by_word(tmp_path: Path) -> None:
     found, nothing = results
     assert [(s["start"], s["end"]) for s in found["segments"]] == [(1, 2), (3, 4), (5, 6)]
     assert nothing["segments"] == []
+
+    (engine / "test_engine.py").write_text(test, encoding="utf-8")
+    assert "1 passed" in run(test_it, tmp_path)

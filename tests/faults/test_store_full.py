@@ -18,6 +18,7 @@ from tests.support.waiting import until
 
 MEGABYTE = 1024 * 1024
 DISK_MEGABYTES = 8
+FULL = "The object store is full. Make room"
 
 
 @pytest.fixture
@@ -43,10 +44,11 @@ def write_without_end(path: Path) -> None:
             file.write(bytes(4096))
 
 
-def store_is_down(stack: Stack) -> bool:
+def store_is_full(stack: Stack) -> bool:
     ready = stack.client.get("/health/ready")
-    store = ready.json()["checks"]["store"]["status"]
-    return (ready.status_code, store) == (httpx.codes.SERVICE_UNAVAILABLE, "unavailable")
+    store = ready.json()["checks"]["store"]
+    down = (ready.status_code, store["status"]) == (httpx.codes.SERVICE_UNAVAILABLE, "unavailable")
+    return down and store["message"].startswith(FULL)
 
 
 def test_store_full(small_store: Deployment, tmp_path: Path, silence: Path) -> None:
@@ -64,12 +66,14 @@ def test_store_full(small_store: Deployment, tmp_path: Path, silence: Path) -> N
         )
         assert too_much.status_code == httpx.codes.SERVICE_UNAVAILABLE
         assert too_much.json()["error"]["code"] == "store_unavailable"
+        assert too_much.json()["error"]["message"].startswith(FULL)
         assert stack.client.get("/health/ready").status_code == httpx.codes.OK
 
         fill(folder / "filler")
         refused = stack.client.post(TRANSCRIPTIONS, files={"file": ("a.wav", bytes(MEGABYTE))})
         assert refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        until(lambda: store_is_down(stack), "the store to be known to be full", 10)
+        assert refused.json()["error"]["message"].startswith(FULL)
+        until(lambda: store_is_full(stack), "the store to be known to be full", 10)
         gate.open()
         until(lambda: server.engine.logged("store_unavailable"), "the engine to miss room", 60)
         (folder / "filler").unlink()

@@ -132,6 +132,21 @@ def test_a_forbidden_address_is_refused_by_its_text(host: str) -> None:
         check_url(f"http://{host}/", allow_private=False)
 
 
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("https://127.0.0.1:9000/", True),
+        ("http://example.org/", True),
+        ("https://169.254.169.254/", False),
+        ("ftp://example.org/", False),
+    ],
+)
+def test_the_setting_that_permits_more_is_named_where_it_would(url: str, *, named: bool) -> None:
+    with pytest.raises((ForbiddenAddressError, InvalidUrlError)) as refusal:
+        check_url(url, allow_private=False, schemes=("https",), permitted_by="SETTING=any")
+    assert ("permits others with SETTING=any" in str(refusal.value)) is named
+
+
 def test_a_request_goes_to_an_address_under_its_own_name() -> None:
     called = check_url("https://example.org:8443/a?b", allow_private=False)
     assert called.authority == "example.org:8443"

@@ -58,6 +58,17 @@ def test_a_python_that_does_not_run_gets_one_line(tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_a_python_that_only_one_user_can_reach_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    (folder / "bin").mkdir(parents=True)
+    folder.chmod(0o700)
+    tmp_path.chmod(0o755)
+    closed = bootstrap.closed_to_others(folder / "bin" / "python")
+    assert closed is not None
+    assert closed in {folder, *folder.parents}
+    assert bootstrap.closed_to_others(Path("/usr/bin/python3")) is None
+
+
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Makes a small checkout whose .venv is whole."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 
 from dalston.common.engine_spec import Catalog, read_catalog, read_engine
 from dalston.common.errors import ConfigurationError
 from dalston.config import read_settings
+from dalston.demands import check_all_roles
 from dalston.runtime import open_catalog
 
 ENGINE = "id: {name}\nversion: '1'\nstage: {stage}\n"
@@ -50,6 +52,25 @@ def test_a_folder_that_is_one_engine_is_found_too(folders: Path) -> None:
 def test_variables_stand_for_engines(folders: Path) -> None:
     catalog = read(folders, GOOD.replace("engine: listener", 'engine: "${CHOSEN}"'))
     assert catalog.pipelines["good"].stages[0].engine == "listener"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ("lisener", "Did you mean 'listener'?"),
+        ("lisener", "Add its folder to DALSTON_ENGINES or correct CHOSEN."),
+        ("joiner", "engine joiner does the stage merge, not transcribe"),
+    ],
+)
+def test_a_variable_is_named_that_brings_the_wrong_engine(
+    folders: Path, chosen: str, said: str
+) -> None:
+    pipeline = GOOD.replace("engine: listener", 'engine: "${CHOSEN}"')
+    (folders / "pipelines" / "some.yaml").write_text(pipeline)
+    with pytest.raises(ConfigurationError) as refusal:
+        read_catalog([folders / "engines"], [folders / "pipelines"], {"CHOSEN": chosen})
+    assert str(refusal.value).startswith(f"CHOSEN is '{chosen}': ")
+    assert said in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +188,22 @@ def test_what_ships_is_valid_and_the_default_is_real(monkeypatch: pytest.MonkeyP
     assert [stage.stage for stage in default if stage.when] == ["language", "diarize"]
     assert not catalog.pipelines["default"].fake_text
     assert catalog.pipelines["stub"].fake_text
+
+
+def test_an_engine_that_takes_the_place_of_one_that_ships_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("faster-whisper", "beep-finder"):
+        folder = tmp_path / "transcribe" / name
+        folder.mkdir(parents=True)
+        (folder / "engine.yaml").write_text(ENGINE.format(name=name, stage="transcribe"))
+    monkeypatch.setenv("DALSTON_ENGINES", str(tmp_path))
+    settings = read_settings({"data_dir": tmp_path / "data"})
+    with structlog.testing.capture_logs() as logged:
+        check_all_roles(settings, open_catalog(settings))
+    [said] = [line for line in logged if line["event"] == "engine_replaced"]
+    assert (said["engine_id"], said["log_level"]) == ("faster-whisper", "warning")
+    assert said["by"] == str(tmp_path / "transcribe" / "faster-whisper")
 
 
 def test_an_unknown_default_pipeline_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

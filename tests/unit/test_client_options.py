@@ -1,12 +1,27 @@
-"""What the client makes of options, and how long it bears to be refused."""
+"""What the client makes of addresses and options, and how long it bears to be refused."""
 
 from __future__ import annotations
 
 import pytest
 
+from dalston.client.api import server_url
 from dalston.client.errors import RefusedError
 from dalston.client.options import fields_of
 from dalston.client.patience import Patience
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000"),
+        ("https://example.org/dalston/v1/", "https://example.org/dalston"),
+        ("http://v1", "http://v1"),
+    ],
+)
+def test_an_address_may_be_the_one_of_openai_clients(given: str, address: str) -> None:
+    assert server_url(given) == address
 
 
 def test_options_become_fields_as_forms_have_them() -> None:

@@ -1,4 +1,4 @@
-"""Stopping a submission: whether a job may be left of it, and what is said of that."""
+"""A submission: what is shown of it, and whether a job may be left of one that is stopped."""
 
 from __future__ import annotations
 
@@ -83,3 +83,32 @@ async def test_a_job_that_may_be_left_is_told_of(
     await submission.stopped(outcome)
     assert submission.sending.job_id is None
     assert (LEFT in submission.said) is left
+
+
+async def test_what_a_server_refuses_at_once_is_no_progress(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[int] = []
+    refused: list[str] = []
+
+    async def send(_api: Api, sent: Sent) -> str:
+        sent(len(refused) + 1, 100)
+        raise RefusedError("store_unavailable", "The object store is full.", 503, 1.0)
+
+    sending = Sending(
+        "talk.wav",
+        send,
+        lambda done, _: shown.append(done),
+        lambda error: refused.append(str(error)),
+    )
+    api = Api("http://127.0.0.1:9")
+    for _ in range(3):
+        with pytest.raises(RefusedError):
+            await sending.to(api)
+    assert (shown, len(refused)) == ([1], 3)
+
+    monkeypatch.setattr("dalston.client.sending._TAKEN_SECONDS", 0.0)
+    with pytest.raises(RefusedError):
+        await sending.to(api)
+    assert shown == [1, 4], "a try that lasts is shown"
+    await api.close()

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dalston.common.access import Scope
+from dalston.common.errors import StoreUnavailableError
 from dalston.common.queue import EngineInstance
 from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.authentication import known_caller
@@ -94,7 +95,10 @@ async def _check(name: str, call: Awaitable[object]) -> dict[str, str]:
             await call
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a part, it is not ready
         log.warning("not_ready", part=name, reason=repr(error))
-        return {"status": "unavailable", "message": f"The {name} does not answer."}
+        message = f"The {name} does not answer."
+        if isinstance(error, StoreUnavailableError) and error.full:
+            message = error.message
+        return {"status": "unavailable", "message": message}
     return {"status": "ok"}
 
 

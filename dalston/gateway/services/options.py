@@ -126,7 +126,8 @@ class Options:
                 language = self._language(pipeline, value)
                 asked |= {} if language is None else {LANGUAGE: language}
             elif name == DIARIZE:
-                asked[DIARIZE] = truth(json.dumps(value), DIARIZE)
+                text = value if isinstance(value, str) else json.dumps(value)
+                asked[DIARIZE] = truth(text, DIARIZE)
             else:
                 asked[name] = self._of_engine(pipeline, name, value)
         return self._checked(pipeline, asked)

@@ -58,7 +58,12 @@ def read_source(text: str, catalog: Catalog, *, allow_private: bool) -> Source:
             f"This server has no engine '{FETCHER}', so it fetches nothing. Upload the recording.",
             param=SOURCE_URL,
         )
-    check_url(text, allow_private=allow_private, param=SOURCE_URL)
+    check_url(
+        text,
+        allow_private=allow_private,
+        param=SOURCE_URL,
+        permitted_by="DALSTON_FETCH_PRIVATE_ADDRESSES=true",
+    )
     last = urlsplit(text).path.rpartition("/")[2]
     return Source(text, clean_filename(unquote_to_bytes(last)))
 

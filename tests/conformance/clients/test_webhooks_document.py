@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -52,7 +51,7 @@ def run(server: Stack, folder: Path, command: str, receiver: str) -> str:
 
 
 def test_the_receiver_believes_the_server_and_nobody_else(server: Stack, tmp_path: Path) -> None:
-    submit, _, secret, _ = SHELL
+    submit, _, _, start, secret, _ = SHELL
     shown = json.loads(run(server, tmp_path, secret, ""))["secret"]
     # One that takes a free port and says which.
     program = PROGRAM.replace(LISTENS, "server").replace(
@@ -62,11 +61,16 @@ def test_the_receiver_believes_the_server_and_nobody_else(server: Stack, tmp_pat
         "server.serve_forever()",
     )
     assert program != PROGRAM
+    (tmp_path / "receiver.py").write_text(program, encoding="utf-8")
     log = tmp_path / "log"
     with log.open("wb") as output:
         receiver = subprocess.Popen(
-            [sys.executable, "-c", program],
-            env={**os.environ, "WEBHOOK_SECRET": shown},
+            [
+                "sh",
+                "-c",
+                "exec env " + start.replace("whsec_…", shown).replace("python3", sys.executable),
+            ],
+            cwd=tmp_path,
             stdout=output,
             stderr=subprocess.DEVNULL,
         )
@@ -88,7 +92,7 @@ def test_the_receiver_believes_the_server_and_nobody_else(server: Stack, tmp_pat
 def test_what_is_registered_sent_and_listed_looks_as_on_the_page(
     server: Stack, tmp_path: Path
 ) -> None:
-    submit, register, _, show = SHELL
+    submit, register, remove, _, _, show = SHELL
     (tmp_path / "talk.wav").write_bytes(b"any bytes will do for a stub")
     with receiving() as receiver:
         receiver.status["/dalston"] = 503
@@ -96,7 +100,11 @@ def test_what_is_registered_sent_and_listed_looks_as_on_the_page(
         assert made["secret"].startswith("whsec_")
         job_id = json.loads(run(server, tmp_path, submit, receiver.url))["id"]
         [received] = receiver.wait("/dalston")
-        server.client.delete(f"/v1/webhooks/{made['id']}")
+        again = json.loads(run(server, tmp_path, register, receiver.url))
+        assert again["id"] != made["id"]
+        for one in (made, again):
+            run(server, tmp_path, remove.replace("WEBHOOK_ID", one["id"]), "")
+        assert not server.client.get("/v1/webhooks").json()["webhooks"]
         assert set(received.event) == set(SAID)
         assert set(received.event["data"]) == set(SAID["data"])
         assert received.event["data"]["path"] == SAID["data"]["path"].replace(
