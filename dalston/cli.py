@@ -73,6 +73,8 @@ def _whose(error: OSError) -> str:
     """Say whose the file or the folder is that may not be used, if it is another user's."""
     if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
         return ""
+    if os.name == "nt":
+        return ""
     own = os.geteuid()
     for place in (file := Path(error.filename).absolute(), *file.parents):
         # What isn't there was to be made in the folder above.

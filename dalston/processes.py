@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import pwd
 import signal
 import sys
 import threading
@@ -42,6 +41,8 @@ def is_alive(process_id: int) -> bool:
 
 def user_called(number: int) -> str:
     """Return the name of a user, or its number if it has none, as `sudo -u` takes it."""
+    import pwd  # noqa: PLC0415 - as above
+
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import os
 import re
 import sys
@@ -49,6 +48,8 @@ def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if sys.platform == "darwin":
+            import fcntl  # noqa: PLC0415 - elsewhere it isn't needed, or isn't there
+
             # There fsync leaves it in the disk's own memory. Not every volume knows the other.
             with suppress(OSError):
                 fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)

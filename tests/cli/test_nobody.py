@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -33,3 +35,19 @@ def test_nobody_at_the_address_is_said_in_words(shell: Shell, given: tuple[str, 
 def test_watching_says_at_once_that_it_waits(shell: Shell) -> None:
     call = replace(shell, command="jobs").begin("watch", "job_1", *NOBODY)
     assert f"job_1: waiting for the server: {SAID}" in call.read_until("job_1")
+
+
+@pytest.mark.parametrize("given", [("jobs", "list"), ("engines",)])
+def test_where_python_has_not_all_that_a_server_needs(given: tuple[str, ...]) -> None:
+    """Windows lacks these modules."""
+    lacking = (
+        "import runpy, sys; sys.modules.update(dict.fromkeys(('fcntl', 'pwd', 'resource')));"
+        "runpy.run_module('dalston', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", lacking, *given, *NOBODY],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.startswith(f"Error: {SAID}")
