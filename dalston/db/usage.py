@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from dalston.common.access import Limits
-from dalston.common.models import Job, JobStatus
+from dalston.common.models import Job, JobStatus, TaskStatus
 from dalston.db.compiled import usage as sql
 from dalston.db.limits import lock_owners
 from dalston.db.statements import Connection, Row
@@ -113,9 +113,13 @@ async def settle_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
 
 async def _lengths(connection: Connection, job_ids: Sequence[str]) -> dict[str, float]:
     """Return the seconds of those of some jobs whose recordings have been cut."""
+    rows = await connection.fetch(sql.PARTS, job_ids=job_ids)
+    # Of a job that ended in the middle of the cutting only its beginning is known.
+    cut = {row.job_id for row in rows if row.expands and row.status == TaskStatus.COMPLETED.value}
     lengths: dict[str, float] = {}
-    for row in await connection.fetch(sql.PARTS, job_ids=job_ids):
-        lengths[row.job_id] = max(lengths.get(row.job_id, 0.0), float(row.part["core_end"]))
+    for row in rows:
+        if row.part is not None and row.job_id in cut:
+            lengths[row.job_id] = max(lengths.get(row.job_id, 0.0), float(row.part["core_end"]))
     return lengths
 
 

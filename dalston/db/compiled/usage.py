@@ -79,24 +79,25 @@ WHERE audio_charges.job_id IN (SELECT value FROM json_each(?))""",
     ),
 )
 PARTS = Statement(
-    columns=(Column("job_id"), Column("part", Kind.JSON_OR_NULL)),
+    columns=(
+        Column("job_id"),
+        Column("part", Kind.JSON_OR_NULL),
+        Column("expands"),
+        Column("status"),
+    ),
     postgresql=SQL(
         """\
-SELECT tasks.job_id, tasks.part
+SELECT tasks.job_id, tasks.part, tasks.expands, tasks.status
 FROM tasks
-WHERE tasks.job_id = ANY ($1::VARCHAR[]) AND tasks.part IS NOT NULL AND (EXISTS (SELECT cutter.id
-FROM tasks AS cutter
-WHERE cutter.job_id = tasks.job_id AND cutter.expands = $2::INTEGER AND cutter.status = $3::VARCHAR))""",
-        (Parameter("job_ids", Kind.TEXTS), Constant(1), Constant("completed")),
+WHERE tasks.job_id = ANY ($1::VARCHAR[]) AND (tasks.part IS NOT NULL OR tasks.expands = $2::INTEGER)""",
+        (Parameter("job_ids", Kind.TEXTS), Constant(1)),
     ),
     sqlite=SQL(
         """\
-SELECT tasks.job_id, tasks.part
+SELECT tasks.job_id, tasks.part, tasks.expands, tasks.status
 FROM tasks
-WHERE tasks.job_id IN (SELECT value FROM json_each(?)) AND tasks.part IS NOT NULL AND (EXISTS (SELECT cutter.id
-FROM tasks AS cutter
-WHERE cutter.job_id = tasks.job_id AND cutter.expands = ? AND cutter.status = ?))""",
-        (Parameter("job_ids", Kind.TEXTS), Constant(1), Constant("completed")),
+WHERE tasks.job_id IN (SELECT value FROM json_each(?)) AND (tasks.part IS NOT NULL OR tasks.expands = ?)""",
+        (Parameter("job_ids", Kind.TEXTS), Constant(1)),
     ),
 )
 CHARGE = Statement(
