@@ -21,7 +21,7 @@ from dalston.common.errors import (
     LimitReachedError,
     TooManyJobsError,
 )
-from dalston.common.models import Job, JobStatus, Task, TaskStatus
+from dalston.common.models import TERMINAL_JOB, Job, JobStatus, Task, TaskStatus
 from dalston.db.idempotency import IdempotencyKey, known_keys, remember_keys
 from dalston.db.reading import owned_jobs
 from dalston.db.statements import Connection
@@ -40,7 +40,7 @@ class Repeats(StrEnum):
     """It is named by its content, and the client sends it on purpose: it is a new job."""
     AGAIN = "again"
     """It is named by its content, and the client has sent it before and heard no answer: it joins
-    the earlier job, unless that has come to nothing."""
+    the earlier job, unless that has come to nothing or is from another occasion."""
 
 
 class Applicant(msgspec.Struct, frozen=True):
@@ -151,14 +151,23 @@ async def _joinable(
     on_terms: Sequence[Applicant],
     known: Mapping[tuple[str, str], IdempotencyKey],
 ) -> set[str]:
-    """Return the earlier jobs, of those that may be joined, that haven't come to nothing."""
+    """Return the earlier jobs, of those that may be joined, that a client can mean by its retry.
+
+    A job that has been completed for longer than that was made on another occasion: the first try
+    of this one was refused.
+    """
     again = [one.key for one in on_terms if one.key is not None and one.repeats is Repeats.AGAIN]
-    before = [known[key.owner, key.key] for key in again if (key.owner, key.key) in known]
-    if not before:
+    named = {(key.owner, key.key) for key in again} & known.keys()
+    if not named:
         return set()
-    found = await owned_jobs(connection, {(key.owner, key.job_id) for key in before})
-    gone = (JobStatus.FAILED, JobStatus.CANCELLED)
-    return {job.id for job in found.values() if job.status not in gone}
+    recent = {key.job_id for key in (await known_keys(connection, named, recent=True)).values()}
+    found = await owned_jobs(connection, {(name[0], known[name].job_id) for name in named})
+    return {
+        job.id
+        for job in found.values()
+        if job.status not in TERMINAL_JOB
+        or (job.status is JobStatus.COMPLETED and job.id in recent)
+    }
 
 
 async def _find_replayed(
