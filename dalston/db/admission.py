@@ -22,10 +22,12 @@ from dalston.common.errors import (
     TooManyJobsError,
 )
 from dalston.common.models import TERMINAL_JOB, Job, JobStatus, Task, TaskStatus
+from dalston.common.pipeline_checks import FETCH
 from dalston.db.idempotency import IdempotencyKey, known_keys, remember_keys
 from dalston.db.reading import owned_jobs
 from dalston.db.statements import Connection
 from dalston.db.usage import Usage, hold_usage, write_usage
+from dalston.db.versions import versions_of
 
 JOBS_WAIT = 10
 """Seconds after which one more job may have ended; nobody knows better."""
@@ -199,33 +201,62 @@ class Held(msgspec.Struct, frozen=True):
     caller: Caller
     usage: Usage | None
 
-    async def charge(self, connection: Connection, job: Job, own_tasks: Sequence[Task]) -> None:
+    async def charge(
+        self,
+        connection: Connection,
+        job: Job,
+        own_tasks: Sequence[Task],
+        from_stage: str | None = None,
+    ) -> None:
         """Count a job that goes on, as one more that has not ended.
 
-        Its audio was charged when it was submitted. Only if it ended before anybody knew how long
-        that is, so that the owner got it back, it is charged once more.
+        Its audio was charged when it was submitted. It is charged once more if it ended before
+        anybody knew how long that is, so that the owner got it back, or if its recording is
+        fetched once more: that may be another one now.
 
         Args:
             connection: The transaction that holds the owner's row.
             job: As it was when it had ended.
             own_tasks: All its tasks until now.
+            from_stage: Where a rerun begins.
 
         Raises:
             LimitReachedError: The owner has as much as may be.
         """
         if self.usage is None:
             return
-        given_back = job.status is not JobStatus.COMPLETED and not any(
-            task.expands and task.status is TaskStatus.COMPLETED for task in own_tasks
-        )
         limits = self.caller.limits
-        if not given_back:
+        if from_stage != FETCH and await _is_charged(connection, job, own_tasks):
             limits = msgspec.structs.replace(limits, audio_seconds_per_day=None)
         refusal = limit_reached(self.usage, limits)
         if refusal is not None:
             raise refusal
         self.usage.add(job, limits)
         await write_usage(connection, {job.owner: self.usage}, {job.id})
+
+
+async def _is_charged(connection: Connection, job: Job, own_tasks: Sequence[Task]) -> bool:
+    """Tell whether a job's owner hasn't got back what its recording was charged."""
+    if _is_known(job.status, own_tasks):
+        return True
+    if job.version == 1:
+        return False
+    rerun = job.rerun
+    for version in reversed(await versions_of(connection, [job.id])):
+        if rerun is not None and rerun["from_stage"] == FETCH:
+            # What was charged before was another recording's.
+            return False
+        if _is_known(version.status, version.tasks):
+            return True
+        rerun = version.rerun
+    return False
+
+
+def _is_known(status: JobStatus, own_tasks: Sequence[Task]) -> bool:
+    """Tell whether a job that has ended came so far that its length stays charged."""
+    return status is JobStatus.COMPLETED or any(
+        task.expands and task.status is TaskStatus.COMPLETED for task in own_tasks
+    )
 
 
 async def hold(connection: Connection, caller: Caller) -> Held:

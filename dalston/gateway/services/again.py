@@ -120,7 +120,7 @@ class Again:
             parted = kept.part_tasks(own_tasks, pairs, again)
             changed = msgspec.structs.replace(job, parameters=parameters)
             kept.require_objects(changed, self._parts.catalog, own_tasks, parted, there)
-            await held.charge(connection, job, own_tasks)
+            await held.charge(connection, job, own_tasks, from_stage)
             rerun = Rerun(from_stage, dict(options), parameters)
             await rerun_job(connection, locked, job_id, own_tasks, parted.drop, rerun)
         return await self._resumed(caller.owner, job_id, "job_rerun")
