@@ -22,6 +22,11 @@ _BYTES_PER_SECOND = 16_000.0
 """Of a recording whose length isn't known: 128 kbit/s."""
 
 
+def seconds_by_size(size: int) -> float:
+    """Return how long a recording of so many bytes is taken to be."""
+    return size / _BYTES_PER_SECOND
+
+
 class Usage(msgspec.Struct):
     """What an owner has used, kept up with what a transaction adds.
 
@@ -45,7 +50,7 @@ class Usage(msgspec.Struct):
         """Count one more job."""
         self.jobs += 1
         if limits.audio_seconds_per_day is not None:
-            seconds = job.audio_bytes / _BYTES_PER_SECOND
+            seconds = seconds_by_size(job.audio_bytes)
             self.charged[job.id] = seconds
             self.audio_seconds += seconds
 

@@ -219,6 +219,32 @@ def test_a_day_that_is_used_up_is_said_so(two: list[httpx.Client], deployment: D
     assert client.post(TRANSCRIPTIONS, files=FILE, headers=ada).status_code == 202
 
 
+def test_uploads_that_wait_for_their_jobs_have_the_limit_of_a_day(
+    two: list[httpx.Client], deployment: Deployment
+) -> None:
+    limit(deployment, "ada", audio_seconds_per_day=10.0)
+    ada = bearer(make_key(deployment, "ada"))
+
+    def upload(number: int) -> httpx.Response:
+        # Twenty seconds by its size.
+        return two[number % 2].post("/v2/upload", content=bytes(320_000), headers=ada)
+
+    with ThreadPoolExecutor(6) as clients:
+        answers = list(clients.map(upload, range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200, *[429] * 5]
+    assert len(jobs_in_store(deployment)) == 1
+    # They count apart from jobs, and no more once they are jobs.
+    assert two[0].post(TRANSCRIPTIONS, files=FILE, headers=ada).status_code == 202
+    assert upload(0).status_code == 429
+    [url] = [answer.json()["upload_url"] for answer in answers if answer.status_code == 200]
+    url = str(two[0].base_url.join(httpx.URL(url).path))
+    made = two[0].post("/v2/transcript", json={"audio_url": url}, headers=ada)
+    assert made.status_code == 200, made.text
+    job = f"{TRANSCRIPTIONS}/{made.json()['id']}"
+    assert two[0].delete(job, headers=ada).status_code == 204
+    assert upload(0).status_code == 200
+
+
 def _post(stack: Stack, data: bytes) -> httpx.Response:
     return stack.client.post(TRANSCRIPTIONS, files={"file": ("a.wav", data)})
 

@@ -44,21 +44,50 @@ WHERE jobs.owner = ? AND (jobs.status = ? OR jobs.status = ?)""",
         (Parameter("owner"), Constant("pending"), Constant("running")),
     ),
 )
+UPLOADS = Statement(
+    columns=(Column("seconds"),),
+    postgresql=SQL(
+        """\
+SELECT coalesce(sum(audio_charges.seconds), $1::FLOAT) AS seconds
+FROM audio_charges
+WHERE audio_charges.owner = $2::VARCHAR AND (audio_charges.job_id LIKE $3::VARCHAR || '%') AND audio_charges.day = $4::VARCHAR""",
+        (Constant(0.0), Parameter("owner"), Constant("upload_"), Parameter("day")),
+    ),
+    sqlite=SQL(
+        """\
+SELECT coalesce(sum(audio_charges.seconds), ?) AS seconds
+FROM audio_charges
+WHERE audio_charges.owner = ? AND (audio_charges.job_id LIKE ? || '%') AND audio_charges.day = ?""",
+        (Constant(0.0), Parameter("owner"), Constant("upload_"), Parameter("day")),
+    ),
+)
+FORGET_UPLOADS = Statement(
+    postgresql=SQL(
+        """\
+DELETE FROM audio_charges WHERE audio_charges.owner = $1::VARCHAR AND (audio_charges.job_id LIKE $2::VARCHAR || '%') AND audio_charges.day != $3::VARCHAR""",
+        (Parameter("owner"), Constant("upload_"), Parameter("day")),
+    ),
+    sqlite=SQL(
+        """\
+DELETE FROM audio_charges WHERE audio_charges.owner = ? AND (audio_charges.job_id LIKE ? || '%') AND audio_charges.day != ?""",
+        (Parameter("owner"), Constant("upload_"), Parameter("day")),
+    ),
+)
 ENDED_CHARGES = Statement(
     columns=(Column("job_id"), Column("day"), Column("seconds"), Column("status")),
     postgresql=SQL(
         """\
 SELECT audio_charges.job_id, audio_charges.day, audio_charges.seconds, jobs.status
 FROM audio_charges LEFT OUTER JOIN jobs ON jobs.id = audio_charges.job_id
-WHERE audio_charges.owner = $1::VARCHAR AND (jobs.id IS NULL OR jobs.status != $2::VARCHAR AND jobs.status != $3::VARCHAR)""",
-        (Parameter("owner"), Constant("pending"), Constant("running")),
+WHERE audio_charges.owner = $1::VARCHAR AND (audio_charges.job_id NOT LIKE $2::VARCHAR || '%') AND (jobs.id IS NULL OR jobs.status != $3::VARCHAR AND jobs.status != $4::VARCHAR)""",
+        (Parameter("owner"), Constant("upload_"), Constant("pending"), Constant("running")),
     ),
     sqlite=SQL(
         """\
 SELECT audio_charges.job_id, audio_charges.day, audio_charges.seconds, jobs.status
 FROM audio_charges LEFT OUTER JOIN jobs ON jobs.id = audio_charges.job_id
-WHERE audio_charges.owner = ? AND (jobs.id IS NULL OR jobs.status != ? AND jobs.status != ?)""",
-        (Parameter("owner"), Constant("pending"), Constant("running")),
+WHERE audio_charges.owner = ? AND (audio_charges.job_id NOT LIKE ? || '%') AND (jobs.id IS NULL OR jobs.status != ? AND jobs.status != ?)""",
+        (Parameter("owner"), Constant("upload_"), Constant("pending"), Constant("running")),
     ),
 )
 CHARGES_OF = Statement(

@@ -27,11 +27,21 @@ ROW = select(
 JOBS = select(func.count().label("jobs")).where(
     jobs.c.owner == bindparam("owner"), or_(*(jobs.c.status == one for one in _UNENDED))
 )
+# A recording that was uploaded before its job is charged apart, under a name that no job has.
+_IS_UPLOAD = audio_charges.c.job_id.startswith("upload_")
+_UPLOADS = (audio_charges.c.owner == bindparam("owner", type_=String), _IS_UPLOAD)
+UPLOADS = select(func.coalesce(func.sum(audio_charges.c.seconds), 0.0).label("seconds")).where(
+    *_UPLOADS, audio_charges.c.day == bindparam("day", type_=String)
+)
+FORGET_UPLOADS = delete(audio_charges).where(
+    *_UPLOADS, audio_charges.c.day != bindparam("day", type_=String)
+)
 ENDED_CHARGES = (
     select(audio_charges.c.job_id, audio_charges.c.day, audio_charges.c.seconds, jobs.c.status)
     .outerjoin(jobs, jobs.c.id == audio_charges.c.job_id)
     .where(
         audio_charges.c.owner == bindparam("owner"),
+        ~_IS_UPLOAD,
         or_(jobs.c.id.is_(None), and_(*(jobs.c.status != one for one in _UNENDED))),
     )
 )
