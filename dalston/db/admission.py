@@ -21,11 +21,13 @@ from dalston.common.errors import (
     LimitReachedError,
     TooManyJobsError,
 )
-from dalston.common.models import Job, JobStatus, Task, TaskStatus
+from dalston.common.models import TERMINAL_JOB, Job, JobStatus, Task, TaskStatus
+from dalston.common.pipeline_checks import FETCH
 from dalston.db.idempotency import IdempotencyKey, known_keys, remember_keys
 from dalston.db.reading import owned_jobs
 from dalston.db.statements import Connection
 from dalston.db.usage import Usage, hold_usage, write_usage
+from dalston.db.versions import versions_of
 
 JOBS_WAIT = 10
 """Seconds after which one more job may have ended; nobody knows better."""
@@ -40,7 +42,7 @@ class Repeats(StrEnum):
     """It is named by its content, and the client sends it on purpose: it is a new job."""
     AGAIN = "again"
     """It is named by its content, and the client has sent it before and heard no answer: it joins
-    the earlier job, unless that has come to nothing."""
+    the earlier job, unless that has come to nothing or is from another occasion."""
 
 
 class Applicant(msgspec.Struct, frozen=True):
@@ -151,14 +153,23 @@ async def _joinable(
     on_terms: Sequence[Applicant],
     known: Mapping[tuple[str, str], IdempotencyKey],
 ) -> set[str]:
-    """Return the earlier jobs, of those that may be joined, that haven't come to nothing."""
+    """Return the earlier jobs, of those that may be joined, that a client can mean by its retry.
+
+    A job that has been completed for longer than that was made on another occasion: the first try
+    of this one was refused.
+    """
     again = [one.key for one in on_terms if one.key is not None and one.repeats is Repeats.AGAIN]
-    before = [known[key.owner, key.key] for key in again if (key.owner, key.key) in known]
-    if not before:
+    named = {(key.owner, key.key) for key in again} & known.keys()
+    if not named:
         return set()
-    found = await owned_jobs(connection, {(key.owner, key.job_id) for key in before})
-    gone = (JobStatus.FAILED, JobStatus.CANCELLED)
-    return {job.id for job in found.values() if job.status not in gone}
+    recent = {key.job_id for key in (await known_keys(connection, named, recent=True)).values()}
+    found = await owned_jobs(connection, {(name[0], known[name].job_id) for name in named})
+    return {
+        job.id
+        for job in found.values()
+        if job.status not in TERMINAL_JOB
+        or (job.status is JobStatus.COMPLETED and job.id in recent)
+    }
 
 
 async def _find_replayed(
@@ -190,33 +201,62 @@ class Held(msgspec.Struct, frozen=True):
     caller: Caller
     usage: Usage | None
 
-    async def charge(self, connection: Connection, job: Job, own_tasks: Sequence[Task]) -> None:
+    async def charge(
+        self,
+        connection: Connection,
+        job: Job,
+        own_tasks: Sequence[Task],
+        from_stage: str | None = None,
+    ) -> None:
         """Count a job that goes on, as one more that has not ended.
 
-        Its audio was charged when it was submitted. Only if it ended before anybody knew how long
-        that is, so that the owner got it back, it is charged once more.
+        Its audio was charged when it was submitted. It is charged once more if it ended before
+        anybody knew how long that is, so that the owner got it back, or if its recording is
+        fetched once more: that may be another one now.
 
         Args:
             connection: The transaction that holds the owner's row.
             job: As it was when it had ended.
             own_tasks: All its tasks until now.
+            from_stage: Where a rerun begins.
 
         Raises:
             LimitReachedError: The owner has as much as may be.
         """
         if self.usage is None:
             return
-        given_back = job.status is not JobStatus.COMPLETED and not any(
-            task.expands and task.status is TaskStatus.COMPLETED for task in own_tasks
-        )
         limits = self.caller.limits
-        if not given_back:
+        if from_stage != FETCH and await _is_charged(connection, job, own_tasks):
             limits = msgspec.structs.replace(limits, audio_seconds_per_day=None)
         refusal = limit_reached(self.usage, limits)
         if refusal is not None:
             raise refusal
         self.usage.add(job, limits)
         await write_usage(connection, {job.owner: self.usage}, {job.id})
+
+
+async def _is_charged(connection: Connection, job: Job, own_tasks: Sequence[Task]) -> bool:
+    """Tell whether a job's owner hasn't got back what its recording was charged."""
+    if _is_known(job.status, own_tasks):
+        return True
+    if job.version == 1:
+        return False
+    rerun = job.rerun
+    for version in reversed(await versions_of(connection, [job.id])):
+        if rerun is not None and rerun["from_stage"] == FETCH:
+            # What was charged before was another recording's.
+            return False
+        if _is_known(version.status, version.tasks):
+            return True
+        rerun = version.rerun
+    return False
+
+
+def _is_known(status: JobStatus, own_tasks: Sequence[Task]) -> bool:
+    """Tell whether a job that has ended came so far that its length stays charged."""
+    return status is JobStatus.COMPLETED or any(
+        task.expands and task.status is TaskStatus.COMPLETED for task in own_tasks
+    )
 
 
 async def hold(connection: Connection, caller: Caller) -> Held:

@@ -37,18 +37,19 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 
 
 async def known_keys(
-    connection: Connection, named: Collection[tuple[str, str]]
+    connection: Connection, named: Collection[tuple[str, str]], *, recent: bool = False
 ) -> dict[tuple[str, str], IdempotencyKey]:
     """Return what some keys stand for.
 
     Args:
         connection: Of the database.
         named: Owner and key of each.
+        recent: Whether only those are wanted that a client's own retries may be about.
     """
     if not named:
         return {}
     rows = await connection.fetch(
-        sql.KNOWN,
+        sql.RECENT if recent else sql.KNOWN,
         owners=sorted({owner for owner, _ in named}),
         keys=sorted({key for _, key in named}),
     )

@@ -167,7 +167,12 @@ async def claim_due(
         is_done = len(mine) == len(found)
     wanted = sorted({row.webhook_id for row in rows if row.webhook_id is not None})
     found = await connection.fetch(sql.GENERATIONS, webhook_ids=wanted) if wanted else []
-    return [_claimed(row, {one.id: one for one in found}) for row in rows]
+    endpoints = {one.id: one for one in found}
+    # An endpoint that was removed while a job ended: the message wasn't there to go with it.
+    lost = {row.id for row in rows if row.webhook_id not in {None, *endpoints}}
+    if lost:
+        await connection.fetch(sql.DROP, ids=sorted(lost))
+    return [_claimed(row, endpoints) for row in rows if row.id not in lost]
 
 
 def _claimed(row: Row, endpoints: Mapping[str, Row]) -> Claimed:

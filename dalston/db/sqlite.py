@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -28,6 +29,8 @@ _KIND = 0xFF
 _ANALYZE_EVERY = 1000
 """Transactions that write, after which SQLite looks at the tables again; the first one is such."""
 _ANALYZED_ROWS = 1000
+_LOOK_AGAIN_SECONDS = 300.0
+"""After this a connection reads what other processes have found out about the tables."""
 _BUSY_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _PRAGMAS = (
     # What is committed has been promised to somebody: it is on the disk, whatever loses its power.
@@ -77,6 +80,9 @@ class SQLitePool:
         # sleeps for longer and longer.
         self._writing = asyncio.Lock()
         self._writes = 0
+        self._analyzed_at = 0.0
+        self._looked_at: dict[aiosqlite.Connection, float] = {}
+        """When each connection last read what is known of the tables."""
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[Connection]:
@@ -116,6 +122,7 @@ class SQLitePool:
             with suppress(sqlite3.Error):
                 await driver.execute_fetchall(f"PRAGMA analysis_limit = {_ANALYZED_ROWS}")
                 await driver.execute_fetchall("ANALYZE")
+                self._analyzed_at = time.monotonic()
         self._writes += 1
 
     @asynccontextmanager
@@ -123,9 +130,21 @@ class SQLitePool:
         async with self._free:
             driver = self._idle.pop() if self._idle else await self._connect()
             try:
+                await self._look_again(driver)
                 yield driver
             finally:
                 self._idle.append(driver)
+
+    async def _look_again(self, driver: aiosqlite.Connection) -> None:
+        """Have a connection read anew what is known of the tables, if it knows something older.
+
+        SQLite reads it once, with the schema: a connection from when the database was empty would
+        go by that for ever. All its statements are then planned anew.
+        """
+        looked_at, now = self._looked_at[driver], time.monotonic()
+        if looked_at < self._analyzed_at or now - looked_at > _LOOK_AGAIN_SECONDS:
+            await driver.execute_fetchall("PRAGMA writable_schema = RESET")
+            self._looked_at[driver] = now
 
     async def _connect(self) -> aiosqlite.Connection:
         # The driver must not begin transactions by itself.
@@ -138,6 +157,7 @@ class SQLitePool:
             # Its thread would keep the process from ending.
             await driver.close()
             raise
+        self._looked_at[driver] = time.monotonic()
         return driver
 
     @staticmethod
@@ -159,7 +179,9 @@ class SQLitePool:
     async def close(self) -> None:
         """Close all connections."""
         while self._idle:
-            await self._idle.pop().close()
+            driver = self._idle.pop()
+            del self._looked_at[driver]
+            await driver.close()
 
     @staticmethod
     def is_passing(error: Exception) -> bool:

@@ -13,13 +13,18 @@ from datetime import datetime, timedelta
 import msgspec
 
 from dalston.common.access import Limits
-from dalston.common.models import Job, JobStatus
+from dalston.common.models import Job, JobStatus, TaskStatus
 from dalston.db.compiled import usage as sql
 from dalston.db.limits import lock_owners
 from dalston.db.statements import Connection, Row
 
 _BYTES_PER_SECOND = 16_000.0
 """Of a recording whose length isn't known: 128 kbit/s."""
+
+
+def seconds_by_size(size: int) -> float:
+    """Return how long a recording of so many bytes is taken to be."""
+    return size / _BYTES_PER_SECOND
 
 
 class Usage(msgspec.Struct):
@@ -45,7 +50,7 @@ class Usage(msgspec.Struct):
         """Count one more job."""
         self.jobs += 1
         if limits.audio_seconds_per_day is not None:
-            seconds = job.audio_bytes / _BYTES_PER_SECOND
+            seconds = seconds_by_size(job.audio_bytes)
             self.charged[job.id] = seconds
             self.audio_seconds += seconds
 
@@ -113,9 +118,13 @@ async def settle_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
 
 async def _lengths(connection: Connection, job_ids: Sequence[str]) -> dict[str, float]:
     """Return the seconds of those of some jobs whose recordings have been cut."""
+    rows = await connection.fetch(sql.PARTS, job_ids=job_ids)
+    # Of a job that ended in the middle of the cutting only its beginning is known.
+    cut = {row.job_id for row in rows if row.expands and row.status == TaskStatus.COMPLETED.value}
     lengths: dict[str, float] = {}
-    for row in await connection.fetch(sql.PARTS, job_ids=job_ids):
-        lengths[row.job_id] = max(lengths.get(row.job_id, 0.0), float(row.part["core_end"]))
+    for row in rows:
+        if row.part is not None and row.job_id in cut:
+            lengths[row.job_id] = max(lengths.get(row.job_id, 0.0), float(row.part["core_end"]))
     return lengths
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dalston.common.access import Caller
-from dalston.common.errors import DalstonError
+from dalston.common.errors import DalstonError, UnavailableError
 from dalston.gateway.dialect import dialect_of
 from dalston.gateway.errors import respond
 from dalston.gateway.services.access import Access
@@ -76,6 +80,22 @@ async def known_caller(request: Request, access: Access) -> Caller:
     if access.is_open:
         refuse_foreign_pages(request.headers, request.app.state.parts.cors_origins)
     return caller
+
+
+def asking(request: Request) -> Callable[[], Awaitable[Caller]]:
+    """Return what finds out who sends a request, however late in it that is asked for."""
+    return partial(known_caller, request, request.app.state.access)
+
+
+async def require_key(request: Request) -> None:
+    """Refuse to go on with a request whose key has been revoked meanwhile.
+
+    Raises:
+        InvalidKeyError: It has.
+    """
+    # If nobody can tell now, the next look will.
+    with suppress(UnavailableError):
+        await known_caller(request, request.app.state.access)
 
 
 def caller_of(request: Request) -> Caller:

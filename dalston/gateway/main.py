@@ -75,7 +75,7 @@ def create_app(parts: Parts) -> Starlette:
     app.state.feeds = Feeds(app.state.jobs, parts.store)
     app.state.leaving = Leaving(parts.database)
     app.state.again = Again(parts)
-    app.state.held = HeldRecordings(parts.store, app.state.jobs)
+    app.state.held = HeldRecordings(parts.database, parts.store, app.state.jobs)
     app.state.versions = Versions(parts, app.state.jobs)
     app.state.webhooks = WebhookService(parts.database, parts.webhooks)
     app.state.exports = asyncio.Semaphore(exports.AT_ONCE)

@@ -20,6 +20,7 @@ from tests.support.deployment import Deployment
 from tests.support.gate import Gate
 from tests.support.keys import bearer, limit, make_key
 from tests.support.stack import TRANSCRIPTIONS, Stack, running
+from tests.support.web import web_server
 
 FILE = {"file": ("a.wav", b"x")}
 CHUNKS = ("cutting-preparer", "part-transcriber", "failing-checker", "listing-merger")
@@ -218,6 +219,32 @@ def test_a_day_that_is_used_up_is_said_so(two: list[httpx.Client], deployment: D
     assert client.post(TRANSCRIPTIONS, files=FILE, headers=ada).status_code == 202
 
 
+def test_uploads_that_wait_for_their_jobs_have_the_limit_of_a_day(
+    two: list[httpx.Client], deployment: Deployment
+) -> None:
+    limit(deployment, "ada", audio_seconds_per_day=10.0)
+    ada = bearer(make_key(deployment, "ada"))
+
+    def upload(number: int) -> httpx.Response:
+        # Twenty seconds by its size.
+        return two[number % 2].post("/v2/upload", content=bytes(320_000), headers=ada)
+
+    with ThreadPoolExecutor(6) as clients:
+        answers = list(clients.map(upload, range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200, *[429] * 5]
+    assert len(jobs_in_store(deployment)) == 1
+    # They count apart from jobs, and no more once they are jobs.
+    assert two[0].post(TRANSCRIPTIONS, files=FILE, headers=ada).status_code == 202
+    assert upload(0).status_code == 429
+    [url] = [answer.json()["upload_url"] for answer in answers if answer.status_code == 200]
+    url = str(two[0].base_url.join(httpx.URL(url).path))
+    made = two[0].post("/v2/transcript", json={"audio_url": url}, headers=ada)
+    assert made.status_code == 200, made.text
+    job = f"{TRANSCRIPTIONS}/{made.json()['id']}"
+    assert two[0].delete(job, headers=ada).status_code == 204
+    assert upload(0).status_code == 200
+
+
 def _post(stack: Stack, data: bytes) -> httpx.Response:
     return stack.client.post(TRANSCRIPTIONS, files={"file": ("a.wav", data)})
 
@@ -314,3 +341,54 @@ def test_audio_that_was_given_back_is_charged_again(stack: Stack, deployment: De
     assert stack.client.post(f"{TRANSCRIPTIONS}/{first}/cancel").status_code == 200
     assert stack.client.post(f"{TRANSCRIPTIONS}/{first}/retry").status_code == 202
     assert _post(stack, b"x").status_code == 429
+
+
+def test_audio_is_charged_once_if_a_rerun_is_cancelled_and_retried(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    settings = Gate(tmp_path).settings() | {"DALSTON_PIPELINE": "chunks"}
+    with running(deployment, *CHUNKS, **settings) as stack:
+        limit(deployment, "local", audio_seconds_per_day=100.0)
+        # Twenty seconds by its size.
+        job_id = _post(stack, b"3" + b" " * 320_000).json()["id"]
+        assert stack.ended(job_id)["status"] == "completed"
+        _rerun_cancelled_and_retried(stack, job_id, "prepare")
+        stack.start("orchestrator")
+        assert stack.ended(job_id)["status"] == "completed"
+        assert quotas(_post(stack, b"1"))["audio"][:2] == (100, 96)
+
+
+def test_a_recording_that_is_fetched_again_is_charged_again(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    settings = Gate(tmp_path).settings() | {
+        "DALSTON_PIPELINE": "chunks",
+        "DALSTON_FETCH_PRIVATE_ADDRESSES": "true",
+    }
+    with web_server() as web, running(deployment, "url-fetch", *CHUNKS, **settings) as stack:
+        limit(deployment, "local", audio_seconds_per_day=10.0)
+        web.files["/talk.wav"] = b"3"
+        form = {"source_url": (None, f"{web.url}/talk.wav")}
+        job_id = stack.client.post(TRANSCRIPTIONS, files=form).json()["id"]
+        assert stack.ended(job_id)["status"] == "completed"
+        web.files["/talk.wav"] = b"40"
+        _rerun_cancelled_and_retried(stack, job_id, "fetch")
+        # For an hour, until it is known what it is now.
+        assert _post(stack, b"1").status_code == 429
+        stack.start("orchestrator")
+        assert stack.ended(job_id)["status"] == "completed"
+        path = f"{TRANSCRIPTIONS}/{job_id}/rerun"
+        refused = stack.client.post(path, json={"from_stage": "fetch"})
+        assert refused.status_code == 429
+        assert refused.json()["error"]["code"] == "audio_limit_reached"
+        assert stack.client.post(path, json={"from_stage": "merge"}).status_code == 202
+
+
+def _rerun_cancelled_and_retried(stack: Stack, job_id: str, from_stage: str) -> None:
+    """Have a job go on so while nothing is done of it."""
+    [orchestrator] = [role for role in stack.roles if "orchestrator" in role.log.name]
+    orchestrator.kill()
+    job = f"{TRANSCRIPTIONS}/{job_id}"
+    assert stack.client.post(f"{job}/rerun", json={"from_stage": from_stage}).status_code == 202
+    assert stack.client.post(f"{job}/cancel").status_code == 200
+    assert stack.client.post(f"{job}/retry").status_code == 202

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 import pytest
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, delete, update
 
 from dalston.common.models import Failure, JobStatus, new_job_id
 from dalston.common.webhooks import DeliveryState, new_webhook_id
@@ -15,7 +15,7 @@ from dalston.db import jobs as transitions
 from dalston.db import outbox, removal
 from dalston.db import webhooks as endpoints
 from dalston.db.definitions.compiling import compile_statement
-from dalston.db.definitions.tables import DatabaseAgo, DatabaseNow, deliveries, jobs
+from dalston.db.definitions.tables import DatabaseAgo, DatabaseNow, deliveries, jobs, webhooks
 from dalston.db.locking import lock
 from dalston.db.outbox import Claimed, Tried
 from dalston.db.session import Database
@@ -32,6 +32,7 @@ _OVER = compile_statement(update(deliveries).values(give_up_at=DatabaseAgo(1)))
 _LONG_DELETED = compile_statement(
     update(jobs).where(jobs.c.id == bindparam("by_id")).values(deleted_at=DatabaseAgo(1000))
 )
+_REMOVED = compile_statement(delete(webhooks).where(webhooks.c.id == bindparam("by_id")))
 
 
 @dataclass
@@ -227,6 +228,21 @@ async def test_an_endpoint_that_is_gone_or_removed_leaves_nothing_to_send(
         await endpoints.remove_webhook(connection, "ada", removed)
     await watched.move(_ALL_DUE)
     assert await watched.told(webhook_id=removed) == []
+
+
+async def test_an_endpoint_that_was_removed_while_a_job_ended_is_not_called(
+    watched: Watched,
+) -> None:
+    """On PostgreSQL neither waits for the other."""
+    kept = await watched.endpoint("ada", f"{URL}/kept")
+    removed = await watched.endpoint("ada", f"{URL}/removed")
+    await watched.cancel(await watched.job(url=None))
+    async with watched.database.write() as connection:
+        # As its removal sees it that begins before the end is written.
+        await connection.fetch(_REMOVED, by_id=removed)
+
+    assert [claimed.webhook_id for claimed in await watched.claim()] == [kept]
+    assert [delivery.webhook_id for delivery in await watched.told()] == [kept]
 
 
 async def test_pages_follow_each_other(watched: Watched) -> None:

@@ -5,69 +5,142 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from bench.backlog import STUB, Audio, insert_jobs
 from bench.database import SqliteTables
-from dalston.db.compiled import entries, rank, reading, transcripts
+from dalston.db import sqlite
+from dalston.db.compiled import entries, rank, reading, transcripts, usage
 from dalston.db.journal import note
 from dalston.db.migrate import migrate
 from dalston.db.session import Database
-from dalston.db.statements import Statement
+from dalston.db.statements import SQL, Column, Connection, Constant, Statement
 
 HOT = {
+    "some jobs": reading.OWNED_JOBS,
     "statuses of some jobs": reading.STATUSES,
+    "finished chunks of some jobs": reading.FINISHED_CHUNKS,
+    "lengths of some jobs": usage.PARTS,
     "dependents of a task": entries.DEPENDENTS,
     "last rank of a job": rank.LAST_OF_JOB,
 }
 
 
+USELESS = (
+    "ix_jobs_deleted",
+    "ix_jobs_owner_created",
+    "ix_jobs_owner_status",
+    "ix_tasks_status_completed",
+    "ix_tasks_engine_status_rank",
+)
+"""What these have one value for holds for nearly all rows."""
+
+
+class Grown(NamedTuple):
+    """A database that grew while it was in use.
+
+    Attributes:
+        path: Its file.
+        plans: Of each statement, as the connections have them that were open before.
+    """
+
+    path: Path
+    plans: Mapping[str, Sequence[str]]
+
+
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Grown:
     path = tmp_path_factory.mktemp("sqlite") / "dalston.db"
-    asyncio.run(_fill(path))
-    return path
+    return Grown(path, asyncio.run(_grow(path)))
 
 
-async def _fill(path: Path) -> None:
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite:///{path}")
-    await migrate(database)
-    with closing(SqliteTables(path)) as tables:
-        insert_jobs(tables, STUB, 2000, Audio("jobs/x/audio/original.wav", 1))
-    async with database.write() as connection:
-        await note(connection, "job_000000000000", None, "nothing")
-    await database.close()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
-def plan_of(connection: sqlite3.Connection, statement: Statement) -> list[str]:
-    compiled = statement.sqlite
-    nothing = [None] * compiled.sql.count("?")
-    found = connection.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", nothing).fetchall()
-    return [row[3] for row in found]
+async def _grow(path: Path) -> dict[str, list[str]]:
+    async with opened(path) as database:
+        await migrate(database)
+        await _ask_on_two_connections(database)
+        with closing(SqliteTables(path)) as tables:
+            insert_jobs(tables, STUB, 2000, Audio("jobs/x/audio/original.wav", 1))
+        async with database.write() as connection:
+            await note(connection, "job_000000000000", None, "nothing")
+        return await _ask_on_two_connections(database)
 
 
-@pytest.mark.parametrize("statement", HOT.values(), ids=HOT.keys())
-def test_a_few_rows_are_found_by_what_they_are_called(path: Path, statement: Statement) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        plan = plan_of(connection, statement)
-    # These hold for nearly all rows.
-    bad = ("ix_jobs_deleted", "ix_tasks_status_completed", "ix_tasks_engine_status_rank")
-    assert not [step for step in plan if any(name in step for name in bad)], plan
+async def _ask_on_two_connections(database: Database) -> dict[str, list[str]]:
+    async with database.read() as one, database.read() as other:
+        return {
+            name: [*await plan_of(one, statement), *await plan_of(other, statement)]
+            for name, statement in HOT.items()
+        }
 
 
-def test_completed_jobs_are_not_all_read_for_those_without_an_object(
-    path: Path, tmp_path: Path
+async def plan_of(connection: Connection, statement: Statement) -> list[str]:
+    """Return how SQLite would run a statement."""
+    text = statement.written["sqlite"].text
+    explained = SQL(f"EXPLAIN QUERY PLAN {text}", (Constant(None),) * text.count("?"))
+    columns = [Column(name) for name in ("id", "parent", "unused", "detail")]
+    asked = Statement(columns=columns, postgresql=explained, sqlite=explained)
+    return [row.detail for row in await connection.fetch(asked)]
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_few_rows_are_found_by_what_they_are_called(grown: Grown, name: str) -> None:
+    plan = grown.plans[name]
+    assert not [step for step in plan if any(index in step for index in USELESS)], plan
+
+
+async def test_what_another_process_has_found_out_is_read_some_time(
+    grown: Grown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(path, tmp_path / "completed.db")
-    with closing(sqlite3.connect(tmp_path / "completed.db")) as connection:
+    path = tmp_path / "changed.db"
+    shutil.copy(grown.path, path)
+    async with opened(path) as database:
+        async with database.read() as connection:
+            before = await plan_of(connection, reading.STATUSES)
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("DELETE FROM sqlite_stat1 WHERE tbl = 'jobs'")
+        async with database.read() as connection:
+            assert await plan_of(connection, reading.STATUSES) == before
+        monkeypatch.setattr(sqlite, "_LOOK_AGAIN_SECONDS", 0.0)
+        async with database.read() as connection:
+            assert await plan_of(connection, reading.STATUSES) != before
+
+
+async def test_lengths_are_found_by_their_jobs_before_anything_is_known_of_tables(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path / "new.db") as database:
+        await migrate(database)
+        async with database.read() as connection:
+            plan = await plan_of(connection, usage.PARTS)
+    assert not [step for step in plan if "ix_tasks_status_completed" in step], plan
+
+
+async def test_completed_jobs_are_not_all_read_for_those_without_an_object(
+    grown: Grown, tmp_path: Path
+) -> None:
+    path = tmp_path / "completed.db"
+    shutil.copy(grown.path, path)
+    with closing(sqlite3.connect(path)) as connection, connection:
         moment = "2026-01-01 00:00:00.000000"
         connection.execute(
             "UPDATE jobs SET status = 'completed', completed_at = ?, transcript_path = 'x'",
             [moment],
         )
         connection.execute("ANALYZE")
-        plan = plan_of(connection, transcripts.WITHOUT_OBJECT)
+    async with opened(path) as database, database.read() as asking:
+        plan = await plan_of(asking, transcripts.WITHOUT_OBJECT)
     assert any("ix_jobs_without_transcript_object" in step for step in plan), plan

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import Float, bindparam, update
 
 from dalston.common.access import LOCAL_OWNER, Limits
 from dalston.common.errors import (
@@ -14,11 +15,20 @@ from dalston.common.errors import (
     TooManyJobsError,
 )
 from dalston.common.models import Job
-from dalston.db.admission import Applicant
+from dalston.db.admission import Applicant, Repeats
+from dalston.db.definitions import tables
+from dalston.db.definitions.compiling import compile_statement
 from dalston.db.idempotency import IdempotencyKey
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.acceptance import Acceptance, Accepted
 from tests.support.gateway import WatchedDatabase, stored_job
+
+_BECOME = compile_statement(update(tables.jobs).values(status=bindparam("by_status")))
+_AGE = compile_statement(
+    update(tables.idempotency_keys).values(
+        created_at=tables.DatabaseAgo(bindparam("by_seconds", type_=Float))
+    )
+)
 
 
 @pytest.fixture
@@ -30,6 +40,11 @@ async def acceptance(parts: Parts) -> AsyncIterator[Acceptance]:
 
 def named(job: Job, key: str = "k", content: str = "same") -> Applicant:
     return Applicant(job, key=IdempotencyKey(LOCAL_OWNER, key, content, job.id))
+
+
+def by_content(job: Job, repeats: Repeats) -> Applicant:
+    key = IdempotencyKey.of_content(LOCAL_OWNER, "same", job.id)
+    return Applicant(job, key=key, repeats=repeats)
 
 
 async def recordings(parts: Parts) -> set[str]:
@@ -85,6 +100,25 @@ async def test_one_batch_holds_the_same_key_many_times(
     assert [answer.replayed for answer in accepted] == [False, False, True, True, True]
     assert isinstance(answers[5], IdempotencyKeyReusedError)
     assert await recordings(parts) == {jobs[0].id, jobs[1].id}
+
+
+@pytest.mark.parametrize(
+    ("status", "hours", "joins"),
+    [("completed", 0, True), ("completed", 2, False), ("running", 2, True), ("failed", 0, False)],
+)
+async def test_a_clients_own_retry_joins_what_it_can_have_sent(
+    acceptance: Acceptance, parts: Parts, status: str, hours: int, *, joins: bool
+) -> None:
+    first, second = await stored_job(parts), await stored_job(parts)
+    await acceptance.accept(by_content(first, Repeats.FIRST))
+    async with parts.database.write() as connection:
+        await connection.fetch(_BECOME, by_status=status)
+        await connection.fetch(_AGE, by_seconds=3600.0 * hours)
+
+    accepted = await acceptance.accept(by_content(second, Repeats.AGAIN))
+
+    assert accepted.replayed is joins
+    assert accepted.job.id == (first.id if joins else second.id)
 
 
 async def test_jobs_of_one_batch_count_for_the_limit(acceptance: Acceptance, parts: Parts) -> None:

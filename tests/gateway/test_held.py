@@ -6,6 +6,7 @@ import dataclasses
 
 import httpx
 
+from dalston.common.access import Caller
 from dalston.config import read_settings
 from dalston.gateway.main import create_app
 from dalston.gateway.parts import Parts
@@ -20,13 +21,13 @@ class Overtaken(HeldRecordings):
     """Whoever has found an upload here is overtaken by another job that takes it over."""
 
     def __init__(self, parts: Parts, jobs: JobService) -> None:
-        super().__init__(parts.store, jobs)
+        super().__init__(parts.database, parts.store, jobs)
         self.other: str | None = None
 
     async def find(self, owner: str, name: str) -> str | None:
         found = await super().find(owner, name)
         if self.other is not None:
-            await self.release(owner, name, self.other)
+            await self.release(Caller(owner, frozenset()), name, self.other)
         return found
 
 

@@ -173,6 +173,10 @@ async def test_a_completed_job_is_yielded_once_whatever_was_heard_first() -> Non
         watch=SimpleNamespace(watch=lambda _: nullcontext(watched)), look=read, read=read
     )
     patience: Any = SimpleNamespace(left=60.0)
-    transcription = Transcription(service, job, Wish(), patience)
+
+    async def require_key() -> None:
+        pass
+
+    transcription = Transcription(service, job, Wish(), patience, require_key)
 
     assert [found async for found in transcription.changes(10.0)] == [view]

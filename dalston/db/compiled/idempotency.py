@@ -22,6 +22,23 @@ WHERE idempotency_keys.owner IN (SELECT value FROM json_each(?)) AND idempotency
         (Parameter("owners", Kind.TEXTS), Parameter("keys", Kind.TEXTS), Constant(86400.0)),
     ),
 )
+RECENT = Statement(
+    columns=(Column("owner"), Column("key"), Column("content"), Column("job_id")),
+    postgresql=SQL(
+        """\
+SELECT idempotency_keys.owner, idempotency_keys.key, idempotency_keys.content, idempotency_keys.job_id
+FROM idempotency_keys
+WHERE idempotency_keys.owner = ANY ($1::VARCHAR[]) AND idempotency_keys.key = ANY ($2::VARCHAR[]) AND idempotency_keys.created_at > (statement_timestamp() - $3::FLOAT * interval '1 second')""",
+        (Parameter("owners", Kind.TEXTS), Parameter("keys", Kind.TEXTS), Constant(3600.0)),
+    ),
+    sqlite=SQL(
+        """\
+SELECT idempotency_keys.owner, idempotency_keys."key", idempotency_keys.content, idempotency_keys.job_id
+FROM idempotency_keys
+WHERE idempotency_keys.owner IN (SELECT value FROM json_each(?)) AND idempotency_keys."key" IN (SELECT value FROM json_each(?)) AND idempotency_keys.created_at > (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000')""",
+        (Parameter("owners", Kind.TEXTS), Parameter("keys", Kind.TEXTS), Constant(3600.0)),
+    ),
+)
 FORGET = Statement(
     postgresql=SQL(
         """\

@@ -258,6 +258,18 @@ UPDATE webhook_deliveries SET failures=(webhook_deliveries.failures + ?), due_at
         ),
     ),
 )
+DROP = Statement(
+    postgresql=SQL(
+        """\
+DELETE FROM webhook_deliveries WHERE webhook_deliveries.id = ANY ($1::VARCHAR[])""",
+        (Parameter("ids", Kind.TEXTS),),
+    ),
+    sqlite=SQL(
+        """\
+DELETE FROM webhook_deliveries WHERE webhook_deliveries.id IN (SELECT value FROM json_each(?))""",
+        (Parameter("ids", Kind.TEXTS),),
+    ),
+)
 DISABLE = Statement(
     postgresql=SQL(
         """\

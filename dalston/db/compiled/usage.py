@@ -44,21 +44,50 @@ WHERE jobs.owner = ? AND (jobs.status = ? OR jobs.status = ?)""",
         (Parameter("owner"), Constant("pending"), Constant("running")),
     ),
 )
+UPLOADS = Statement(
+    columns=(Column("seconds"),),
+    postgresql=SQL(
+        """\
+SELECT coalesce(sum(audio_charges.seconds), $1::FLOAT) AS seconds
+FROM audio_charges
+WHERE audio_charges.owner = $2::VARCHAR AND (audio_charges.job_id LIKE $3::VARCHAR || '%') AND audio_charges.day = $4::VARCHAR""",
+        (Constant(0.0), Parameter("owner"), Constant("upload_"), Parameter("day")),
+    ),
+    sqlite=SQL(
+        """\
+SELECT coalesce(sum(audio_charges.seconds), ?) AS seconds
+FROM audio_charges
+WHERE audio_charges.owner = ? AND (audio_charges.job_id LIKE ? || '%') AND audio_charges.day = ?""",
+        (Constant(0.0), Parameter("owner"), Constant("upload_"), Parameter("day")),
+    ),
+)
+FORGET_UPLOADS = Statement(
+    postgresql=SQL(
+        """\
+DELETE FROM audio_charges WHERE audio_charges.owner = $1::VARCHAR AND (audio_charges.job_id LIKE $2::VARCHAR || '%') AND audio_charges.day != $3::VARCHAR""",
+        (Parameter("owner"), Constant("upload_"), Parameter("day")),
+    ),
+    sqlite=SQL(
+        """\
+DELETE FROM audio_charges WHERE audio_charges.owner = ? AND (audio_charges.job_id LIKE ? || '%') AND audio_charges.day != ?""",
+        (Parameter("owner"), Constant("upload_"), Parameter("day")),
+    ),
+)
 ENDED_CHARGES = Statement(
     columns=(Column("job_id"), Column("day"), Column("seconds"), Column("status")),
     postgresql=SQL(
         """\
 SELECT audio_charges.job_id, audio_charges.day, audio_charges.seconds, jobs.status
 FROM audio_charges LEFT OUTER JOIN jobs ON jobs.id = audio_charges.job_id
-WHERE audio_charges.owner = $1::VARCHAR AND (jobs.id IS NULL OR jobs.status != $2::VARCHAR AND jobs.status != $3::VARCHAR)""",
-        (Parameter("owner"), Constant("pending"), Constant("running")),
+WHERE audio_charges.owner = $1::VARCHAR AND (audio_charges.job_id NOT LIKE $2::VARCHAR || '%') AND (jobs.id IS NULL OR jobs.status != $3::VARCHAR AND jobs.status != $4::VARCHAR)""",
+        (Parameter("owner"), Constant("upload_"), Constant("pending"), Constant("running")),
     ),
     sqlite=SQL(
         """\
 SELECT audio_charges.job_id, audio_charges.day, audio_charges.seconds, jobs.status
 FROM audio_charges LEFT OUTER JOIN jobs ON jobs.id = audio_charges.job_id
-WHERE audio_charges.owner = ? AND (jobs.id IS NULL OR jobs.status != ? AND jobs.status != ?)""",
-        (Parameter("owner"), Constant("pending"), Constant("running")),
+WHERE audio_charges.owner = ? AND (audio_charges.job_id NOT LIKE ? || '%') AND (jobs.id IS NULL OR jobs.status != ? AND jobs.status != ?)""",
+        (Parameter("owner"), Constant("upload_"), Constant("pending"), Constant("running")),
     ),
 )
 CHARGES_OF = Statement(
@@ -79,24 +108,25 @@ WHERE audio_charges.job_id IN (SELECT value FROM json_each(?))""",
     ),
 )
 PARTS = Statement(
-    columns=(Column("job_id"), Column("part", Kind.JSON_OR_NULL)),
+    columns=(
+        Column("job_id"),
+        Column("part", Kind.JSON_OR_NULL),
+        Column("expands"),
+        Column("status"),
+    ),
     postgresql=SQL(
         """\
-SELECT tasks.job_id, tasks.part
+SELECT tasks.job_id, tasks.part, tasks.expands, tasks.status
 FROM tasks
-WHERE tasks.job_id = ANY ($1::VARCHAR[]) AND tasks.part IS NOT NULL AND (EXISTS (SELECT cutter.id
-FROM tasks AS cutter
-WHERE cutter.job_id = tasks.job_id AND cutter.expands = $2::INTEGER AND cutter.status = $3::VARCHAR))""",
-        (Parameter("job_ids", Kind.TEXTS), Constant(1), Constant("completed")),
+WHERE tasks.job_id = ANY ($1::VARCHAR[]) AND (tasks.part IS NOT NULL OR tasks.expands = $2::INTEGER)""",
+        (Parameter("job_ids", Kind.TEXTS), Constant(1)),
     ),
     sqlite=SQL(
         """\
-SELECT tasks.job_id, tasks.part
+SELECT tasks.job_id, tasks.part, tasks.expands, tasks.status
 FROM tasks
-WHERE tasks.job_id IN (SELECT value FROM json_each(?)) AND tasks.part IS NOT NULL AND (EXISTS (SELECT cutter.id
-FROM tasks AS cutter
-WHERE cutter.job_id = tasks.job_id AND cutter.expands = ? AND cutter.status = ?))""",
-        (Parameter("job_ids", Kind.TEXTS), Constant(1), Constant("completed")),
+WHERE tasks.job_id IN (SELECT value FROM json_each(?)) AND (tasks.part IS NOT NULL OR tasks.expands = ?)""",
+        (Parameter("job_ids", Kind.TEXTS), Constant(1)),
     ),
 )
 CHARGE = Statement(

@@ -89,6 +89,7 @@ TRY_AGAIN = (
         due_at=DatabaseLater(bindparam("by_pause", type_=Float)),
     )
 )
+DROP = delete(deliveries).where(any_of(deliveries.c.id, "ids"))
 DISABLE = (
     update(webhooks)
     .where(any_of(webhooks.c.id, "webhook_ids"), webhooks.c.disabled_at.is_(None))

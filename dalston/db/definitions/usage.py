@@ -8,7 +8,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     or_,
@@ -16,7 +15,7 @@ from sqlalchemy import (
     update,
 )
 
-from dalston.common.models import JobStatus, TaskStatus
+from dalston.common.models import JobStatus
 from dalston.db.definitions.conditions import any_of
 from dalston.db.definitions.parameters import given
 from dalston.db.definitions.tables import DatabaseNow, audio_charges, jobs, owners, tasks
@@ -28,11 +27,21 @@ ROW = select(
 JOBS = select(func.count().label("jobs")).where(
     jobs.c.owner == bindparam("owner"), or_(*(jobs.c.status == one for one in _UNENDED))
 )
+# A recording that was uploaded before its job is charged apart, under a name that no job has.
+_IS_UPLOAD = audio_charges.c.job_id.startswith("upload_")
+_UPLOADS = (audio_charges.c.owner == bindparam("owner", type_=String), _IS_UPLOAD)
+UPLOADS = select(func.coalesce(func.sum(audio_charges.c.seconds), 0.0).label("seconds")).where(
+    *_UPLOADS, audio_charges.c.day == bindparam("day", type_=String)
+)
+FORGET_UPLOADS = delete(audio_charges).where(
+    *_UPLOADS, audio_charges.c.day != bindparam("day", type_=String)
+)
 ENDED_CHARGES = (
     select(audio_charges.c.job_id, audio_charges.c.day, audio_charges.c.seconds, jobs.c.status)
     .outerjoin(jobs, jobs.c.id == audio_charges.c.job_id)
     .where(
         audio_charges.c.owner == bindparam("owner"),
+        ~_IS_UPLOAD,
         or_(jobs.c.id.is_(None), and_(*(jobs.c.status != one for one in _UNENDED))),
     )
 )
@@ -47,18 +56,11 @@ CHARGES_OF = (
     .join(jobs, jobs.c.id == audio_charges.c.job_id)
     .where(any_of(audio_charges.c.job_id, "job_ids"))
 )
-_cutter = tasks.alias("cutter")
-PARTS = select(tasks.c.job_id, tasks.c.part).where(
+# The statuses are compared by who asks: a condition on one would have SQLite look through all tasks
+# that have it, as long as it knows nothing of how many there are.
+PARTS = select(tasks.c.job_id, tasks.c.part, tasks.c.expands, tasks.c.status).where(
     any_of(tasks.c.job_id, "job_ids"),
-    tasks.c.part.is_not(None),
-    # Of a job that ended in the middle of the cutting only its beginning is known.
-    exists(
-        select(_cutter.c.id).where(
-            _cutter.c.job_id == tasks.c.job_id,
-            _cutter.c.expands == 1,
-            _cutter.c.status == TaskStatus.COMPLETED.value,
-        )
-    ),
+    or_(tasks.c.part.is_not(None), tasks.c.expands == 1),
 )
 CHARGE = insert(audio_charges).values(**given(audio_charges, "job_id owner day seconds"))
 SETTLE = delete(audio_charges).where(any_of(audio_charges.c.job_id, "job_ids"))

@@ -47,6 +47,7 @@ from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.acceptance import Accepted
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.held import HeldRecordings
+from dalston.gateway.services.idempotency import Name
 from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.outcomes import NotCompletedError
@@ -102,13 +103,15 @@ def _audio_url(request: Request, name: str) -> str:
 async def upload(request: Request, _parameters: Parameters) -> Response:
     """Store the recording that the body is, and return an address for `audio_url`."""
     parts: Parts = request.app.state.parts
-    owner, body = caller_of(request).owner, RawBody(request)
-    # Who may have no job needs no recording for one.
-    await _service(request).room.require(caller_of(request))
+    caller, body = caller_of(request), RawBody(request)
     try:
-        # What takes longer could be taken for an orphan before it is whole.
-        async with asyncio.timeout(parts.longest_upload_seconds):
-            upload_id = await _held(request).hold(owner, body.file_data())
+        # Who may have no job needs no recording for one. What takes longer than this could be
+        # taken for an orphan before it is whole.
+        async with (
+            _service(request).room.held(caller, Name()),
+            asyncio.timeout(parts.longest_upload_seconds),
+        ):
+            upload_id = await _held(request).hold(caller, body.file_data())
     except TimeoutError:
         raise BodyTimeoutError(
             "The upload took too long in all. Send it over a faster connection."
@@ -119,7 +122,6 @@ async def upload(request: Request, _parameters: Parameters) -> Response:
 async def create_transcript(request: Request, _parameters: Parameters) -> Response:
     """Accept a job for a recording that was uploaded, or is to be fetched. Poll it."""
     parts: Parts = request.app.state.parts
-    owner = caller_of(request).owner
     asked = await read_document(request, dict[str, Any], parts.body_timeout_seconds)
     sent = fields_of(asked)
     url = asked.get(AUDIO_URL)
@@ -134,7 +136,7 @@ async def create_transcript(request: Request, _parameters: Parameters) -> Respon
     else:
         own = [field for field in sent if field.name != AUDIO_URL]
         accepted = await _submit_uploaded(request, own, name)
-        await _held(request).release(owner, name, accepted.job.id)
+        await _held(request).release(caller_of(request), name, accepted.job.id)
     body = job_body(accepted.job, _audio_url(request, accepted.job.id), None)
     return JsonResponse(body, headers=job_headers(accepted))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -12,7 +13,7 @@ from starlette.requests import Request
 
 from dalston.common.errors import DalstonError, UnavailableError, UnsupportedValueError
 from dalston.common.transcript import Transcript
-from dalston.gateway.authentication import caller_of, tell_quotas
+from dalston.gateway.authentication import asking, caller_of, require_key, tell_quotas
 from dalston.gateway.errors import JOB_ID_HEADER
 from dalston.gateway.openai.answers import unless_gone
 from dalston.gateway.openai.waiting import Patience, Transcription
@@ -175,7 +176,7 @@ async def submit(request: Request, form: Submission, fields: VendorFields) -> Su
     """
     service: JobService = request.app.state.jobs
     caller = caller_of(request)
-    submitted = await service.submit(caller, form, fields, read_name(request.headers))
+    submitted = await service.submit(asking(request), form, fields, read_name(request.headers))
     if submitted.accepted.used is not None:
         tell_quotas(request, quotas_of(caller.limits, submitted.accepted.used))
     if submitted.accepted.replayed:
@@ -194,7 +195,9 @@ async def transcribed(request: Request, submitted: Submitted) -> Transcript:
     service: JobService = request.app.state.jobs
     job = submitted.accepted.job
     patience = Patience(request.app.state.parts, job, None)
-    transcription = Transcription(service, job, submitted.wish or Wish(), patience)
+    transcription = Transcription(
+        service, job, submitted.wish or Wish(), patience, partial(require_key, request)
+    )
     try:
         return await unless_gone(transcription.done(), request.receive, job)
     except JobStillRunningError:

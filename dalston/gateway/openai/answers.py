@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -14,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive
 
 from dalston.common.models import Job
+from dalston.gateway.authentication import require_key
 from dalston.gateway.errors import JOB_ID_HEADER
 from dalston.gateway.openai.bodies import json_body, text_body
 from dalston.gateway.openai.streams import events
@@ -55,7 +57,7 @@ async def answer(
     # A client that hears something all the time doesn't lose patience.
     seconds = None if wish.stream else _client_seconds(request)
     patience = Patience(request.app.state.parts, job, seconds)
-    transcription = Transcription(service, job, wish, patience)
+    transcription = Transcription(service, job, wish, patience, partial(require_key, request))
     headers = {JOB_ID_HEADER: job.id}
     if wish.stream:
         request_id = getattr(request.state, "request_id", None)

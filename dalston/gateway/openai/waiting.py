@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import structlog
@@ -85,19 +85,29 @@ class Transcription:
         job: The job.
         wish: What the transcript is wanted for.
         patience: How long it is waited for.
+        require_key: Refuses whose key has been revoked meanwhile.
     """
 
-    def __init__(self, service: JobService, job: Job, wish: Wish, patience: Patience) -> None:
+    def __init__(
+        self,
+        service: JobService,
+        job: Job,
+        wish: Wish,
+        patience: Patience,
+        require_key: Callable[[], Awaitable[None]],
+    ) -> None:
         self._service = service
         self._job = job
         self._wish = wish
         self._patience = patience
+        self._require_key = require_key
 
     async def done(self) -> Transcript:
         """Return the transcript when it is there.
 
         Raises:
             JobError: It won't be there, or not in time; the job stays.
+            InvalidKeyError: Who waits may not have it any more.
             UnavailableError: The server stops, and the job goes on.
         """
         async with aclosing(self.changes()) as changes:
@@ -115,12 +125,14 @@ class Transcription:
 
         Raises:
             JobError: There will be no transcript, or not in time; the job stays.
+            InvalidKeyError: Who waits may not have it any more.
             UnavailableError: The server stops, and the job goes on.
         """
         async with self._service.watch.watch(self._job.id) as watched:
             while True:
                 left = min(self._patience.left, _LONGEST_SLEEP)
                 changed = await watched.changed(left if pause is None else min(left, pause))
+                await self._require_key()
                 ended = watched.state.ended
                 if watched.stopping and not ended:
                     raise self._stopping()

@@ -126,7 +126,7 @@ class Again:
             again = kept.stages_from(pipeline, from_stage) | unwanted | gone | unfit
             parted = kept.part_tasks(own_tasks, pairs, again)
             kept.require_objects(changed, self._parts.catalog, own_tasks, parted, there)
-            await held.charge(connection, job, own_tasks)
+            await held.charge(connection, job, own_tasks, from_stage)
             rerun = Rerun(from_stage, dict(options), parameters)
             await rerun_job(connection, locked, job_id, own_tasks, parted.drop, rerun)
         await stop_replaced(self._parts, job_id, kept.dropped(own_tasks, parted))

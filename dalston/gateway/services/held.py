@@ -13,13 +13,17 @@ from collections.abc import AsyncIterator
 
 import structlog
 
+from dalston.common.access import Caller
 from dalston.common.errors import (
+    DatabaseUnavailableError,
     EmptyFileError,
     JobNotFoundError,
     ObjectMissingError,
     StoreUnavailableError,
 )
 from dalston.common.storage import ObjectStore, upload_folder
+from dalston.db.session import Database
+from dalston.db.uploads import count_upload, forget_upload, is_counted, require_room
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.sources import recording_of
 
@@ -33,23 +37,29 @@ class HeldRecordings:
     """Recordings that wait for a job.
 
     Args:
+        database: Counts them.
         store: Has them.
         jobs: Knows the recordings of jobs.
     """
 
-    def __init__(self, store: ObjectStore, jobs: JobService) -> None:
+    def __init__(self, database: Database, store: ObjectStore, jobs: JobService) -> None:
+        self._database = database
         self._store = store
         self._jobs = jobs
 
-    async def hold(self, owner: str, pieces: AsyncIterator[bytes]) -> str:
-        """Store a recording of an owner, and return its id.
+    async def hold(self, caller: Caller, pieces: AsyncIterator[bytes]) -> str:
+        """Store a recording of a caller, and return its id.
 
         Raises:
+            LimitReachedError: The caller has as much as may be.
             EmptyFileError: It has no bytes.
             Exception: Whatever `pieces` raised; nothing is left behind then.
         """
+        if is_counted(caller):
+            async with self._database.read() as connection:
+                await require_room(connection, caller)
         upload_id = f"upload_{secrets.token_hex(12)}"
-        path = f"{upload_folder(upload_id, owner)}/{_RECORDING}"
+        path = f"{upload_folder(upload_id, caller.owner)}/{_RECORDING}"
         size = 0
 
         async def counted() -> AsyncIterator[bytes]:
@@ -62,6 +72,13 @@ class HeldRecordings:
         if size == 0:
             await self._store.delete(path)
             raise EmptyFileError("The body has no bytes. Send a recording.")
+        if is_counted(caller):
+            try:
+                async with self._database.write() as connection:
+                    await count_upload(connection, caller, upload_id, size)
+            except BaseException:
+                await self._store.delete(path)
+                raise
         return upload_id
 
     async def find(self, owner: str, name: str) -> str | None:
@@ -88,17 +105,21 @@ class HeldRecordings:
         found = recording_of(view.job, view.tasks)
         return found if found is not None and await self._store.exists(found) else None
 
-    async def release(self, owner: str, name: str, job_id: str) -> None:
-        """Have an upload stand for the job that was made of it, if the store answers.
+    async def release(self, caller: Caller, name: str, job_id: str) -> None:
+        """Have an upload stand for the job that was made of it, if store and database answer.
 
-        If not, housekeeping deletes it later. The job is there, and nobody must make another.
+        If not, housekeeping deletes it later, and it counts until the day is over. The job is
+        there, and nobody must make another.
         """
         if not _UPLOAD_ID.fullmatch(name):
             return
-        folder = upload_folder(name, owner)
+        folder = upload_folder(name, caller.owner)
         try:
             if await self._store.exists(f"{folder}/{_RECORDING}"):
                 await self._store.put(f"{folder}/{_NOTE}", job_id.encode())
                 await self._store.delete(f"{folder}/{_RECORDING}")
-        except StoreUnavailableError as error:
+            if is_counted(caller):
+                async with self._database.write() as connection:
+                    await forget_upload(connection, name)
+        except (StoreUnavailableError, DatabaseUnavailableError) as error:
             log.warning("upload_kept", job_id=job_id, reason=repr(error.__cause__))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -118,7 +118,7 @@ class JobService:
 
     async def submit(
         self,
-        caller: Caller,
+        asking: Callable[[], Awaitable[Caller]],
         form: Submission,
         fields: Fields,
         name: Name = Name(),  # noqa: B008 - it is frozen
@@ -126,7 +126,7 @@ class JobService:
         """Store the recording as it arrives, then the job; a refusal leaves nothing behind.
 
         Args:
-            caller: Whose the job is to be.
+            asking: Finds out whose the job is to be, before its recording comes and after.
             form: With the recording.
             fields: Takes the others.
             name: What makes it one job however often it is sent.
@@ -134,12 +134,17 @@ class JobService:
         Raises:
             RequestError: The form is not one that can become a job.
             LimitReachedError: The caller has as much as may be.
+            InvalidKeyError: Its key has been revoked while the recording came.
         """
-        async with self.room.held(caller, name):
-            return await self._submit(caller, form, fields, name)
+        async with self.room.held(await asking(), name):
+            return await self._submit(asking, form, fields, name)
 
     async def _submit(
-        self, caller: Caller, form: Submission, fields: Fields, name: Name
+        self,
+        asking: Callable[[], Awaitable[Caller]],
+        form: Submission,
+        fields: Fields,
+        name: Name,
     ) -> Submitted:
         job_id = await self._ids.take()
         content = Content() if name.needs_content else None
@@ -147,6 +152,8 @@ class JobService:
             # What takes longer could be taken for an orphan before its job is there.
             async with asyncio.timeout(self._parts.longest_upload_seconds):
                 upload = await self._receive(form, fields, job_id, content)
+            # That may have taken hours.
+            caller = await asking()
             asked = await fields.asked()
             if asked.source is not None:
                 upload = await self._order(caller, job_id, asked.source, upload)

@@ -9,11 +9,11 @@ from contextlib import aclosing
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from dalston.common.errors import InvalidKeyError, UnavailableError
+from dalston.common.errors import InvalidKeyError
 from dalston.common.models import TERMINAL_JOB
 from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.transcription import PATH
-from dalston.gateway.authentication import caller_of, known_caller
+from dalston.gateway.authentication import caller_of, require_key
 from dalston.gateway.responses import (
     STREAM_HEADERS,
     STREAM_KEEP_ALIVE_SECONDS,
@@ -53,7 +53,9 @@ async def _events(request: Request, owner: str, job_id: str, after: Place) -> As
     yield _COMMENT
     async with feeds.of(owner, job_id) as feed, aclosing(feed.events(after)) as told:
         async for news in told:
-            if not await _still_known(request):
+            try:
+                await require_key(request)
+            except InvalidKeyError:
                 return
             if news:
                 yield news
@@ -62,18 +64,6 @@ async def _events(request: Request, owner: str, job_id: str, after: Place) -> As
             else:
                 continue
             silent_since = time.monotonic()
-
-
-async def _still_known(request: Request) -> bool:
-    """Tell whether the caller's key hasn't been revoked meanwhile."""
-    try:
-        await known_caller(request, request.app.state.access)
-    except InvalidKeyError:
-        return False
-    except UnavailableError:
-        # Nobody can tell now; the next look will.
-        return True
-    return True
 
 
 OPERATIONS = (Operation("GET", f"{PATH}/{{job_id}}/events", follow_transcription),)

@@ -17,7 +17,7 @@ from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.cursors import decode_cursor, encode_cursor
 from dalston.gateway.api.v1.views import accepted as shown_acceptance
 from dalston.gateway.api.v1.views import shown
-from dalston.gateway.authentication import caller_of, tell_quotas
+from dalston.gateway.authentication import asking, caller_of, tell_quotas
 from dalston.gateway.openai.answers import answer
 from dalston.gateway.parts import Parts
 from dalston.gateway.receiving import upload_limit
@@ -108,7 +108,7 @@ async def submitted(request: Request, *, translate: bool = False) -> Response:
     service = _service(request)
     preferences = _preferences(headers)
     manner = Manner(openai=_is_openai(headers), job=_ASYNC in preferences, translate=translate)
-    accepted, wish = await service.submit(caller, form, service.fields(manner), name)
+    accepted, wish = await service.submit(asking(request), form, service.fields(manner), name)
     if accepted.used is not None:
         tell_quotas(request, quotas_of(caller.limits, accepted.used))
     more = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
