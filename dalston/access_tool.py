@@ -271,12 +271,14 @@ def _settings(data_dir: Path | None) -> Settings:
 
 
 def _require_own(folder: Path, *, named: bool) -> None:
-    """Refuse to work as root on another user's data folder, whose server could not read the files.
+    """Refuse to work as root on another user's database, or to make one that user can't read.
 
     Raises:
         ConfigurationError: It is one; says what to run instead.
     """
-    owner = folder.stat().st_uid if folder.exists() else 0
+    database = folder / "dalston.db"
+    place = database if database.exists() else folder
+    owner = place.stat().st_uid if place.exists() else 0
     if os.geteuid() != 0 or owner == 0:
         return
     program = (
@@ -285,7 +287,7 @@ def _require_own(folder: Path, *, named: bool) -> None:
     where = [] if named else ["--data-dir", str(folder)]
     again = ["sudo", "-u", user_called(owner), *program, *sys.argv[1:], *where]
     raise ConfigurationError(
-        f"The data folder {folder} belongs to the user {user_called(owner)}. Run this as that "
+        f"{place} belongs to the user {user_called(owner)}. Run this as that "
         f"user: {shlex.join(again)}"
     )
 

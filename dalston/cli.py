@@ -82,10 +82,12 @@ def _whose(error: OSError) -> str:
             owner = place.stat().st_uid
             if owner == own:
                 return ""
-            return (
-                f". {place} belongs to the user {user_called(owner)}, and this runs as "
-                f"{user_called(own)}: run it as the other one, or change whose it is (chown)."
-            )
+            whose = f". {place} belongs to the user {user_called(owner)}, and this runs as "
+            if place == file:
+                remedy = "run it as the other one, or change whose it is (chown)."
+            else:
+                remedy = f"make {file}, give it to this user (chown), and start again."
+            return f"{whose}{user_called(own)}: {remedy}"
     return ""
 
 

@@ -21,9 +21,9 @@ from dalston.common.errors import (
     LimitReachedError,
     TooManyJobsError,
 )
-from dalston.common.models import TERMINAL_JOB, Job, JobStatus, Task, TaskStatus
+from dalston.common.models import Job, JobStatus, Task, TaskStatus
 from dalston.common.pipeline_checks import FETCH
-from dalston.db.idempotency import IdempotencyKey, known_keys, remember_keys
+from dalston.db.idempotency import IdempotencyKey, joinable_jobs, known_keys, remember_keys
 from dalston.db.reading import owned_jobs
 from dalston.db.statements import Connection
 from dalston.db.usage import Usage, hold_usage, write_usage
@@ -153,23 +153,10 @@ async def _joinable(
     on_terms: Sequence[Applicant],
     known: Mapping[tuple[str, str], IdempotencyKey],
 ) -> set[str]:
-    """Return the earlier jobs, of those that may be joined, that a client can mean by its retry.
-
-    A job that has been completed for longer than that was made on another occasion: the first try
-    of this one was refused.
-    """
+    """Return the earlier jobs that submissions may join which a client repeats by itself."""
     again = [one.key for one in on_terms if one.key is not None and one.repeats is Repeats.AGAIN]
-    named = {(key.owner, key.key) for key in again} & known.keys()
-    if not named:
-        return set()
-    recent = {key.job_id for key in (await known_keys(connection, named, recent=True)).values()}
-    found = await owned_jobs(connection, {(name[0], known[name].job_id) for name in named})
-    return {
-        job.id
-        for job in found.values()
-        if job.status not in TERMINAL_JOB
-        or (job.status is JobStatus.COMPLETED and job.id in recent)
-    }
+    before = [known[key.owner, key.key] for key in again if (key.owner, key.key) in known]
+    return await joinable_jobs(connection, before) if before else set()
 
 
 async def _find_replayed(

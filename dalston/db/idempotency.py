@@ -37,25 +37,35 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 
 
 async def known_keys(
-    connection: Connection, named: Collection[tuple[str, str]], *, recent: bool = False
+    connection: Connection, named: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], IdempotencyKey]:
     """Return what some keys stand for.
 
     Args:
         connection: Of the database.
         named: Owner and key of each.
-        recent: Whether only those are wanted that a client's own retries may be about.
     """
     if not named:
         return {}
     rows = await connection.fetch(
-        sql.RECENT if recent else sql.KNOWN,
+        sql.KNOWN,
         owners=sorted({owner for owner, _ in named}),
         keys=sorted({key for _, key in named}),
     )
     # Also those that one owner has of another one's keys are among them.
     found = {(row.owner, row.key): IdempotencyKey(*row) for row in rows}
     return {name: found[name] for name in named if name in found}
+
+
+async def joinable_jobs(connection: Connection, keys: Collection[IdempotencyKey]) -> set[str]:
+    """Return the jobs of some keys that a client can mean that sends the same again by itself.
+
+    One that was completed long ago was made on another occasion: the first try of this one was
+    refused.
+    """
+    owner_of = {key.job_id: key.owner for key in keys}
+    rows = await connection.fetch(sql.JOINABLE, job_ids=sorted(owner_of))
+    return {row.id for row in rows if owner_of[row.id] == row.owner}
 
 
 async def remember_keys(

@@ -79,8 +79,9 @@ def test_whose_file_it_is_is_told_that_may_not_be_used(
     with pytest.raises(SystemExit):
         main()
     said = capsys.readouterr().err
-    assert said.startswith(f"dalston: Permission denied: {tmp_path / 'dalston.db'}. {tmp_path} be")
-    assert "runs as root" in said
+    file = tmp_path / "dalston.db"
+    assert said.startswith(f"dalston: Permission denied: {file}. {tmp_path} be")
+    assert f"runs as root: make {file}, give it to this user" in said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a folder somebody else's")
@@ -96,6 +97,17 @@ def test_root_makes_nothing_in_the_data_folder_of_another_user(
     assert re.search(rf"sudo -u \S+ .*{re.escape(whole)}$", done.err.strip())
     assert len(done.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a folder somebody else's")
+def test_root_may_use_its_own_database_in_the_folder_of_another_user(
+    shell: Shell, tmp_path: Path
+) -> None:
+    """In a container, say, whose volume is a folder of somebody's home."""
+    os.chown(tmp_path, NOBODY, NOBODY)
+    for given in ("migrate",), ("keys", "list"):
+        whole = [*given, "--data-dir", str(tmp_path)]
+        assert Call(whole, shell.environment).end(_SECONDS).status == 0
 
 
 def test_a_disk_without_room_is_named(shell: Shell, tmp_path: Path) -> None:

@@ -340,6 +340,16 @@ def test_59_nothing_but_tags_is_no_recording(
     assert failed.value.code == "no_audio_stream"
 
 
+def test_a_place_that_no_file_has_is_damage(prepare: EngineUnderTest, tmp_path: Path) -> None:
+    """The system refuses to go there: no file may be so long."""
+    recording = encode(tmp_path / "talk.caf", "caf", "pcm_s16le")
+    content = recording.read_bytes()
+    description = 8 + 12 + 32
+    beyond = b"free" + (2**60).to_bytes(8, "big")
+    recording.write_bytes(content[:description] + beyond + content[description:])
+    assert prepare.process(recording).data["duration"] == pytest.approx(2.0, abs=0.02)
+
+
 def test_whatever_is_broken_the_engine_says_why(prepare: EngineUnderTest, tmp_path: Path) -> None:
     chance = random.Random(11)
     wholes = [encode(tmp_path / name, **kind).read_bytes() for name, kind in CUT.items()]

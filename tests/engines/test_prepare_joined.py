@@ -55,6 +55,18 @@ def test_56_all_links_of_a_chained_ogg_file_are_there(
         assert loudest_frequency(middle) == pytest.approx(frequency, abs=4)
 
 
+def test_a_first_link_that_can_not_be_decoded_takes_no_other_with_it(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    chained = tmp_path / "chained.ogg"
+    unknown = link(tmp_path, MONO).replace(b"OpusHead", b"Nonsense")
+    chained.write_bytes(unknown + link(tmp_path, STEREO))
+    output = prepare.process(chained)
+    assert output.data["duration"] == pytest.approx(2.0, abs=0.02)
+    assert codes(output.data) == ["sound_left_out"]
+    assert "1 of 2 can't" in output.data["warnings"][0]["message"]
+
+
 def test_a_file_of_endless_links_is_taken_for_one(prepare: EngineUnderTest, tmp_path: Path) -> None:
     """Each costs the opening of a file."""
     chained = tmp_path / "chained.ogg"

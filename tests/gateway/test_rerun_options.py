@@ -69,6 +69,6 @@ async def test_speakers_may_be_looked_for_that_were_not_wanted_before(parts: Par
 
 @pytest.mark.parametrize("model", ["base"])
 async def test_a_wrong_value_is_shown_as_it_was_given(parts: Parts) -> None:
-    for given, shown in (("yes", "yes"), ([1], r"\[1\]")):
+    for given, shown in (("yes", "yes"), ("true", "true"), ([1], r"\[1\]")):
         with pytest.raises(InvalidParameterError, match=f"^diarize can't be '{shown}': true or"):
             revised(parts, {}, {"diarize": given}, "diarize")

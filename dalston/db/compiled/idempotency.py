@@ -22,21 +22,33 @@ WHERE idempotency_keys.owner IN (SELECT value FROM json_each(?)) AND idempotency
         (Parameter("owners", Kind.TEXTS), Parameter("keys", Kind.TEXTS), Constant(86400.0)),
     ),
 )
-RECENT = Statement(
-    columns=(Column("owner"), Column("key"), Column("content"), Column("job_id")),
+JOINABLE = Statement(
+    columns=(Column("id"), Column("owner")),
     postgresql=SQL(
         """\
-SELECT idempotency_keys.owner, idempotency_keys.key, idempotency_keys.content, idempotency_keys.job_id
-FROM idempotency_keys
-WHERE idempotency_keys.owner = ANY ($1::VARCHAR[]) AND idempotency_keys.key = ANY ($2::VARCHAR[]) AND idempotency_keys.created_at > (statement_timestamp() - $3::FLOAT * interval '1 second')""",
-        (Parameter("owners", Kind.TEXTS), Parameter("keys", Kind.TEXTS), Constant(3600.0)),
+SELECT jobs.id, jobs.owner
+FROM jobs
+WHERE jobs.id = ANY ($1::VARCHAR[]) AND jobs.deleted_at IS NULL AND (jobs.status = $2::VARCHAR OR jobs.status = $3::VARCHAR OR jobs.status = $4::VARCHAR AND jobs.completed_at > (statement_timestamp() - $5::FLOAT * interval '1 second'))""",
+        (
+            Parameter("job_ids", Kind.TEXTS),
+            Constant("pending"),
+            Constant("running"),
+            Constant("completed"),
+            Constant(3600.0),
+        ),
     ),
     sqlite=SQL(
         """\
-SELECT idempotency_keys.owner, idempotency_keys."key", idempotency_keys.content, idempotency_keys.job_id
-FROM idempotency_keys
-WHERE idempotency_keys.owner IN (SELECT value FROM json_each(?)) AND idempotency_keys."key" IN (SELECT value FROM json_each(?)) AND idempotency_keys.created_at > (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000')""",
-        (Parameter("owners", Kind.TEXTS), Parameter("keys", Kind.TEXTS), Constant(3600.0)),
+SELECT jobs.id, jobs.owner
+FROM jobs
+WHERE jobs.id IN (SELECT value FROM json_each(?)) AND jobs.deleted_at IS NULL AND (jobs.status = ? OR jobs.status = ? OR jobs.status = ? AND jobs.completed_at > (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000'))""",
+        (
+            Parameter("job_ids", Kind.TEXTS),
+            Constant("pending"),
+            Constant("running"),
+            Constant("completed"),
+            Constant(3600.0),
+        ),
     ),
 )
 FORGET = Statement(

@@ -126,8 +126,10 @@ class Options:
                 language = self._language(pipeline, value)
                 asked |= {} if language is None else {LANGUAGE: language}
             elif name == DIARIZE:
-                text = value if isinstance(value, str) else json.dumps(value)
-                asked[DIARIZE] = truth(text, DIARIZE)
+                if isinstance(value, str):
+                    # This is JSON, and a text that says so isn't true or false.
+                    raise _neither(value, DIARIZE)
+                asked[DIARIZE] = truth(json.dumps(value), DIARIZE)
             else:
                 asked[name] = self._of_engine(pipeline, name, value)
         return self._checked(pipeline, asked)
@@ -321,10 +323,14 @@ def truth(text: str, name: str) -> bool:
     """
     known = _TRUTH.get(text.lower())
     if known is None:
-        raise InvalidParameterError(
-            f"{name} can't be '{short(text)}': true or false is allowed.", param=name
-        )
+        raise _neither(text, name)
     return known
+
+
+def _neither(text: str, name: str) -> InvalidParameterError:
+    return InvalidParameterError(
+        f"{name} can't be '{short(text)}': true or false is allowed.", param=name
+    )
 
 
 def _value(text: str, rule: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON

@@ -64,7 +64,7 @@ class Media:
 
     Attributes:
         file: The file, open; where it stands is FFmpeg's business until all is decoded.
-        container: FFmpeg's view of the file, or of its first part.
+        container: FFmpeg's view of the file, or of its first part that has sound.
         stream: The sound that is decoded, or its first part.
         name: The container's name: `mp3`, `webm`, `m4a` …
         file_bytes: The file's size.
@@ -83,6 +83,7 @@ class Media:
         wav: WavHeader | None,
         *,
         places: list[tuple[int, int]],
+        first: int,
     ) -> None:
         self.file = file
         self.container = container
@@ -92,8 +93,8 @@ class Media:
         self.name = signature.name or container.format.name.split(",")[0]
         self.stream = _choose_stream(container, wav)
         self.part_count = len(places)
-        self.silent_parts = 0
-        self._places = places
+        self.silent_parts = first
+        self._places = places[first:]
         self._signature = signature
 
     def parts(self) -> Iterator[Part]:
@@ -141,8 +142,31 @@ def open_media(file: BinaryIO) -> Iterator[Media]:
         _check_wav(wav)
     is_ogg = signature.name == "ogg"
     places = find_links(file, file_bytes) if is_ogg else [(0, file_bytes)]
-    with _open_container(_Nameless(file, *places[0]), signature) as container:
-        yield Media(file, file_bytes, container, signature, wav, places=places)
+    first, container = _open_first(file, places, signature, wav)
+    with container:
+        yield Media(file, file_bytes, container, signature, wav, places=places, first=first)
+
+
+def _open_first(
+    file: BinaryIO, places: list[tuple[int, int]], signature: Signature, wav: WavHeader | None
+) -> tuple[int, InputContainer]:
+    """Open the first of a file's parts that has sound, and say which one that is.
+
+    Raises:
+        TaskFailed: None has; says why the very first one hasn't.
+    """
+    failures: list[TaskFailed] = []
+    for number, place in enumerate(places):
+        try:
+            container = _open_container(_Nameless(file, *place), signature)
+            _choose_stream(container, wav)
+        except TaskFailed as failure:
+            if failure.code not in _NO_SOUND:
+                raise
+            failures.append(failure)
+        else:
+            return number, container
+    raise failures[0]
 
 
 def check_rate(rate: int) -> None:
@@ -188,9 +212,10 @@ class _Nameless:
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._end - self._start}
         position = base.get(whence, -1) + offset
-        if position < 0:
+        try:
+            return self._file.seek(self._start + position) - self._start if position >= 0 else -1
+        except (OSError, ValueError, OverflowError):
             return -1  # a damaged file points outside of itself; FFmpeg knows what to do
-        return self._file.seek(self._start + position) - self._start
 
     def tell(self) -> int:
         return self._file.tell() - self._start
