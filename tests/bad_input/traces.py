@@ -42,8 +42,9 @@ def traces(stack: Stack, known: Collection[str] = ()) -> Traces:
     objects = asyncio.run(stack.deployment.store().list("jobs"))
     folders = [temporary_folder(stack.deployment)]
     if stack.deployment.store_settings.folder is not None:
-        # An object that is being written has a name that the store doesn't list.
-        folders.append(stack.deployment.store_settings.folder)
+        # An object that is being written has a name that the store doesn't list. Beside them the
+        # gateway writes now and then to see whether the store answers.
+        folders.append(stack.deployment.store_settings.folder / "jobs")
     files = filter(counts, (str(path) for folder in folders for path in files_below(folder)))
     newest = stack.client.get(TRANSCRIPTIONS, params={"limit": "5"}).json()["jobs"]
     left = frozenset(filter(counts, objects))
