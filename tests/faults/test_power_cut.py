@@ -46,11 +46,11 @@ def disk(image: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def serving(data_dir: Path, gate: Gate) -> Iterator[Serve]:
     """Yield a server on a data folder, and kill it at the end."""
-    server = Serve(data_dir, gate).wait_until_ready()
-    family = server.processes()
+    server = Serve(data_dir, gate)
     try:
-        yield server
+        yield server.wait_until_ready()
     finally:
+        family = server.processes()
         server.process.kill()
         server.process.wait()
         until(lambda: not any(is_alive(pid) for pid in family), "its processes to die with it")
