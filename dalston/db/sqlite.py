@@ -143,7 +143,9 @@ class SQLitePool:
         """
         looked_at, now = self._looked_at[driver], time.monotonic()
         if looked_at < self._analyzed_at or now - looked_at > _LOOK_AGAIN_SECONDS:
-            await driver.execute_fetchall("PRAGMA writable_schema = RESET")
+            # Without it the work is slower, no more; what is wrong, the work's statements tell.
+            with suppress(sqlite3.Error):
+                await driver.execute_fetchall("PRAGMA writable_schema = RESET")
             self._looked_at[driver] = now
 
     async def _connect(self) -> aiosqlite.Connection:
