@@ -39,6 +39,8 @@ class Role:
         module: str = "dalston",
     ) -> None:
         self.log = log
+        # Not what an earlier one of this name wrote: nobody is ready because that one was.
+        log.unlink(missing_ok=True)
         with log.open("ab") as output:
             self._process: subprocess.Popen[bytes] | Spawned
             if module == MODULE and AVAILABLE:
