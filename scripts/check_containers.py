@@ -159,6 +159,12 @@ def check_separation(stack: Stack) -> None:
             require(addresses == {"127.0.0.1"}, f"{service} publishes {port} at {addresses}")
 
 
+def check_store(stack: Stack) -> None:
+    """What the store says that it has is on the disk."""
+    said = stack.compose("logs", "--no-color", "write-through")
+    require("are written through to the disk" in said, f"write-through said {said}")
+
+
 def check_redis(stack: Stack) -> None:
     """Redis answers nobody without the password, and has no commands that destroy."""
     asked = stack.attempt("exec", "-T", "redis", "redis-cli", "ping")
@@ -247,6 +253,7 @@ CHECKS = (
     check_job,
     check_hardening,
     check_separation,
+    check_store,
     check_redis,
     check_engine_id,
     check_scaling,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dalston.config import Settings
+from scripts.write_through import NEW
 from tests.compose.project import (
     COMPOSE,
     COMPOSE_TEXT,
@@ -59,7 +60,7 @@ def test_a_profile_turns_the_others_on() -> None:
         [profile] = SERVICES[name]["profiles"]
         by_profile.setdefault(profile, set()).add(name)
     assert by_profile == {
-        "local-s3": {"seaweedfs"},
+        "local-s3": {"seaweedfs", "write-through"},
         "speech": {
             "engine-audio-prepare",
             "engine-faster-whisper",
@@ -76,6 +77,21 @@ def test_the_servers_are_these() -> None:
     assert "redis-server --appendonly no" in " ".join(SERVICES["redis"]["command"])
     assert SERVICES["seaweedfs"]["image"].startswith("chrislusf/seaweedfs:")
     assert "-master.telemetry=false" in SERVICES["seaweedfs"]["command"]
+
+
+def test_the_store_lies_in_the_volume_that_is_written_through() -> None:
+    store, prepared = SERVICES["seaweedfs"], SERVICES["write-through"]
+    assert store["volumes"] == prepared["volumes"] == ["seaweedfs-data:/var/tmp"]
+    program = prepared["entrypoint"][1]
+    assert prepared["entrypoint"] == ["python", program, "/var/tmp"]
+    dockerfile = (REPOSITORY / prepared["build"]["dockerfile"]).read_text()
+    assert f"scripts{program.removeprefix('/app')} ./" in dockerfile
+    assert store["working_dir"] == "/var/tmp"
+    assert f"cd {NEW} " in store["entrypoint"][2]
+    assert "-dir=." in store["command"]
+    assert store["environment"]["WEED_LEVELDB2_DIR"].startswith("./")
+    # It can neither be reached nor reach anybody.
+    assert prepared["network_mode"] == "none"
 
 
 def test_postgresql_keeps_its_data_in_a_named_volume() -> None:
@@ -161,7 +177,8 @@ def test_every_container_is_locked_in(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "network_mode"} & set(service)
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc"} & set(service)
+    assert service.get("network_mode", "none") == "none"
     assert gibibytes(service["mem_limit"]) > 0
     assert service["pids_limit"] > 0
     assert service["restart"] == ("no" if name == "migrate" else "unless-stopped")
@@ -216,6 +233,9 @@ def test_the_start_waits_for_what_it_needs() -> None:
     for name in ENGINE_SERVICES:
         needed = SERVICES[name]["depends_on"]
         assert needed == {part: server[part] for part in ("redis", "seaweedfs")}
+    assert SERVICES["seaweedfs"]["depends_on"] == {
+        "write-through": {"condition": "service_completed_successfully"}
+    }
     for name in ("postgres", "redis", "seaweedfs", "gateway"):
         assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
 
