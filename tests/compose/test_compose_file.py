@@ -37,6 +37,7 @@ ALWAYS = {
     "engine-stub-merger",
     "engine-url-fetch",
 }
+ONCE = {"migrate", "write-through"}
 EVERY_SERVICE = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
@@ -181,7 +182,7 @@ def test_every_container_is_locked_in(name: str) -> None:
     assert service.get("network_mode", "none") == "none"
     assert gibibytes(service["mem_limit"]) > 0
     assert service["pids_limit"] > 0
-    assert service["restart"] == ("no" if name == "migrate" else "unless-stopped")
+    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
     assert service["logging"]["options"]["max-size"]
 
 
