@@ -10,10 +10,12 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import wave
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 STUB_TEXT = "This is a stub transcript. The system works!"
@@ -21,6 +23,8 @@ PATIENCE_SECONDS = 60.0
 JOBS = 24
 ENGINES = 3
 LONGEST_STOP_SECONDS = 30.0
+RESTORED = "dalston-restored"
+"""The project that a back-up is brought to; it and its volumes are removed again."""
 STOPPED = (0, 128 + signal.SIGTERM)
 """Exit statuses of a stop; the HTTP server ends by the very signal, once all is answered."""
 
@@ -61,6 +65,19 @@ class Stack:
         """Runs `docker compose`; it may fail."""
         command = [*self.compose_command, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def to_file(self, path: Path, *arguments: str) -> None:
+        """Runs `docker compose`, which must succeed, and keeps what it prints."""
+        with path.open("wb") as file:
+            done = subprocess.run([*self.compose_command, *arguments], stdout=file, check=False)
+        require(done.returncode == 0, f"{arguments} ended with {done.returncode}")
+
+    def from_file(self, path: Path, *arguments: str) -> None:
+        """Runs `docker compose`, which must succeed, with a file as its input."""
+        with path.open("rb") as file:
+            command = [*self.compose_command, *arguments]
+            done = subprocess.run(command, stdin=file, capture_output=True, check=False)
+        require(done.returncode == 0, f"{arguments}: {done.stderr.decode()}")
 
     def containers(self) -> list[tuple[str, dict[str, Any]]]:
         """Returns service and `docker inspect` of each container, stopped ones included."""
@@ -249,6 +266,38 @@ def check_restart(stack: Stack) -> None:
     check_job(stack)
 
 
+def check_backup(stack: Stack) -> None:
+    """A back-up, as docs/deployment.md has it, is all that another machine needs."""
+    job = stack.post_recording()
+    stack.completed(job)
+    stack.compose("stop", "engine-stub-transcriber")
+    waiting = stack.post_recording()
+    other = Stack([*stack.compose_command, "--project-name", RESTORED])
+    once = ("run", "--rm", "--no-deps", "-T", "--entrypoint")
+    with tempfile.TemporaryDirectory() as folder:
+        rows, objects = Path(folder, "dalston.sql"), Path(folder, "objects.tar")
+        stack.to_file(rows, "exec", "-T", "postgres", "pg_dump", "-U", "dalston", "dalston")
+        stack.compose("stop", "seaweedfs")
+        pack = "cd /var/tmp && exec tar -c *"
+        stack.to_file(objects, *once, "sh", "seaweedfs", "-c", pack)
+        # Both would publish the same ports.
+        stack.compose("stop")
+        try:
+            other.compose("up", "-d", "--no-build", "--wait", "postgres")
+            into = ("psql", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-U", "dalston", "dalston")
+            other.from_file(rows, "exec", "-T", "postgres", *into)
+            other.from_file(objects, *once, "tar", "seaweedfs", "-C", "/var/tmp", "-x")  # noqa: S108
+            other.compose("up", "-d", "--no-build", "--wait")
+            other.find_gateway()
+            other.completed(job)
+            other.completed(waiting)
+        finally:
+            other.compose("down", "--volumes")
+    stack.compose("up", "-d", "--no-build", "--wait")
+    stack.find_gateway()
+    stack.completed(waiting)
+
+
 CHECKS = (
     check_job,
     check_hardening,
@@ -259,6 +308,7 @@ CHECKS = (
     check_scaling,
     check_crash,
     check_restart,
+    check_backup,
 )
 
 
