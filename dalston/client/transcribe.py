@@ -17,7 +17,7 @@ from dalston.client.api import Api, Sent
 from dalston.client.embedded import StartError
 from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
-from dalston.client.progress import Display, display_for, printable
+from dalston.client.progress import Display, display_for, printable, printable_name
 from dalston.client.recordings import Recording
 from dalston.client.refusals import explained
 from dalston.client.sending import Sending
@@ -211,7 +211,7 @@ class _Call:
         # What is left to do, stopping a server of our own, is about no file.
         self.display.close()
         for (job_id, number), deleted in zip(running, gone, strict=True):
-            name = self.recordings[number].path.name
+            name = printable_name(self.recordings[number].path.name)
             if deleted:
                 self.display.say(f"stopped: {name} ({job_id} is deleted)")
             else:
@@ -367,7 +367,7 @@ class _File:
         def refused(error: RefusedError) -> None:
             display.step(self.number, f"waiting for the server: {printable(error.message)}")
 
-        name = printable(recording.path.name)
+        name = printable_name(recording.path.name)
         sending = Sending(name, self._send, show if recording.url is None else None, refused)
         try:
             return await self.session.submit(sending, self.call.running, wait)
