@@ -5,11 +5,10 @@ The routes are those of `docs/api.md`. Nothing here decides when to try again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -17,6 +16,7 @@ import msgspec
 from httpx_sse import EventSource, aconnect_sse
 
 from dalston.client.errors import RefusedError, UnreachableError
+from dalston.client.upload import Upload
 from dalston.client.views import EngineView, JobView, ModelView
 from dalston.common.access import is_loopback
 from dalston.common.models import JobStatus
@@ -54,25 +54,6 @@ class Accepted(msgspec.Struct, frozen=True):
     """The answer to a submission."""
 
     id: str
-
-
-class _Upload:
-    """A file that counts what is read of it. httpx takes its length from `fileno`."""
-
-    def __init__(self, file: IO[bytes], on_sent: Sent) -> None:
-        self._file = file
-        self._on_sent = on_sent
-        self._total = os.fstat(file.fileno()).st_size
-        self._sent = 0
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._sent += len(data)
-        self._on_sent(self._sent, self._total)
-        return data
 
 
 class Api:
@@ -120,14 +101,14 @@ class Api:
         Raises:
             UnreachableError: The connection could not be made, or broke.
             RefusedError: The server said no.
-            OSError: The file can't be read.
+            OSError: The file can't be read, or was written to meanwhile.
         """
         with path.open("rb") as file:
             response = await self._request(
                 "POST",
                 _JOBS,
                 data=dict(fields),
-                files={"file": (filename, _Upload(file, on_sent))},
+                files={"file": (filename, Upload(file, on_sent))},
                 headers=_headers(name),
                 timeout=httpx.Timeout(_ANSWER_SECONDS, read=_STORED_SECONDS, pool=None),
             )

@@ -80,7 +80,7 @@ class AsyncClient:
         Raises:
             UnreachableError: The server has been away for a minute.
             RefusedError: It said no, or was busy for so long.
-            OSError: The file can't be read.
+            OSError: The file can't be read, or was written to meanwhile.
         """
         name = str(uuid.uuid4())
         fields = fields_of(options)
@@ -110,7 +110,7 @@ class AsyncClient:
             JobEndedError: There will be no transcript.
             UnreachableError: The server has been away for a minute.
             RefusedError: It said no, or was busy for so long.
-            OSError: The file can't be read.
+            OSError: The file can't be read, or was written to meanwhile.
         """
         return await self.wait(await self.submit(recording, **options), on_progress=on_progress)
 

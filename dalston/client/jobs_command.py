@@ -115,11 +115,30 @@ def export_command(
 
     async def call(api: Api) -> bool:
         data = await api.export(job_id, name, fields_of({**rules, "version": version}))
-        with click.open_file(str(output), "wb") as file:
-            file.write(data)
+        _write(output, data)
         return True
 
     ask(call, where, job_id)
+
+
+def _write(output: Path, data: bytes) -> None:
+    """Write a transcript; nothing is left of one that can't be written whole.
+
+    Half of one would be taken for a transcript, by people as by `dalston transcribe --resume`.
+    """
+    file = click.open_file(str(output), "wb")
+    try:
+        with file:
+            file.write(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        named = str(output) != "-"
+        # A link may be /dev/stdout, behind which there may be more than this.
+        if named and output.is_file() and not output.is_symlink():
+            output.unlink()
+        place = str(output) if named else "Standard output"
+        raise click.ClickException(f"{place} can't be written: {error.strerror}.") from None
 
 
 @jobs.command("cancel")

@@ -30,7 +30,7 @@ class Display(ABC):
     """Tells what happens. A file is known by its place on the command line."""
 
     def __init__(self, names: list[str]) -> None:
-        self._names = [printable(name) for name in names]
+        self._names = [printable_name(name) for name in names]
         self._begun: dict[int, float] = {}
 
     @abstractmethod
@@ -184,6 +184,11 @@ def printable(text: str) -> str:
         letter if letter == "\n" or unicodedata.category(letter)[0] != "C" else "?"
         for letter in whole
     )
+
+
+def printable_name(name: str) -> str:
+    """Return a file's name on one line: with another one it could tell of what never happened."""
+    return printable(name).replace("\n", "?")
 
 
 def shortened(name: str) -> str:

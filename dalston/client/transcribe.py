@@ -17,11 +17,12 @@ from dalston.client.api import Api, Sent
 from dalston.client.embedded import StartError
 from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOutput
-from dalston.client.progress import Display, display_for, printable
+from dalston.client.progress import Display, display_for, printable, printable_name
 from dalston.client.recordings import Recording
 from dalston.client.refusals import explained
 from dalston.client.sending import Sending
 from dalston.client.session import Session
+from dalston.client.upload import State, state_of
 from dalston.client.waiting import FileFailedError, Waiting
 from dalston.common.formats import SUBTITLES
 from dalston.common.models import JobStatus
@@ -39,6 +40,10 @@ _GONE = 404
 _FAKE_PIPELINE = "stub"
 _FAKE_TEXT = (
     "the pipeline 'stub' returns FAKE TEXT whatever the recording says; --pipeline default listens"
+)
+_CHANGED = (
+    "The recording was written to while it was transcribed, so the transcript isn't of all of it. "
+    "Transcribe it again when it is whole; of one that never is, a copy."
 )
 
 _WITH_SPEAKERS = frozenset({"txt", *SUBTITLES})
@@ -206,7 +211,7 @@ class _Call:
         # What is left to do, stopping a server of our own, is about no file.
         self.display.close()
         for (job_id, number), deleted in zip(running, gone, strict=True):
-            name = self.recordings[number].path.name
+            name = printable_name(self.recordings[number].path.name)
             if deleted:
                 self.display.say(f"stopped: {name} ({job_id} is deleted)")
             else:
@@ -315,6 +320,8 @@ class _File:
     """Of its submission: one job, however often a connection breaks."""
     kept: bool = False
     """Whether its job is all that has its transcript."""
+    sent: State | None = None
+    """Of the recording, when the upload began that its job was made of."""
 
     async def transcribe(self) -> dict[str, Any]:
         """Upload the file and return its transcript.
@@ -335,11 +342,15 @@ class _File:
                 self.call.running.pop(job_id)
             raise
         self.call.running.pop(job_id)
+        reason = f"{view.error.message} [{view.error.code}]" if view.error else view.status.value
         if view.status is JobStatus.COMPLETED:
             if view.pipeline == _FAKE_PIPELINE:
                 self.call.say_once(_FAKE_TEXT)
-            return transcript
-        reason = f"{view.error.message} [{view.error.code}]" if view.error else view.status.value
+            now = None if self.sent is None else state_of(self.call.recordings[self.number].path)
+            if now in (None, self.sent):
+                return transcript
+            # Newer than the recording, it would be taken for the transcript of all of it.
+            reason = _CHANGED
         where = "" if self.session.temporary else f" ({job_id})"
         raise FileFailedError(f"{reason}{where}")
 
@@ -356,7 +367,7 @@ class _File:
         def refused(error: RefusedError) -> None:
             display.step(self.number, f"waiting for the server: {printable(error.message)}")
 
-        name = printable(recording.path.name)
+        name = printable_name(recording.path.name)
         sending = Sending(name, self._send, show if recording.url is None else None, refused)
         try:
             return await self.session.submit(sending, self.call.running, wait)
@@ -370,6 +381,7 @@ class _File:
         if recording.url is not None:
             return await api.submit_address(recording.url, fields, self.name)
         name = os.fsencode(recording.path.name).decode("utf-8", "replace")
+        self.sent = state_of(recording.path)
         return await api.submit(recording.path, name, fields, sent, self.name)
 
     def reason(self, error: Exception) -> str:

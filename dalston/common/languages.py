@@ -29,6 +29,18 @@ LANGUAGES: dict[str, str] = dict(entry.split(" ", 1) for entry in _TABLE.split("
 
 _CODES = {name: code for code, name in LANGUAGES.items()}
 
+_OTHERWISE = {
+    "cmn": "zh",
+    "fil": "tl",
+    "in": "id",
+    "iw": "he",
+    "ji": "yi",
+    "jv": "jw",
+    "nb": "no",
+}
+"""Codes of ISO 639 by which the tokenizer knows no language, though it knows theirs: those that it
+has an older one for, those that old clients still send (Java's), and what a wider one stands for.
+"""
 
 _TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})+")
 """A language with a region, a script and the like behind it, as BCP 47 (RFC 5646) has it."""
@@ -43,6 +55,7 @@ def language_code(text: str) -> str | None:
         text: `de`, `DE`, `de-CH`, `de_CH` or `German`.
     """
     key = text.strip().lower()
+    key = _OTHERWISE.get(key, key)
     if key in LANGUAGES or key in _CODES:
         return _CODES.get(key, key)
     tag = key.replace("_", "-")
@@ -51,4 +64,5 @@ def language_code(text: str) -> str | None:
     first, second = tag.split("-")[:2]
     # A language may be named within its family: zh-yue is Cantonese, as yue is.
     code = second if len(second) == len("yue") and second in LANGUAGES else first
+    code = _OTHERWISE.get(code, code)
     return code if code in LANGUAGES else None

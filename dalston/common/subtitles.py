@@ -18,9 +18,16 @@ from dalston.common.wording import words_in
 
 SMALL_OVERLAP = 100
 """Milliseconds by which rough times may make two cues overlap; more is two people talking."""
-_SENTENCE_ENDS = frozenset(".?!…。？！")  # noqa: RUF001 - of other scripts
-_CLAUSE_ENDS = frozenset(",;:–—、，；：")  # noqa: RUF001 - of other scripts
-_CLOSING = "\"')]}”’»"  # noqa: RUF001 - as printed
+_SENTENCE_ENDS = frozenset(
+    ".?!…。？！｡"  # noqa: RUF001 - of other scripts
+    "\u061f\u06d4\u0964\u0965"  # Arabic question mark, Urdu full stop, dandas of Indian scripts
+    "\u0589\u104b\u1362\u1367\u17d4"  # Armenian, Burmese, Ethiopic (also a question), Khmer
+)
+_CLAUSE_ENDS = frozenset(
+    ",;:–—、，；：､"  # noqa: RUF001 - of other scripts
+    "\u060c\u061b\u104a\u1363\u1364"  # Arabic comma and semicolon, Burmese, Ethiopic
+)
+_CLOSING = "\"')]}”’»“‘«」』）】》"  # noqa: RUF001 - as printed; German closes where English opens
 _PAUSE = 300
 """Milliseconds of silence at which a reader expects a break."""
 _EARLIEST_BREAK = 0.4

@@ -13,7 +13,7 @@ import msgspec
 from dalston.client.api import Api, Sent
 from dalston.client.embedded import StartError
 from dalston.client.errors import RefusedError, UnreachableError
-from dalston.client.progress import Display, printable
+from dalston.client.progress import Display, printable_name
 from dalston.client.sending import Sending
 from dalston.client.session import Session
 from dalston.client.views import JobView
@@ -146,7 +146,7 @@ class Jobs:
         async def send(api: Api, sent: Sent) -> str:
             return await api.submit(clip.path, clip.path.name, fields, sent, name)
 
-        return Sending(printable(clip.name), send, show)
+        return Sending(printable_name(clip.name), send, show)
 
     async def _submit(self, sending: Sending, number: int) -> str:
         def wait() -> None:

@@ -39,11 +39,15 @@ def cross_origin(origins: Sequence[str]) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=list(origins),
-            allow_methods=["GET", "POST", "DELETE"],
+            # A HEAD that shows a key is asked about before, and refused unless it stands here.
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=[
                 *("Location", "X-Request-Id", "Idempotent-Replayed", "X-Dalston-Job-Id"),
                 *("Retry-After", "RateLimit", "RateLimit-Policy", "Content-Disposition"),
+                # Without the first, OpenAI's client would send a recording again in vain.
+                *("X-Should-Retry", "Preference-Applied"),
+                *("Accept-Ranges", "Content-Range", "ETag"),
             ],
         )
     ]

@@ -13,12 +13,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import httptools
 import structlog
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from dalston.common.errors import (
     BodyTimeoutError,
@@ -30,6 +31,9 @@ from dalston.common.errors import (
 from dalston.gateway.errors import RETRY_AFTER_SECONDS, envelope
 from dalston.gateway.middleware import LINGER_SECONDS, new_request_id
 
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
+
 log = structlog.get_logger(__name__)
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -37,6 +41,26 @@ MAX_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 _FRAMING = (b"content-length", b"transfer-encoding")
 _UNREADABLE = "Invalid HTTP request received."
+
+
+class _UnchunkedCycle(RequestResponseCycle):
+    """An answer to HTTP/1.0, which knows no chunks (RFC 9112, section 6.1).
+
+    Whoever speaks it would take the sizes of chunks for a part of the text. What has no length
+    ends with the connection.
+    """
+
+    _has_length = True
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send on, with as much as there is for its length."""
+        if message["type"] == "http.response.start":
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            self._has_length = b"content-length" in names
+            self.chunked_encoding = None if self._has_length else False
+        elif message["type"] == "http.response.body" and not self._has_length:
+            self.expected_content_length += len(message.get("body", b""))
+        await super().send(message)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -130,6 +154,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._limit_head(len(self.url) + sum(len(name + value) + 4 for name, value in self.headers))
         if not self._refused:
             super().on_headers_complete()
+            if self.scope["http_version"] == "1.0":
+                # uvicorn makes it, and begins with it only once this has returned.
+                self.cycle.__class__ = _UnchunkedCycle
 
     def on_message_complete(self) -> None:
         """Expect the next head."""

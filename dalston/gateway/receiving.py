@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 
+from dalston.common.errors import UnsupportedContentTypeError
 from dalston.gateway.authentication import caller_of
 from dalston.gateway.parts import Parts
 from dalston.gateway.uploads import (
@@ -19,13 +20,23 @@ from dalston.gateway.uploads import (
     too_large,
 )
 
+_PACKED = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
+"""Codings of a body (RFC 9110, section 8.4.1) in which it is something else than what it holds."""
+
 
 def upload_limit(request: Request) -> int:
     """Return how many bytes the body of a request may have.
 
     Raises:
         FileTooLargeError: It says itself that it has more.
+        UnsupportedContentTypeError: It is packed; nothing here unpacks what may be a bomb.
     """
+    codings = request.headers.get("content-encoding", "").lower().split(",")
+    if not _PACKED.isdisjoint(map(str.strip, codings)):
+        raise UnsupportedContentTypeError(
+            "The request's body is compressed, which Content-Encoding says. Send it as it is: "
+            "recordings hardly become smaller."
+        )
     parts: Parts = request.app.state.parts
     most = caller_of(request).most_bytes(parts.max_upload_bytes)
     length = request.headers.get("content-length", "0")

@@ -59,6 +59,11 @@ def test_pages_of_other_sites_may_call_only_if_they_are_named(
     refused = stack.client.get(TRANSCRIPTIONS, headers={"Origin": SITE})
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == SITE
+    exposed = refused.headers["access-control-expose-headers"].lower().split(", ")
+    assert {"x-should-retry", "content-range", "x-dalston-job-id", "retry-after"} <= set(exposed)
+    for method in ("GET", "HEAD", "POST", "DELETE"):
+        wish = asked | {"Access-Control-Request-Method": method}
+        assert stack.client.options(TRANSCRIPTIONS, headers=wish).status_code == 200, method
     strange = {"Origin": "https://example.org.evil.example"}
     answer = stack.client.get("/health", headers=strange)
     assert "access-control-allow-origin" not in answer.headers

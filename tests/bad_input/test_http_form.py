@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from tests.bad_input import forms
@@ -10,6 +12,7 @@ from tests.bad_input.wire import ask, assert_refused, head
 from tests.support.stack import TRANSCRIPTIONS, Stack
 
 GOOD = forms.form(forms.file())
+PACKED = gzip.compress(GOOD)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,26 @@ def test_06_a_body_that_is_no_form_is_refused_with_415(strict: Stack, content_ty
     with nothing_left_by(strict):
         answer = ask(strict.url, forms.submission(body, content_type))
         assert_refused(answer, 415, "unsupported_content_type")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "identity, br"])
+def test_06_a_packed_body_is_refused_as_one(strict: Stack, coding: str) -> None:
+    headers = [forms.CONTENT_TYPE, f"Content-Length: {len(PACKED)}", f"Content-Encoding: {coding}"]
+    with nothing_left_by(strict):
+        answer = ask(strict.url, head(TRANSCRIPTIONS, *headers) + PACKED)
+        assert (
+            "Content-Encoding" in assert_refused(answer, 415, "unsupported_content_type")["message"]
+        )
+
+
+def test_06_a_coding_that_packs_nothing_is_passed_over(strict: Stack) -> None:
+    for coding in ("identity", "", "utf-8"):
+        headers = [
+            forms.CONTENT_TYPE,
+            f"Content-Length: {len(GOOD)}",
+            f"Content-Encoding: {coding}",
+        ]
+        assert ask(strict.url, head(TRANSCRIPTIONS, *headers) + GOOD).status == 202
 
 
 @pytest.mark.parametrize(

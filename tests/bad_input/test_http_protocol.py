@@ -193,6 +193,24 @@ def test_two_requests_in_one_packet_are_both_answered(strict: Stack) -> None:
         assert wire.answer().status == 202
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_has_no_length_comes_without_chunks_over_http_1_0(strict: Stack, method: str) -> None:
+    job_id = strict.submit(b"x")
+    strict.client.post(f"{TRANSCRIPTIONS}/{job_id}/cancel").raise_for_status()
+    path = f"{TRANSCRIPTIONS}/{job_id}/events"
+    old = head(path, method=method).replace(b"HTTP/1.1", b"HTTP/1.0")
+    answer = ask(strict.url, old)
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert not {"transfer-encoding", "content-length"} & set(answer.headers)
+    expected = strict.client.get(path).content if method == "GET" else b""
+    assert answer.body == expected
+    with_length = ask(strict.url, old.replace(b"/events", b""))
+    assert with_length.headers["content-length"]
+    # To every other client an answer's end is told.
+    answer = ask(strict.url, head(path, method="GET"))
+    assert answer.headers["transfer-encoding"] == "chunked"
+
+
 def test_an_upgrade_that_is_not_known_is_ignored(strict: Stack) -> None:
     for wanted in ("websocket", "h2c"):
         upgrade = ["Connection: Upgrade", f"Upgrade: {wanted}"]

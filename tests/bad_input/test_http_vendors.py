@@ -32,7 +32,9 @@ def test_a_client_that_goes_away_leaves_nothing(strict_anywhere: Stack, path: st
 
 
 @pytest.mark.parametrize("path", [LISTEN, UPLOAD])
-def test_a_body_that_is_too_long_or_stands_still_is_refused(strict: Stack, path: str) -> None:
+def test_a_body_that_is_too_long_or_packed_or_stands_still_is_refused(
+    strict: Stack, path: str
+) -> None:
     with nothing_left_by(strict):
         too_long = ask(strict.url, head(path, f"Content-Length: {MAX_UPLOAD_BYTES + 1}"))
         assert (too_long.status, code_of(too_long)) == (413, "file_too_large")
@@ -46,6 +48,10 @@ def test_a_body_that_is_too_long_or_stands_still_is_refused(strict: Stack, path:
             wire.send(head(path, "Content-Length: 100") + b"some")
             answer = wire.answer()
             assert (answer.status, code_of(answer)) == (408, "body_timeout")
+        packed = ask(
+            strict.url, head(path, "Content-Length: 4", "Content-Encoding: gzip") + b"some"
+        )
+        assert (packed.status, code_of(packed)) == (415, "unsupported_content_type")
         empty = ask(strict.url, head(path, "Content-Length: 0"))
         assert (empty.status, code_of(empty)) == (400, "empty_file")
 

@@ -209,6 +209,27 @@ def test_a_job_is_watched_and_exported(shell: Shell, tmp_path: Path) -> None:
     assert shell.jobs("watch", "job_000000000000")[0] == 1
 
 
+def test_nothing_is_left_of_an_export_that_can_not_be_written_whole(
+    shell: Shell, tmp_path: Path
+) -> None:
+    job_id = shell.stack.submit(b"1")
+    shell.stack.ended(job_id)
+    target = tmp_path / "talk.json"
+    command = [sys.executable, "-m", "dalston", "jobs", "export", job_id, "-f", "json"]
+    command += ["-o", str(target), "--server", shell.stack.url]
+    done = subprocess.run(
+        # No file may have any bytes, as on a full disk.
+        ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command],
+        env=shell.stack.deployment.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{target} can't be written: File too large." in done.stderr
+    assert not target.exists()
+
+
 def test_engines_are_listed(shell: Shell) -> None:
     def states() -> list[list[str]]:
         status, out, _ = shell.run("engines", "--server", shell.stack.url)

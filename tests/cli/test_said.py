@@ -50,6 +50,24 @@ def test_what_holds_for_all_files_is_said_once_and_one_file_is_one(
     assert "dalston: 1 file: 1 there already\n" in done.err
 
 
+def test_no_name_of_a_file_can_say_what_has_not_happened(
+    served: Served, recordings: Recordings, tmp_path: Path
+) -> None:
+    odd = recordings("a\ndalston: 1 file: all well\x1b[2J.wav")
+    shown = "a?dalston: 1 file: all well?[2J.wav"
+    done = served.shell.run(odd, "--output-dir", tmp_path / "out")
+    assert f"dalston: {shown}: done in" in done.err
+    runs = len(served.gate.begun())
+    call = served.shell.begin(odd, "--pipeline", "gated")
+    served.gate.wait_for_runs(runs + 1)
+    call.signal(signal.SIGINT)
+    stopped = call.end()
+    assert f"dalston: stopped: {shown} (job_" in stopped.err
+    for said in (done.err, stopped.err):
+        assert "\x1b" not in said
+        assert "\ndalston: 1 file" not in said
+
+
 def test_the_server_that_has_a_transcript_is_named_where_it_can_not_be_written(
     served: Served, silence: Path, tmp_path: Path
 ) -> None:

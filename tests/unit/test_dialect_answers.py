@@ -160,8 +160,9 @@ def test_assemblyai_counts_milliseconds() -> None:
 
 
 def test_languages_of_three_letters_and_with_regions() -> None:
-    assert [plain_language(text) for text in ("eng", "en-US", "en_us", "DEU", "haw")] == [
-        *("en", "en", "en", "de", "haw"),
+    sent = ("eng", "en-US", "en_us", "DEU", "haw", "cmn", "nb-NO", "zh-yue", "eng-GB")
+    assert [plain_language(text) for text in sent] == [
+        *("en", "en", "en", "de", "haw", "zh", "no", "yue", "en"),
     ]
     assert plain_language("tlh") == "tlh"
     assert (long_code("en"), long_code("xx"), long_code(None)) == ("eng", "xx", None)

@@ -27,6 +27,12 @@ API = Path(__file__).resolve().parent.parent.parent / "docs" / "api.md"
         ("yue-HK", "yue"),
         ("es-419", "es"),
         ("de-CH-1996", "de"),
+        ("nb-NO", "no"),
+        ("cmn-Hans-CN", "zh"),
+        ("zh-cmn", "zh"),
+        ("fil", "tl"),
+        ("jv", "jw"),
+        ("iw_IL", "he"),
     ],
 )
 def test_what_a_client_may_call_a_language(text: str, code: str) -> None:

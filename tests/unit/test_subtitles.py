@@ -48,6 +48,25 @@ def test_a_long_segment_is_divided_where_a_reader_pauses() -> None:
     assert found[1].start == found[0].end == 12 * 400
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "مرحبا بكم في هذا البرنامج الجديد؟ | اليوم سنتحدث عن الطقس في العالم العربي وكيف يتغير.",
+        "مرحبا بكم في هذا البرنامج الجديد، | اليوم سنتحدث عن الطقس في العالم العربي وكيف يتغير.",
+        "आज हम मौसम के बारे में बात करेंगे और देखेंगे। | यह कैसे बदलता है यह जानना बहुत ज़रूरी है।",
+        "آج ہم موسم کے بارے میں بات کریں گے\u06d4 | یہ کیسے بدلتا ہے یہ جاننا بہت ضروری ہے کیونکہ.",
+        "Er sagte ganz leise zu ihr: „Nie wieder.“ | Danach ging er hinaus und kam erst am Abend.",
+        "「明日は雨が降るでしょう、傘を忘れないで。」 | 彼はそう言って駅まで歩いて帰りました。",
+    ],
+    ids=["Arabic question", "Arabic clause", "Hindi", "Urdu", "German", "Japanese"],
+)
+def test_sentences_of_other_scripts_and_languages_end_too(text: str) -> None:
+    first, rest = text.split(" | ")
+    whole = f"{first}{'' if '。' in first else ' '}{rest}"
+    found = [cue.text for cue in cues(of(Segment(0.0, 9.0, whole)), Rules())]
+    assert found[0].replace("\n", "" if "。" in first else " ") == first
+
+
 def test_lines_of_a_cue_are_about_as_long() -> None:
     text = "one two three four five six seven eight nine"
     [cue] = cues(of(spoken(text, 0.2)), Rules(line_length=42))

@@ -32,9 +32,11 @@ def plain_language(text: str) -> str:
     Args:
         text: `de`, `deu`, `de-CH`, `de_ch` or `German`. What isn't known stays as it is.
     """
+    known = language_code(text)
+    if known is not None:
+        return known
     code = text.strip().replace("_", "-").partition("-")[0].lower()
-    code = _LONG.get(code, code)
-    return code if language_code(code) is not None else text
+    return _LONG.get(code, text)
 
 
 def long_code(code: str | None) -> str | None:

@@ -201,7 +201,7 @@ def _cutting(fields: Fields) -> tuple[str, ...]:
             given |= msgspec.json.decode(text, type=dict[str, Any])
         except (msgspec.MsgspecError, RecursionError):
             raise _wrong(_STRATEGY, text, "auto or server_vad is allowed") from None
-    elif text not in ("", "auto"):
+    elif text not in ("", "auto", "server_vad"):
         raise _wrong(_STRATEGY, text, "auto or server_vad is allowed")
     kind = given.pop("type", "server_vad")
     if kind != "server_vad":

@@ -205,6 +205,7 @@ def test_what_means_nothing_is_refused(
     [
         {"chunking_strategy": "auto"},
         {"chunking_strategy": {"type": "server_vad"}},
+        {"chunking_strategy": "server_vad"},
         {"language": "en", "temperature": 0},
         {"languages": ["de"]},
         {"language": "de-CH", "languages": ["de"]},
