@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
 import os
 import socket
@@ -19,6 +18,7 @@ from dalston import __version__
 from dalston.access_tool import keys, limits
 from dalston.client.command import transcribe
 from dalston.client.jobs_command import engines, jobs
+from dalston.common.disk import NO_ROOM
 from dalston.common.errors import ConfigurationError, DalstonError, DatabaseUnavailableError
 from dalston.common.wording import counted
 from dalston.config import Settings, read_settings, unknown_variables
@@ -147,7 +147,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     try:
         _run(Server(settings, click.echo).run())
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT} and error.filename is None:
+        if error.errno in NO_ROOM and error.filename is None:
             # A write doesn't know its file's name.
             error.filename = str(settings.data_dir)
         raise
