@@ -45,12 +45,21 @@ def is_alive(process_id: int) -> bool:
 
 def user_called(number: int) -> str:
     """Return the name of a user, or its number if it has none, as `sudo -u` takes it."""
-    import pwd  # noqa: PLC0415 - as above
+    return _name_of(number) or f"#{number}"
+
+
+def has_account(number: int) -> bool:
+    """Tell whether this machine knows a user of this number."""
+    return _name_of(number) is not None
+
+
+def _name_of(number: int) -> str | None:
+    import pwd  # noqa: PLC0415 - Windows has none, as below
 
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
-        return f"#{number}"
+        return None
 
 
 def die_with_parent(parent: int) -> None:

@@ -19,6 +19,8 @@ from tests.support.peaks import small_disk
 
 NOBODY = 65534
 """The number of a user that is not the one of the tests."""
+WITHOUT_ACCOUNT = 54321
+"""The number of nobody."""
 
 MISTAKES = (
     {"DALSTON_RETENTION": "delete-audio"},
@@ -85,15 +87,30 @@ def test_whose_file_it_is_is_told_that_may_not_be_used(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a folder somebody else's")
-@pytest.mark.parametrize("given", [("keys", "create", "--name", "My laptop"), ("limits", "list")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("keys", "create", "--name", "My laptop"),
+        ("limits", "list"),
+        ("serve", "--port", "0"),
+        ("migrate",),
+        ("housekeeping", "--dry-run"),
+        ("models", "list"),
+        ("engine", "install", "pyannote"),
+        ("transcribe", __file__),
+        ("eval", __file__),
+    ],
+)
+@pytest.mark.parametrize("below", ["", "data"])
 def test_root_makes_nothing_in_the_data_folder_of_another_user(
-    shell: Shell, tmp_path: Path, given: tuple[str, ...]
+    shell: Shell, tmp_path: Path, given: tuple[str, ...], below: str
 ) -> None:
+    """Nor where one of that user's would be."""
     os.chown(tmp_path, NOBODY, NOBODY)
-    where = {"DALSTON_DATA_DIR": str(tmp_path)}
+    where = {"DALSTON_DATA_DIR": str(tmp_path / below)}
     done = Call(list(given), shell.environment | where).end(_SECONDS)
     assert done.status == 2
-    whole = shlex.join(["dalston", *given, "--data-dir", str(tmp_path)])
+    whole = shlex.join(["dalston", *given, "--data-dir", str(tmp_path / below)])
     assert re.search(rf"sudo -u \S+ .*{re.escape(whole)}$", done.err.strip())
     assert len(done.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
@@ -104,10 +121,18 @@ def test_root_may_use_its_own_database_in_the_folder_of_another_user(
     shell: Shell, tmp_path: Path
 ) -> None:
     """In a container, say, whose volume is a folder of somebody's home."""
-    os.chown(tmp_path, NOBODY, NOBODY)
+    os.chown(tmp_path, WITHOUT_ACCOUNT, WITHOUT_ACCOUNT)
     for given in ("migrate",), ("keys", "list"):
         whole = [*given, "--data-dir", str(tmp_path)]
         assert Call(whole, shell.environment).end(_SECONDS).status == 0
+
+
+def test_housekeeping_makes_no_database_where_none_is(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "mistyped"
+    done = Call(["housekeeping", "--data-dir", str(folder)], shell.environment).end(_SECONDS)
+    assert done.status == 2
+    assert done.err.startswith(f"dalston: There is no database in the data folder {folder}. Name")
+    assert not folder.exists()
 
 
 def test_a_disk_without_room_is_named(shell: Shell, tmp_path: Path) -> None:
