@@ -307,12 +307,14 @@ def engine_install(
     name: str, python: str | None, pip_arguments: Sequence[str], data_dir: Path | None
 ) -> None:
     """Give an engine a Python environment of its own, with what its requirements.txt asks for."""
+    from dalston.config import engine_environment
     from dalston.engine_sdk.environments import install
     from dalston.runtime import choose_engines
 
     settings = _own_settings("engine", data_dir)
     [spec] = choose_engines(settings, [name])
-    folder = install(spec, settings.environments, python, pip_arguments)
+    variables = engine_environment()
+    folder = install(spec, settings.environments, variables, python, pip_arguments)
     click.echo(f"{spec.id} runs with {folder} from its next start on.")
 
 
