@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -12,6 +13,9 @@ from dalston.common.errors import ConfigurationError
 from dalston.processes import has_account, user_called
 
 _ROOT = 0
+_DATABASE = ("dalston.db", "dalston.db-wal", "dalston.db-shm")
+_OBJECTS = ("objects", "objects/jobs")
+_ALWAYS = ("run", "tmp")
 
 
 def require_own(folder: Path, *, named: bool) -> None:
@@ -43,6 +47,29 @@ def require_own(folder: Path, *, named: bool) -> None:
         f"makes there. Name a folder of root's own with --data-dir, or run this as that user: "
         f"{shlex.join(again)}"
     )
+
+
+def require_usable(folder: Path, *, database: bool, objects: bool) -> None:
+    """Refuse a data folder in which somebody else has put what a server must write to.
+
+    So it is when root has restored it. A database that can be read, and an object store that can't
+    be written to, would be noticed by requests alone.
+
+    Args:
+        folder: The data folder.
+        database: Whether the database is in it.
+        objects: Whether the objects are.
+
+    Raises:
+        OSError: Names what this user may not write to, or nobody.
+    """
+    for name in (*_ALWAYS, *(_DATABASE if database else ()), *(_OBJECTS if objects else ())):
+        path = folder / name
+        wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+        if path.exists() and not os.access(path, wanted):
+            nobody = os.statvfs(path).f_flag & os.ST_RDONLY
+            number = errno.EROFS if nobody else errno.EACCES
+            raise OSError(number, os.strerror(number), str(path))
 
 
 def told_whose(error: OSError) -> str:

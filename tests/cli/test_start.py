@@ -15,7 +15,7 @@ import pytest
 from dalston.cli import main
 from tests.cli.conftest import Call, Shell
 from tests.support.distributed import database, postgresql_server
-from tests.support.peaks import small_disk
+from tests.support.peaks import only_to_be_read, small_disk
 
 NOBODY = 65534
 """The number of a user that is not the one of the tests."""
@@ -133,6 +133,22 @@ def test_housekeeping_makes_no_database_where_none_is(shell: Shell, tmp_path: Pa
     assert done.status == 2
     assert done.err.startswith(f"dalston: There is no database in the data folder {folder}. Name")
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["dalston.db", "objects", "objects/jobs", "run"])
+def test_what_a_server_may_not_write_to_is_named(shell: Shell, tmp_path: Path, name: str) -> None:
+    """As a folder has it that somebody else has restored; root is refused by what it is mounted."""
+    folder = tmp_path / "data"
+    assert Call(["migrate", "--data-dir", str(folder)], shell.environment).end(_SECONDS).status == 0
+    place = folder / name
+    if not place.exists():
+        place.mkdir(parents=True)
+    with only_to_be_read(place) as refuses:
+        if not refuses:
+            pytest.skip("only root may have a file refuse to be written")
+        shell.command = "serve"
+        done = replace(shell, data_dir=folder).begin("--port", "0").end(_SECONDS)
+    assert (done.status, done.err) == (1, f"dalston: Read-only file system: {place}\n")
 
 
 def test_a_disk_without_room_is_named(shell: Shell, tmp_path: Path) -> None:
