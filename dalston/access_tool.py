@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shlex
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +21,8 @@ from dalston.common.access import (
     mint_key,
     prefix_of,
 )
-from dalston.common.errors import ConfigurationError
 from dalston.common.wording import counted
-from dalston.processes import user_called
+from dalston.ownership import require_own
 
 if TYPE_CHECKING:
     from dalston.config import Settings
@@ -266,30 +262,8 @@ def _settings(data_dir: Path | None) -> Settings:
     settings = read_settings({"data_dir": data_dir})
     set_up_logs("keys", settings.log_level, settings.log_format)
     if settings.database_url is None:
-        _require_own(settings.data_dir, named=data_dir is not None)
+        require_own(settings.data_dir, named=data_dir is not None)
     return settings
-
-
-def _require_own(folder: Path, *, named: bool) -> None:
-    """Refuse to work as root on another user's database, or to make one that user can't read.
-
-    Raises:
-        ConfigurationError: It is one; says what to run instead.
-    """
-    database = folder / "dalston.db"
-    place = database if database.exists() else folder
-    owner = place.stat().st_uid if place.exists() else 0
-    if os.geteuid() != 0 or owner == 0:
-        return
-    program = (
-        sys.argv[:1] if Path(sys.argv[0]).name == "dalston" else [sys.executable, "-m", "dalston"]
-    )
-    where = [] if named else ["--data-dir", str(folder)]
-    again = ["sudo", "-u", user_called(owner), *program, *sys.argv[1:], *where]
-    raise ConfigurationError(
-        f"{place} belongs to the user {user_called(owner)}. Run this as that "
-        f"user: {shlex.join(again)}"
-    )
 
 
 def _owner_called(name: str) -> str:

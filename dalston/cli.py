@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
-import os
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +16,14 @@ from dalston import __version__
 from dalston.access_tool import keys, limits
 from dalston.client.command import transcribe
 from dalston.client.jobs_command import engines, jobs
+from dalston.common.disk import NO_ROOM
 from dalston.common.errors import ConfigurationError, DalstonError, DatabaseUnavailableError
 from dalston.common.wording import counted
 from dalston.config import Settings, read_settings, unknown_variables
 from dalston.evaluation.command import evaluate
 from dalston.logs import get_logger, set_up_logs
-from dalston.processes import die_with_parent, use_one_arena, user_called
+from dalston.ownership import require_own, told_whose
+from dalston.processes import die_with_parent, use_one_arena
 
 log = get_logger(__name__)
 
@@ -51,7 +50,7 @@ def main() -> None:
         sys.exit(_MISCONFIGURED if isinstance(error, ConfigurationError) else _FAILED)
     except OSError as error:
         where = "" if error.filename is None else f": {error.filename}"
-        click.echo(f"dalston: {error.strerror or error}{where}{_whose(error)}", err=True)
+        click.echo(f"dalston: {error.strerror or error}{where}{told_whose(error)}", err=True)
         sys.exit(_FAILED)
 
 
@@ -67,28 +66,6 @@ def _told(error: DalstonError) -> str:
         f"whether it runs and DATABASE_URL is right; where that isn't set, it is dalston.db in the "
         f"data folder."
     )
-
-
-def _whose(error: OSError) -> str:
-    """Say whose the file or the folder is that may not be used, if it is another user's."""
-    if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
-        return ""
-    if os.name == "nt":
-        return ""
-    own = os.geteuid()
-    for place in (file := Path(error.filename).absolute(), *file.parents):
-        # What isn't there was to be made in the folder above.
-        with suppress(OSError):
-            owner = place.stat().st_uid
-            if owner == own:
-                return ""
-            whose = f". {place} belongs to the user {user_called(owner)}, and this runs as "
-            if place == file:
-                remedy = "run it as the other one, or change whose it is (chown)."
-            else:
-                remedy = f"make {file}, give it to this user (chown), and start again."
-            return f"{whose}{user_called(own)}: {remedy}"
-    return ""
 
 
 def _run(main_coroutine: Coroutine[Any, Any, None]) -> None:
@@ -119,6 +96,13 @@ def _settings(role: str, **overrides: object) -> Settings:
     return settings
 
 
+def _own_settings(role: str, data_dir: Path | None, **overrides: object) -> Settings:
+    """Return the settings of a command that makes files in the data folder."""
+    settings = _settings(role, data_dir=data_dir, **overrides)
+    require_own(settings.data_dir, named=data_dir is not None)
+    return settings
+
+
 _DATA_DIR = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -143,11 +127,11 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     """Start everything: gateway, orchestrator, engines and what they stand on."""
     from dalston.server import Server
 
-    settings = _settings("server", host=host, port=port, data_dir=data_dir)
+    settings = _own_settings("server", data_dir, host=host, port=port)
     try:
         _run(Server(settings, click.echo).run())
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT} and error.filename is None:
+        if error.errno in NO_ROOM and error.filename is None:
             # A write doesn't know its file's name.
             error.filename = str(settings.data_dir)
         raise
@@ -183,6 +167,8 @@ def migrate(data_dir: Path | None) -> None:
     from dalston.runtime import migrate as migrate_database
 
     settings = _settings("migrate", data_dir=data_dir)
+    if settings.database_url is None:
+        require_own(settings.data_dir, named=data_dir is not None)
     changed = asyncio.run(migrate_database(settings))
     click.echo("The database has been migrated." if changed else "The database is up to date.")
 
@@ -198,6 +184,14 @@ def housekeeping(*, dry_run: bool, data_dir: Path | None) -> None:
     from dalston.runtime import run_housekeeping
 
     settings = _settings("housekeeping", data_dir=data_dir)
+    if settings.database_url is None:
+        require_own(settings.data_dir, named=data_dir is not None)
+        if not (settings.data_dir / "dalston.db").exists():
+            # To look into it would make it.
+            raise ConfigurationError(
+                f"There is no database in the data folder {settings.data_dir}. Name the server's "
+                f"folder with --data-dir."
+            )
     done = asyncio.run(run_housekeeping(settings, dry=dry_run))
     click.echo(
         f"{'To delete' if dry_run else 'Deleted'}: {counted(done.jobs, 'job')}, the audio of "
@@ -237,7 +231,7 @@ def models_list(engine_id: str | None, data_dir: Path | None, *, every: bool) ->
     """List the models that are here."""
     from dalston.model_tool import list_models
 
-    sys.exit(list_models(_settings("models", data_dir=data_dir), engine_id, every=every))
+    sys.exit(list_models(_own_settings("models", data_dir), engine_id, every=every))
 
 
 @models.command("pull")
@@ -248,7 +242,7 @@ def models_pull(name: str, engine_id: str | None, data_dir: Path | None) -> None
     """Bring a model onto this machine, unless it is here."""
     from dalston.model_tool import pull_model
 
-    sys.exit(pull_model(_settings("models", data_dir=data_dir), engine_id, name))
+    sys.exit(pull_model(_own_settings("models", data_dir), engine_id, name))
 
 
 @models.command("verify")
@@ -259,7 +253,7 @@ def models_verify(name: str, engine_id: str | None, data_dir: Path | None) -> No
     """Compare a model's files with their published SHA-256."""
     from dalston.model_tool import verify_model
 
-    sys.exit(verify_model(_settings("models", data_dir=data_dir), engine_id, name))
+    sys.exit(verify_model(_own_settings("models", data_dir), engine_id, name))
 
 
 @models.command("rm")
@@ -270,7 +264,7 @@ def models_remove(name: str, engine_id: str | None, data_dir: Path | None) -> No
     """Remove a model from this machine."""
     from dalston.model_tool import remove_model
 
-    sys.exit(remove_model(_settings("models", data_dir=data_dir), engine_id, name))
+    sys.exit(remove_model(_own_settings("models", data_dir), engine_id, name))
 
 
 @cli.group()
@@ -313,12 +307,14 @@ def engine_install(
     name: str, python: str | None, pip_arguments: Sequence[str], data_dir: Path | None
 ) -> None:
     """Give an engine a Python environment of its own, with what its requirements.txt asks for."""
+    from dalston.config import engine_environment
     from dalston.engine_sdk.environments import install
     from dalston.runtime import choose_engines
 
-    settings = _settings("engine", data_dir=data_dir)
+    settings = _own_settings("engine", data_dir)
     [spec] = choose_engines(settings, [name])
-    folder = install(spec, settings.environments, python, pip_arguments)
+    variables = engine_environment()
+    folder = install(spec, settings.environments, variables, python, pip_arguments)
     click.echo(f"{spec.id} runs with {folder} from its next start on.")
 
 

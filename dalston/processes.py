@@ -15,6 +15,10 @@ _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
 """Of `mallopt` in glibc's `malloc.h`."""
 _MOST_FILES = 65_536
+ENDING_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
+"""What ends a command that people run, beside Ctrl-C. Windows lacks the second."""
 
 
 def use_one_arena() -> None:
@@ -41,12 +45,21 @@ def is_alive(process_id: int) -> bool:
 
 def user_called(number: int) -> str:
     """Return the name of a user, or its number if it has none, as `sudo -u` takes it."""
-    import pwd  # noqa: PLC0415 - as above
+    return _name_of(number) or f"#{number}"
+
+
+def has_account(number: int) -> bool:
+    """Tell whether this machine knows a user of this number."""
+    return _name_of(number) is not None
+
+
+def _name_of(number: int) -> str | None:
+    import pwd  # noqa: PLC0415 - Windows has none, as below
 
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
-        return f"#{number}"
+        return None
 
 
 def die_with_parent(parent: int) -> None:
@@ -101,7 +114,9 @@ def on_signals(numbers: Iterable[int], stop: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in numbers:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, stop, number)
+            # Windows' loop has no such handlers; there a signal ends the process at once.
+            with suppress(NotImplementedError):
+                loop.add_signal_handler(number, stop, number)
 
 
 def on_stop_signal(stop: Callable[[], None]) -> None:

@@ -28,6 +28,7 @@ from dalston.db.revision import SCHEMA_REVISION
 from dalston.demands import check_all_roles
 from dalston.embedded_redis import EmbeddedRedis, find_server
 from dalston.listening import bind, url_for_others, url_here
+from dalston.ownership import require_usable
 from dalston.processes import is_alive, on_stop_signal
 from dalston.runtime import open_catalog, open_own_database, require_keys, warn_of_fake_text
 
@@ -206,6 +207,9 @@ class Server:
         on_stop_signal(self._stop.set)
         catalog = open_catalog(self._settings)
         await self._folder.take()
+        on_s3 = self._settings.s3_bucket is not None
+        on_sqlite = self._settings.database_url is None
+        require_usable(self._settings.data_dir, database=on_sqlite, objects=not on_s3)
         check_all_roles(self._settings, catalog)
         listener = bind(self._settings.host, self._settings.port)
         url = url_here(self._settings.host, listener.getsockname()[1])

@@ -161,11 +161,14 @@ def transcribe(
     except ModuleNotFoundError as error:
         raise not_installed(error, "cli") from None
     from dalston.config import read_settings  # noqa: PLC0415
+    from dalston.ownership import require_own  # noqa: PLC0415
 
     if resume and output_dir is None:
         raise click.UsageError("--resume looks into a folder: name it with --output-dir.")
     recordings = _recordings(files)
     settings = read_settings({"data_dir": data_dir})
+    if server is None:
+        require_own(settings.data_dir, named=data_dir is not None)
     status = transcribe_files(
         recordings,
         output_format=output_format,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -22,6 +21,14 @@ from typing import IO
 
 from dalston.client.api import Api
 from dalston.listening import server_on
+
+try:
+    import fcntl
+except ModuleNotFoundError:
+    # On Windows no server runs; one that runs elsewhere is used from there.
+    CAN_SERVE = False
+else:
+    CAN_SERVE = True
 
 _POLL_SECONDS = 0.1
 _START_SECONDS = 120.0
@@ -69,6 +76,8 @@ class LocalServer:
         Raises:
             StartError: There is none, and none could be started.
         """
+        if not CAN_SERVE:
+            raise StartError("No server runs on this system. Name one elsewhere with --server URL.")
         self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         async with self._starting():
             if self._process is not None and self._process.poll() is not None:
@@ -208,12 +217,13 @@ class LocalServer:
         """Tell whether a server, or what is left of one, holds the data folder."""
         try:
             with (self._data_dir / "lock").open() as file:
-                return not _try_lock(file, fcntl.LOCK_SH)
+                return not _try_lock(file, shared=True)
         except OSError:
             return False
 
 
-def _try_lock(file: IO[str], kind: int = fcntl.LOCK_EX) -> bool:
+def _try_lock(file: IO[str], *, shared: bool = False) -> bool:
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -28,7 +28,7 @@ from dalston.common.formats import SUBTITLES
 from dalston.common.models import JobStatus
 from dalston.common.subtitles import Rules
 from dalston.common.wording import counted
-from dalston.processes import give_up_output, on_signals
+from dalston.processes import ENDING_SIGNALS, give_up_output, on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -135,7 +135,7 @@ def _carry_out(call: _Call, server: str | None, data_dir: Path, key: str | None)
 async def _run(call: _Call, server: str | None, data_dir: Path, key: str | None) -> int:
     """Carry a call out; on any signal that ends it, stop what it has begun."""
     call.main = asyncio.current_task()
-    on_signals((signal.SIGTERM, signal.SIGHUP), call.stop)
+    on_signals(ENDING_SIGNALS, call.stop)
     session = Session(server, data_dir, call.display.say, key)
     try:
         await session.open()

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a disk says that is full, or full for this user."""
 _NOT_FOR_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
 """What file systems say that have no such call for a folder, or let nobody read it."""
 _THREADS = 32
@@ -81,6 +83,13 @@ class ObjectFolder:
         # It may have been deleted since it was written.
         with suppress(FileNotFoundError):
             await loop.run_in_executor(self._threads, to_disk, self._root / path, self._root)
+
+    def shares_disk_with(self, path: Path) -> bool:
+        """Tell whether a folder is on the disk that the objects are on."""
+        try:
+            return self._root.stat().st_dev == path.stat().st_dev
+        except OSError:
+            return False
 
     def unfinished(self) -> Sequence[str]:
         """Return what writers that were killed have left: no object, but a file."""

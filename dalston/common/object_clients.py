@@ -7,20 +7,19 @@ with its threads, of which many an engine that waits for work never has any use.
 from __future__ import annotations
 
 import atexit
-import errno
 import time
 from typing import TYPE_CHECKING
 
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from dalston.common.disk import NO_ROOM
+
 if TYPE_CHECKING:
     from dalston.common.storage import StoreSettings
 
 ERRORS = (BaseError, OSError)
 """What the library's calls raise."""
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 # Its async calls can abort a short-lived process while the interpreter ends: a background thread
 # still wants to set a result. A moment's wait at exit lets it finish.
@@ -33,8 +32,8 @@ def no_room(error: Exception) -> bool:
     The library says so in no other way than in its text.
     """
     if isinstance(error, OSError):
-        return error.errno in _NO_ROOM
-    return any(f"(os error {number})" in str(error) for number in _NO_ROOM)
+        return error.errno in NO_ROOM
+    return any(f"(os error {number})" in str(error) for number in NO_ROOM)
 
 
 def open_client(settings: StoreSettings) -> LocalStore | S3Store:

@@ -352,6 +352,10 @@ class ObjectStore:
                 return True
         return False
 
+    def shares_disk_with(self, path: Path) -> bool:
+        """Tell whether a local folder is on the disk that the objects are on."""
+        return self._folder is not None and self._folder.shares_disk_with(path)
+
     async def check(self) -> None:
         """Find out whether the store answers and has room, with an object that isn't empty."""
         await self.put("health/probe", bytes(_PROBE_BYTES))

@@ -126,3 +126,9 @@ async def give_up_tasks(
     for waiting in given_up:
         locked.tasks[waiting.task_id].status = TaskStatus.FAILED
     return given_up
+
+
+async def release_held_up(connection: Connection) -> None:
+    """Let go of what a clock that was ahead has told to wait, for a year perhaps."""
+    await connection.fetch(sql.RELEASE_TASKS)
+    await connection.fetch(sql.RELEASE_DELIVERIES)

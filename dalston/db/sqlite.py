@@ -22,6 +22,7 @@ _PASSING = frozenset(
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
     }
 )
 """What SQLite says when the same statement may work later. The lowest byte is the kind."""
@@ -132,8 +133,14 @@ class SQLitePool:
             try:
                 await self._look_again(driver)
                 yield driver
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & _KIND == sqlite3.SQLITE_READONLY:
+                    # What was opened while nobody could write stays so when somebody can.
+                    await self._drop(driver)
+                raise
             finally:
-                self._idle.append(driver)
+                if driver in self._looked_at:
+                    self._idle.append(driver)
 
     async def _look_again(self, driver: aiosqlite.Connection) -> None:
         """Have a connection read anew what is known of the tables, if it knows something older.
@@ -181,9 +188,11 @@ class SQLitePool:
     async def close(self) -> None:
         """Close all connections."""
         while self._idle:
-            driver = self._idle.pop()
-            del self._looked_at[driver]
-            await driver.close()
+            await self._drop(self._idle.pop())
+
+    async def _drop(self, driver: aiosqlite.Connection) -> None:
+        del self._looked_at[driver]
+        await driver.close()
 
     @staticmethod
     def is_passing(error: Exception) -> bool:

@@ -92,6 +92,15 @@ class AttemptFiles:
             return None
         return UNREADABLE_INPUT if self._was_reading else not_stored(self._error)
 
+    @property
+    def lacked_room(self) -> bool:
+        """Whether the store was full, and nothing of this attempt lies there.
+
+        What it has kept stays, as others may be at work on it. One attempt after the other would
+        take what room there is left.
+        """
+        return is_full(self._error) and not self.names
+
     def is_idle(self) -> bool:
         """Tell whether the engine has kept nothing, and nothing has gone wrong."""
         return not self.names and self._error is None
@@ -271,6 +280,14 @@ def check_name(name: str, kept: Container[str] = ()) -> None:
         raise FileRefusedError(f"'{name[:20]}…' is longer than {_NAME_BYTES} bytes")
     if name in kept:
         raise FileRefusedError(f"the file '{name}' has been kept already")
+
+
+def is_full(error: Exception | None) -> bool:
+    """Tell whether an error says that the store is full.
+
+    One that is nearly full has room for other objects, and for a probe.
+    """
+    return isinstance(error, StoreUnavailableError) and error.full
 
 
 def why(error: Exception) -> Failure:

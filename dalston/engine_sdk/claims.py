@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from redis.exceptions import RedisError
 
+from dalston.common.disk import NO_ROOM
 from dalston.common.engine_spec import EngineSpec
 from dalston.common.messages import Attempt, QueueEntry, decode_entry
 from dalston.common.models import new_attempt_token
@@ -158,6 +159,10 @@ class Claimer:
     async def store_answers(self) -> bool:
         """Tell whether the store can be used, be it for others than a task's inputs."""
         return await self._store.answers()
+
+    def fills_store(self, error: OSError) -> bool:
+        """Tell whether what an input had no room on is the very disk that the store is on."""
+        return error.errno in NO_ROOM and self._store.shares_disk_with(self._folders.root)
 
     def begin_fetch(self, claim: Claim) -> asyncio.Task[ChildTask]:
         """Bring a claimed task's inputs into a folder of its own.

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from dalston.common.engine_spec import EngineSpec
 from dalston.common.errors import ConfigurationError
@@ -22,6 +26,9 @@ _MARK = "dalston-installed"
 """The file in an environment that says that all of it is there."""
 _OWN_PATHS = ("PYTHONPATH", "PYTHONHOME")
 """Variables that would bring the server's packages into another environment."""
+_PREVIOUS = ".previous"
+"""Behind an engine's id: its environment until another one is whole."""
+_SIGNAL_STATUS = 128
 
 
 def interpreter(spec: EngineSpec, environments: Path | None) -> Path | None:
@@ -61,14 +68,18 @@ def child_command(
 def install(
     spec: EngineSpec,
     environments: Path,
+    environment: Mapping[str, str],
     python: str | None = None,
     pip_arguments: Sequence[str] = (),
 ) -> Path:
     """Make an environment with what an engine's `requirements.txt` asks for, anew if it is there.
 
+    Whatever ends this early, a signal too, leaves what was there before, and nothing else.
+
     Args:
         spec: The engine.
         environments: The folder of such environments.
+        environment: Variables for pip.
         python: The interpreter that it is made from: Python 3.11 or newer; the server's own if
             None.
         pip_arguments: More arguments for `pip install`.
@@ -86,28 +97,84 @@ def install(
             f"package on a line."
         )
     folder = environments / spec.id
-    environments.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    own = str(folder / "bin" / "python")
-    try:
-        _run(python or sys.executable, "-m", "venv", str(folder))
-        _run(own, "-c", "import sys; sys.exit(sys.version_info < (3, 11))")
-        _run(own, "-m", "pip", "install", *pip_arguments, "-r", str(requirements))
-    except ConfigurationError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise ConfigurationError(
-            f"The environment of the engine {spec.id} could not be made: {error.message} It needs "
-            f"Python 3.11 or newer (--python), with venv, and the packages of {requirements}."
-        ) from None
-    (folder / _MARK).touch()
+    environments.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environments.mkdir(exist_ok=True)
+    variables = {name: value for name, value in environment.items() if name not in _OWN_PATHS}
+    wanted = [*pip_arguments, "-r", str(requirements)]
+    with _ended_by_signals(), _in_place_of(folder) as previous:
+        try:
+            _make(folder, python or sys.executable, wanted, variables)
+        except ConfigurationError as error:
+            kept = f" The one in {folder} is kept." if previous.exists() else ""
+            raise ConfigurationError(
+                f"The environment of the engine {spec.id} could not be made: {error.message} It "
+                f"needs Python 3.11 or newer (--python), with venv, and the packages of "
+                f"{requirements}.{kept}"
+            ) from None
     # A server that runs looks again.
     os.utime(environments)
     return folder
 
 
-def _run(*command: str) -> None:
+def _make(folder: Path, python: str, wanted: Sequence[str], environment: Mapping[str, str]) -> None:
+    own, temporary = str(folder / "bin" / "python"), folder / "tmp"
+    _run(environment, python, "-m", "venv", str(folder))
+    _run(environment, own, "-c", "import sys; sys.exit(sys.version_info < (3, 11))")
+    temporary.mkdir()
+    # What pip unpacks goes with the environment, should it be killed.
+    variables = {**environment, "TMPDIR": str(temporary)}
+    _run(variables, own, "-m", "pip", "install", *wanted)
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _in_place_of(folder: Path) -> Iterator[Path]:
+    """Have an environment made in a folder, and put back what was there if that fails.
+
+    It can't be made elsewhere and moved: its programs name their interpreter by its path.
+
+    Yields:
+        Where the one that was there is meanwhile, if one was.
+    """
+    previous = folder.with_name(f"{folder.name}{_PREVIOUS}")
+    if (folder / _MARK).exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        folder.rename(previous)
+    # What is left of one that was killed.
+    shutil.rmtree(folder, ignore_errors=True)
     try:
-        done = subprocess.run(command, check=False)
+        yield previous
+        (folder / _MARK).touch()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if previous.exists():
+            previous.rename(folder)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Have signals that end the process do so by an exception, as Ctrl-C does."""
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(_SIGNAL_STATUS + number)
+
+    ending = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in ending}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(environment: Mapping[str, str], *command: str) -> None:
+    try:
+        done = subprocess.run(command, check=False, env=environment)
     except OSError as error:
         raise ConfigurationError(f"{command[0]} can't be started: {error.strerror}.") from None
     if done.returncode != 0:

@@ -84,7 +84,7 @@ class FolderPool:
     """
 
     def __init__(self, root: Path, name: str) -> None:
-        self._root = root
+        self.root = root
         self._name = name
         self._free: deque[TaskFolder] = deque()
         self._made = 0
@@ -97,10 +97,10 @@ class FolderPool:
         Raises:
             OSError: There is no room.
         """
-        self._root.mkdir(parents=True, exist_ok=True)
-        for path in self._root.glob(f"*{_LOCK}"):
+        self.root.mkdir(parents=True, exist_ok=True)
+        for path in self.root.glob(f"*{_LOCK}"):
             _remove_if_dead(path)
-        self._lock = _locked(self._root / f"{self._name}{_LOCK}")
+        self._lock = _locked(self.root / f"{self._name}{_LOCK}")
 
     def take(self) -> TaskFolder:
         """Return a folder, empty but for what its audio is written over.
@@ -114,8 +114,8 @@ class FolderPool:
             if os.path.isdir(folder.work):  # noqa: PTH112 - for speed: this runs for each task
                 return folder
         self._made += 1
-        folder = TaskFolder(f"{self._root}/{self._name}-{self._made}")
-        self._root.mkdir(parents=True, exist_ok=True)
+        folder = TaskFolder(f"{self.root}/{self._name}-{self._made}")
+        self.root.mkdir(parents=True, exist_ok=True)
         os.mkdir(folder.path, _PRIVATE)  # noqa: PTH102 - as it is kept, as text
         os.mkdir(folder.work, _PRIVATE)  # noqa: PTH102 - likewise
         return folder

@@ -25,7 +25,7 @@ from dalston.common.models import Failure, Part
 from dalston.common.pipeline_checks import CHUNKS
 from dalston.common.storage import ObjectStore
 from dalston.common.transcript import check_stage_output
-from dalston.engine_sdk.attempt_files import AttemptFiles, FileRefusedError, why
+from dalston.engine_sdk.attempt_files import AttemptFiles, FileRefusedError, is_full, why
 from dalston.engine_sdk.child_messages import ChildOutput
 from dalston.engine_sdk.claims import Claim, Claimer
 from dalston.engine_sdk.failures import OWN_FAULT, not_stored, refused
@@ -40,6 +40,8 @@ _MOST_AT_ONCE = 32
 """Outcomes of one runner that may be on their way before the next task begins."""
 _BYTES_AT_ONCE = 64 * 1024 * 1024
 """Their files, in all; larger ones are stored before the next task begins."""
+_STORE_PAUSE_SECONDS = 5.0
+"""A task that the store was away for is handed back after this: it may be next again."""
 _CHEAP_SECONDS = 0.25
 """Work of less than this is sooner done again than kept safe: its output, if it is small, has no
 object of its own."""
@@ -172,7 +174,13 @@ class Reporter:
             await self.report_failure(claim, why(error))
             return True
         except DalstonError as error:
-            await self.report_failure(claim, not_stored(error))
+            failure = not_stored(error)
+            leaves = bool(output.files or (claim.files is not None and claim.files.names))
+            if is_full(error) and not leaves:
+                # Otherwise each attempt would leave in the store what it had room for.
+                await self.release_after_pause(claim, failure)
+            else:
+                await self.report_failure(claim, failure)
             return True
         completed = _event(
             TaskCompleted,
@@ -241,6 +249,25 @@ class Reporter:
         if not claim.lease.closed.done():
             await self.release(claim)
         return False
+
+    async def release_after_pause(
+        self, claim: Claim, missed: Failure, *sooner: asyncio.Future[Any]
+    ) -> None:
+        """Hand back a task that the store was away or full for, once it may be back.
+
+        Args:
+            claim: The task.
+            missed: What it lacked.
+            sooner: Any of these ends the pause.
+        """
+        log.warning("store_missed", **claim.about, code=missed.code, reason=missed.message)
+        await asyncio.wait(
+            (claim.lease.closed, self._grace_over, *sooner),
+            timeout=_STORE_PAUSE_SECONDS,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if not claim.lease.closed.done():
+            await self.release(claim)
 
     async def release(self, claim: Claim) -> None:
         """Hand back a task whose turn has come: uncharged, whatever is known of it elsewhere."""

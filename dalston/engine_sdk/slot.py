@@ -31,8 +31,6 @@ _WATCH_SECONDS = 0.25
 _TRIM_SECONDS = 1.0
 """A task that takes longer than this keeps others from their turn."""
 _CLAIM_PAUSE_SECONDS = 1.0
-_STORE_PAUSE_SECONDS = 5.0
-"""A task that the store was away for is handed back after this: it may be next again."""
 
 
 class Slot:
@@ -161,8 +159,17 @@ class Slot:
             else:
                 # Not the task's fault: whoever reaches the store shall do it, uncharged.
                 await self._reporter.release(claim)
-        except (DalstonError, OSError) as error:
-            await self._reporter.report_failure(claim, _input_failure(error))
+        except OSError as error:
+            failure = no_room(error)
+            if self._claimer.fills_store(error):
+                # As if the store had said that it is full. What was brought makes room for others.
+                self._claimer.discard(claim)
+                await self._reporter.release_after_pause(claim, failure, self._stopping)
+            else:
+                await self._reporter.report_failure(claim, failure)
+        except DalstonError as error:
+            failure = Failure(error.code, error.message, retryable=error.retryable)
+            await self._reporter.report_failure(claim, failure)
         return None
 
     async def _compute(
@@ -203,17 +210,11 @@ class Slot:
         missed = files.missed
         if missed is None:
             return outcome
-        if await self._claimer.store_answers():
+        if not files.lacked_room and await self._claimer.store_answers():
             # It is about this object. Handed back, the task would come again for ever.
             return missed
         # Not the task's fault: whoever reaches the store shall do it, uncharged.
-        await asyncio.wait(
-            (claim.lease.closed, self._stopping, self._grace_over),
-            timeout=_STORE_PAUSE_SECONDS,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        if not claim.lease.closed.done():
-            await self._reporter.release(claim)
+        await self._reporter.release_after_pause(claim, missed, self._stopping)
         return None
 
     async def _watch(
@@ -247,9 +248,3 @@ class Slot:
         if elapsed > _TRIM_SECONDS:
             self._ahead.trim(count)
         self._ahead.want(count)
-
-
-def _input_failure(error: DalstonError | OSError) -> Failure:
-    if isinstance(error, DalstonError):
-        return Failure(error.code, error.message, retryable=error.retryable)
-    return no_room(error)

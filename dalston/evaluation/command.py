@@ -74,6 +74,7 @@ def evaluate(manifest: Path, **options: Any) -> None:  # noqa: ANN401 - click's 
     except ModuleNotFoundError as error:
         raise not_installed(error, "cli,eval") from None
     from dalston.config import read_settings  # noqa: PLC0415
+    from dalston.ownership import require_own  # noqa: PLC0415
 
     server: str | None = options.pop("server")
     if server is not None:
@@ -81,7 +82,10 @@ def evaluate(manifest: Path, **options: Any) -> None:  # noqa: ANN401 - click's 
             server = server_url(server)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--server") from None
-    settings = read_settings({"data_dir": options.pop("data_dir")})
+    data_dir: Path | None = options.pop("data_dir")
+    settings = read_settings({"data_dir": data_dir})
+    if server is None:
+        require_own(settings.data_dir, named=data_dir is not None)
     request = Request(
         manifest,
         server,

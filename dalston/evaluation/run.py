@@ -30,7 +30,7 @@ from dalston.evaluation.results import Circumstances, ClipResult, Evaluation, to
 from dalston.evaluation.table import markdown, print_tables
 from dalston.evaluation.totals import totals
 from dalston.evaluation.waveform import waveform
-from dalston.processes import give_up_output, on_signals
+from dalston.processes import ENDING_SIGNALS, give_up_output, on_signals
 
 COMPLETED, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _SIGNAL_STATUS = 128
@@ -124,7 +124,7 @@ async def _run(request: Request, clips: Sequence[Clip], display: Display) -> int
         if main is not None:
             main.cancel()
 
-    on_signals((signal.SIGTERM, signal.SIGHUP), stop)
+    on_signals(ENDING_SIGNALS, stop)
     session = Session(request.server, request.data_dir, display.say, request.key)
     try:
         await session.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,32 @@ def test_where_python_has_not_all_that_a_server_needs(given: tuple[str, ...]) ->
         check=False,
     )
     assert done.stderr.startswith(f"Error: {SAID}")
+
+
+@pytest.mark.parametrize(
+    ("where", "said"), [(NOBODY, SAID.rstrip(" (")), ((), "No server runs on this system")]
+)
+def test_transcribing_where_python_has_not_all_that_a_server_needs(
+    tmp_path: Path, where: tuple[str, ...], said: str
+) -> None:
+    """Windows lacks these modules, one of the signals, and handlers of a loop for any."""
+    lacking = (
+        "import asyncio, runpy, signal, sys;"
+        "sys.modules.update(dict.fromkeys(('fcntl', 'pwd', 'resource')));"
+        "del signal.SIGHUP, signal.Signals._member_map_['SIGHUP'];"
+        "asyncio.SelectorEventLoop.add_signal_handler ="
+        " asyncio.AbstractEventLoop.add_signal_handler;"
+        "import dalston.client.session as session; session._FIRST_ANSWER_SECONDS = 0.0;"
+        "runpy.run_module('dalston', run_name='__main__')"
+    )
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(b"RIFF")
+    done = subprocess.run(
+        [sys.executable, "-c", lacking, "transcribe", str(recording), *where],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -15,10 +15,12 @@ import pytest
 from dalston.cli import main
 from tests.cli.conftest import Call, Shell
 from tests.support.distributed import database, postgresql_server
-from tests.support.peaks import small_disk
+from tests.support.peaks import only_to_be_read, small_disk
 
 NOBODY = 65534
 """The number of a user that is not the one of the tests."""
+WITHOUT_ACCOUNT = 54321
+"""The number of nobody."""
 
 MISTAKES = (
     {"DALSTON_RETENTION": "delete-audio"},
@@ -85,15 +87,30 @@ def test_whose_file_it_is_is_told_that_may_not_be_used(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a folder somebody else's")
-@pytest.mark.parametrize("given", [("keys", "create", "--name", "My laptop"), ("limits", "list")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("keys", "create", "--name", "My laptop"),
+        ("limits", "list"),
+        ("serve", "--port", "0"),
+        ("migrate",),
+        ("housekeeping", "--dry-run"),
+        ("models", "list"),
+        ("engine", "install", "pyannote"),
+        ("transcribe", __file__),
+        ("eval", __file__),
+    ],
+)
+@pytest.mark.parametrize("below", ["", "data"])
 def test_root_makes_nothing_in_the_data_folder_of_another_user(
-    shell: Shell, tmp_path: Path, given: tuple[str, ...]
+    shell: Shell, tmp_path: Path, given: tuple[str, ...], below: str
 ) -> None:
+    """Nor where one of that user's would be."""
     os.chown(tmp_path, NOBODY, NOBODY)
-    where = {"DALSTON_DATA_DIR": str(tmp_path)}
+    where = {"DALSTON_DATA_DIR": str(tmp_path / below)}
     done = Call(list(given), shell.environment | where).end(_SECONDS)
     assert done.status == 2
-    whole = shlex.join(["dalston", *given, "--data-dir", str(tmp_path)])
+    whole = shlex.join(["dalston", *given, "--data-dir", str(tmp_path / below)])
     assert re.search(rf"sudo -u \S+ .*{re.escape(whole)}$", done.err.strip())
     assert len(done.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
@@ -104,10 +121,34 @@ def test_root_may_use_its_own_database_in_the_folder_of_another_user(
     shell: Shell, tmp_path: Path
 ) -> None:
     """In a container, say, whose volume is a folder of somebody's home."""
-    os.chown(tmp_path, NOBODY, NOBODY)
+    os.chown(tmp_path, WITHOUT_ACCOUNT, WITHOUT_ACCOUNT)
     for given in ("migrate",), ("keys", "list"):
         whole = [*given, "--data-dir", str(tmp_path)]
         assert Call(whole, shell.environment).end(_SECONDS).status == 0
+
+
+def test_housekeeping_makes_no_database_where_none_is(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "mistyped"
+    done = Call(["housekeeping", "--data-dir", str(folder)], shell.environment).end(_SECONDS)
+    assert done.status == 2
+    assert done.err.startswith(f"dalston: There is no database in the data folder {folder}. Name")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["dalston.db", "objects", "objects/jobs", "run"])
+def test_what_a_server_may_not_write_to_is_named(shell: Shell, tmp_path: Path, name: str) -> None:
+    """As a folder has it that somebody else has restored; root is refused by what it is mounted."""
+    folder = tmp_path / "data"
+    assert Call(["migrate", "--data-dir", str(folder)], shell.environment).end(_SECONDS).status == 0
+    place = folder / name
+    if not place.exists():
+        place.mkdir(parents=True)
+    with only_to_be_read(place) as refuses:
+        if not refuses:
+            pytest.skip("only root may have a file refuse to be written")
+        shell.command = "serve"
+        done = replace(shell, data_dir=folder).begin("--port", "0").end(_SECONDS)
+    assert (done.status, done.err) == (1, f"dalston: Read-only file system: {place}\n")
 
 
 def test_a_disk_without_room_is_named(shell: Shell, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from dalston.common.messages import (
 )
 from dalston.common.models import Failure
 from dalston.common.storage import AUDIO_NAME, attempt_folder, beside
-from dalston.engine_sdk import patience, slot
+from dalston.engine_sdk import patience, reports
 from dalston.engine_sdk.io import SHORT_AUDIO_BYTES
 from tests.support.runner_bench import ENGINE, Bench, new_bench
 
@@ -276,7 +276,7 @@ async def test_a_file_that_the_store_does_not_take_is_charged_to_its_task(bench:
 async def test_a_task_that_the_store_was_away_for_is_handed_back_after_a_pause(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slot, "_STORE_PAUSE_SECONDS", 600.0)
+    monkeypatch.setattr(reports, "_STORE_PAUSE_SECONDS", 600.0)
     entry = await large_entry(bench, b"", "original.wav", do="keep")
     bench.store.refuse("/audio.wav")
     bench.store.away = True

@@ -16,6 +16,7 @@ from dalston.db.migrate import migrate
 from dalston.db.session import Database
 from tests.support.distributed import database as fresh_database
 from tests.support.distributed import distributed, postgresql_server
+from tests.support.peaks import only_to_be_read
 from tests.support.stack import TRANSCRIPTIONS, running
 from tests.support.waiting import until
 
@@ -37,16 +38,35 @@ def that_may_only_read(url: str) -> str:
 async def take_turn(url: str) -> None:
     database = Database(url)
     try:
-        async with database.write() as connection:
-            await sightings.take_turn(connection, "anything", 1.0)
+        await written(database)
     finally:
         await database.close()
+
+
+async def written(database: Database) -> None:
+    async with database.write() as connection:
+        await sightings.take_turn(connection, "anything", 1.0)
 
 
 async def make_tables(url: str) -> None:
     database = Database(url)
     await migrate(database)
     await database.close()
+
+
+async def test_sqlite_that_could_only_be_read_can_be_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "dalston.db"
+    await make_tables(f"sqlite:///{path}")
+    database = Database(f"sqlite:///{path}")
+    try:
+        with only_to_be_read(path) as refuses:
+            if not refuses:
+                pytest.skip("only root may have a file refuse to be written")
+            with pytest.raises(DatabaseUnavailableError):
+                await written(database)
+        await written(database)
+    finally:
+        await database.close()
 
 
 @pytest.mark.parametrize(

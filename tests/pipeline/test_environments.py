@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -147,3 +148,44 @@ def test_an_environment_that_can_not_be_made_leaves_nothing(engine: Path, tmp_pa
     assert done.returncode == 2
     assert "no-such-python can't be started" in done.stderr
     assert interpreter(read_engine(engine), tmp_path / "data" / "environments") is None
+
+
+def test_one_that_can_not_be_made_anew_leaves_the_one_that_works(
+    engine: Path, tmp_path: Path
+) -> None:
+    environment = {**settings(tmp_path), "DALSTON_DATA_DIR": str(tmp_path / "data")}
+    wheels = ("--", "--no-index", "--find-links", str(tmp_path))
+    assert install(environment, "apart", *wheels).returncode == 0
+    (tmp_path / f"{MODULE}-1.0-py3-none-any.whl").unlink()
+    done = install(environment, "apart", *wheels)
+    assert done.returncode == 2
+    environments = tmp_path / "data" / "environments"
+    assert f"The one in {environments / 'apart'} is kept." in done.stderr
+    assert list(environments.iterdir()) == [environments / "apart"]
+    python = interpreter(read_engine(engine), environments)
+    assert python is not None
+    subprocess.run([python, "-c", f"import {MODULE}"], check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_that_is_broken_off_leaves_nothing(
+    engine: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A package whose making says that it has begun, and doesn't end."""
+    begun = tmp_path / "begun"
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "setup.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(600)\n"
+    )
+    (engine / "requirements.txt").write_text(str(tmp_path / "slow"))
+    environment = {**os.environ, **settings(tmp_path), "DALSTON_DATA_DIR": str(tmp_path / "data")}
+    command = [sys.executable, "-m", "dalston", "engine", "install", "apart"]
+    installing = subprocess.Popen(
+        [*command, "--", "--no-index", "--no-build-isolation"], env=environment, process_group=0
+    )
+    until(begun.exists, "the package to be made", 60)
+    # To all of its processes, as a terminal does.
+    os.killpg(installing.pid, number)
+    assert installing.wait(30) in {130, 128 + number}
+    assert list((tmp_path / "data" / "environments").iterdir()) == []
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700

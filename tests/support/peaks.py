@@ -70,6 +70,26 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@contextlib.contextmanager
+def only_to_be_read(path: Path) -> Iterator[bool]:
+    """Have a file or a folder refuse to be written, also for root; yield whether it does."""
+    made = _mounted("--bind", str(path), str(path))
+    try:
+        yield made and _mounted("-o", "remount,bind,ro", str(path))
+    finally:
+        if made:
+            # Whoever has opened it keeps what he has.
+            subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def _mounted(*arguments: str) -> bool:
+    try:
+        done = subprocess.run(["mount", *arguments], capture_output=True, check=False)
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0
+
+
 def memory_peaks(roles: dict[str, int]) -> dict[str, float]:
     """Return the highest resident memory of processes and of the engines below them, in MB.
 

@@ -152,3 +152,27 @@ UPDATE tasks SET status=?, error_code=?, error_message=?, completed_at=(strftime
         ),
     ),
 )
+RELEASE_TASKS = Statement(
+    postgresql=SQL(
+        """\
+UPDATE tasks SET not_before=NULL WHERE tasks.status = $1::VARCHAR AND tasks.not_before > (clock_timestamp() + $2::FLOAT * interval '1 second')""",
+        (Constant("ready"), Constant(259200.0)),
+    ),
+    sqlite=SQL(
+        """\
+UPDATE tasks SET not_before=NULL WHERE tasks.status = ? AND tasks.not_before > (strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || round(?, 3) || ' seconds') || '000')""",
+        (Constant("ready"), Constant(259200.0)),
+    ),
+)
+RELEASE_DELIVERIES = Statement(
+    postgresql=SQL(
+        """\
+UPDATE webhook_deliveries SET due_at=clock_timestamp(), give_up_at=(clock_timestamp() + $1::FLOAT * interval '1 second') WHERE webhook_deliveries.state = $2::VARCHAR AND webhook_deliveries.due_at > (clock_timestamp() + $3::FLOAT * interval '1 second')""",
+        (Constant(259200.0), Constant("pending"), Constant(259200.0)),
+    ),
+    sqlite=SQL(
+        """\
+UPDATE webhook_deliveries SET due_at=(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'), give_up_at=(strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || round(?, 3) || ' seconds') || '000') WHERE webhook_deliveries.state = ? AND webhook_deliveries.due_at > (strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || round(?, 3) || ' seconds') || '000')""",
+        (Constant(259200.0), Constant("pending"), Constant(259200.0)),
+    ),
+)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Float, Integer, bindparam, exists, or_, select, update
+from sqlalchemy import Float, Integer, bindparam, exists, null, or_, select, update
 
 from dalston.common.models import JobStatus, TaskStatus
+from dalston.common.webhooks import GIVE_UP_SECONDS, DeliveryState
 from dalston.db.definitions.conditions import known_jobs
 from dalston.db.definitions.parameters import ERROR
-from dalston.db.definitions.tables import DatabaseAgo, DatabaseNow, edges, jobs, tasks
+from dalston.db.definitions.tables import (
+    DatabaseAgo,
+    DatabaseLater,
+    DatabaseNow,
+    deliveries,
+    edges,
+    jobs,
+    tasks,
+)
 
 _LIMIT = bindparam("limit", type_=Integer)
 LATE_JOBS = (
@@ -61,4 +70,17 @@ GIVE_UP = (
         tasks.c.status == TaskStatus.READY.value,
     )
     .values(**ERROR, status=TaskStatus.FAILED.value, completed_at=DatabaseNow())
+)
+
+# No pause is so long: what waits for such a moment was told to while the clock was ahead.
+_TOO_FAR = DatabaseLater(3 * 86400.0)
+RELEASE_TASKS = (
+    update(tasks)
+    .where(tasks.c.status == TaskStatus.READY.value, tasks.c.not_before > _TOO_FAR)
+    .values(not_before=null())
+)
+RELEASE_DELIVERIES = (
+    update(deliveries)
+    .where(deliveries.c.state == DeliveryState.PENDING.value, deliveries.c.due_at > _TOO_FAR)
+    .values(due_at=DatabaseNow(), give_up_at=DatabaseLater(GIVE_UP_SECONDS))
 )
