@@ -322,13 +322,17 @@ class ObjectStore:
         """
         return [] if self._folder is None else self._folder.unfinished()
 
-    def delete_unfinished(self, path: str) -> None:
-        """Delete a file that `unfinished` named, and the folders that are empty without it."""
+    async def delete_unfinished(self, path: str) -> None:
+        """Delete a file that `unfinished` named, or each below a prefix, and empty folders."""
         if self._folder is not None:
-            self._folder.delete_unfinished(path)
+            try:
+                await asyncio.to_thread(self._folder.delete_unfinished, path)
+            except OSError as error:
+                raise _unavailable(error) from error
 
     async def delete_below(self, prefix: str) -> int:
-        """Delete all objects below a prefix and return how many there were."""
+        """Delete all below a prefix, unfinished files too; return how many objects there were."""
+        await self.delete_unfinished(prefix)
         paths = await self.list(prefix)
         for path in paths:
             await self.delete(path)

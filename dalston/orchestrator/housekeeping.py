@@ -137,6 +137,8 @@ class Housekeeping:
         if wanted is Retention.DELETE_ALL:
             await was_deleted(self._store, folder, self._store.delete_below(folder))
         else:
+            # What a killed engine has left of the audio is in no list.
+            await was_deleted(self._store, folder, self._store.delete_unfinished(folder))
             await self._delete_audio(await self._store.list(folder))
         log.info("retention_over", job_id=job_id, deleted=wanted.value)
         return True
@@ -197,10 +199,11 @@ class Housekeeping:
         if dry:
             return
         for path in sorted(lasting):
-            if path in unfinished:
-                await asyncio.to_thread(self._store.delete_unfinished, path)
-            elif not await was_deleted(self._store, path, self._store.delete_below(path)):
-                done.orphans -= 1
+            is_file = path in unfinished
+            delete = self._store.delete_unfinished if is_file else self._store.delete_below
+            if not await was_deleted(self._store, path, delete(path)):
+                done.unfinished -= is_file
+                done.orphans -= not is_file
                 continue
             log.info("orphan_deleted", path=path)
 
