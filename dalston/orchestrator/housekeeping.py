@@ -17,7 +17,7 @@ import structlog
 from dalston.common.errors import StoreUnavailableError
 from dalston.common.models import TERMINAL_JOB, Retention
 from dalston.common.storage import ObjectStore, job_folder
-from dalston.db import outbox, reading, removal, retention, sightings
+from dalston.db import idempotency, outbox, reading, removal, retention, sightings
 from dalston.db.locking import lock
 from dalston.db.retention import KnownJob
 from dalston.orchestrator.parts import Parts
@@ -95,6 +95,8 @@ class Housekeeping:
         if not dry:
             async with self._database.write() as connection:
                 await outbox.forget_old(connection, _DELIVERY_DAYS)
+                await idempotency.forget_old_keys(connection)
+            await self._database.wipe()
         if done != Tidied() and not dry:
             log.info("housekeeping_done", **vars(done))
         return done

@@ -73,6 +73,8 @@ class Sweep:
         self._process = process
         self._count = 0
         self._refused = 0
+        # Also of what was purged before this process began.
+        self._is_wiped = False
 
     async def run_once(self) -> None:
         """Take every step; a failing one is logged and tried again by the next sweep."""
@@ -268,10 +270,13 @@ class Sweep:
         if gone:
             async with self._database.write() as connection:
                 await removal.purge_jobs(connection, gone)
+            self._is_wiped = False
         # Those that the store refuses to delete stay in front: the next time goes on behind them,
         # and after the last job begins anew.
         refused = self._refused + len(job_ids) - len(gone)
         self._refused = refused if len(job_ids) == _BATCH else 0
+        if not self._is_wiped:
+            self._is_wiped = await self._database.wipe()
 
 
 def _holds(lease: Lease | None, attempt: Attempt) -> bool:
