@@ -272,9 +272,11 @@ class Server:
             "DALSTON_GRACE_SECONDS": str(min(_ENGINE_GRACE_SECONDS, self._settings.grace_seconds))
         }
         descriptor = listener.fileno()
+        # By another Redis, engines elsewhere may be at work.
+        order = ["orchestrator", *(["--outlives-engines"] if self._redis is not None else [])]
         self._roles = [
             # Only once: after that the engines are alive, and what they do is theirs.
-            Role("orchestrator", ["orchestrator"], environment, only_first=("--take-back", prefix)),
+            Role("orchestrator", order, environment, only_first=("--take-back", prefix)),
             Role("gateway", ["gateway", "--fd", str(descriptor)], environment, (descriptor,)),
             Role(
                 "engines",
