@@ -121,7 +121,7 @@ class ObjectStore:
             self._part_bytes, self._parts = BUCKET_PART_BYTES, _BUCKET_PARTS
         elif settings.folder is not None:
             self._folder = ObjectFolder(settings.folder)
-            settings.folder.mkdir(parents=True, exist_ok=True)
+            settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         else:
             raise ConfigurationError("Name a bucket (S3_BUCKET) or a data folder for the objects.")
 
