@@ -153,11 +153,13 @@ def gateway(host: str | None, port: int | None, fd: int | None) -> None:
 
 @cli.command()
 @click.option("--take-back", hidden=True, help="Prefix of engine instances known to be dead.")
-def orchestrator(take_back: str | None) -> None:
+@click.option("--outlives-engines", hidden=True, is_flag=True, help="It is stopped after them.")
+def orchestrator(take_back: str | None, *, outlives_engines: bool) -> None:
     """Start an orchestrator alone; any number may run side by side."""
     from dalston.runtime import run_orchestrator
 
-    _run(run_orchestrator(_settings("orchestrator"), take_back))
+    settings = _settings("orchestrator")
+    _run(run_orchestrator(settings, take_back, outlives_engines=outlives_engines))
 
 
 @cli.command()

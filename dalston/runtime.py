@@ -249,12 +249,15 @@ def warn_of_fake_text(settings: Settings, catalog: Catalog) -> None:
         log.warning("fake_text", message=FAKE_TEXT_WARNING.format(name=settings.pipeline))
 
 
-async def run_orchestrator(settings: Settings, take_back: str | None = None) -> None:
+async def run_orchestrator(
+    settings: Settings, take_back: str | None = None, *, outlives_engines: bool = False
+) -> None:
     """Run an orchestrator until told to stop.
 
     Args:
         settings: Which parts it stands on.
         take_back: Prefix of engine instances that are known to be dead.
+        outlives_engines: Whether all engines have ended by then.
 
     Raises:
         SchemaVersionError: The database must be migrated first.
@@ -275,7 +278,7 @@ async def run_orchestrator(settings: Settings, take_back: str | None = None) -> 
             orchestrator = Orchestrator(parts)
             on_stop_signal(orchestrator.stop)
             log.info("orchestrator_ready", instance=orchestrator.name)
-            await orchestrator.run(take_back)
+            await orchestrator.run(take_back, outlives_engines=outlives_engines)
     finally:
         await database.close()
 

@@ -272,18 +272,18 @@ class Server:
     def _make_roles(self, listener: socket.socket) -> None:
         environment = role_environment(self._settings)
         prefix = self._folder.instance_prefix()
-        engine_environment = {
-            "DALSTON_GRACE_SECONDS": str(min(_ENGINE_GRACE_SECONDS, self._settings.grace_seconds))
-        }
+        grace_seconds = str(min(_ENGINE_GRACE_SECONDS, self._settings.grace_seconds))
         descriptor = listener.fileno()
+        # By another Redis, engines elsewhere may be at work.
+        order = ["orchestrator", *(["--outlives-engines"] if self._redis is not None else [])]
         self._roles = [
             # Only once: after that the engines are alive, and what they do is theirs.
-            Role("orchestrator", ["orchestrator"], environment, only_first=("--take-back", prefix)),
+            Role("orchestrator", order, environment, only_first=("--take-back", prefix)),
             Role("gateway", ["gateway", "--fd", str(descriptor)], environment, (descriptor,)),
             Role(
                 "engines",
                 ["engine", "run", "--all", "--instance-prefix", prefix],
-                environment | engine_environment,
+                environment | {"DALSTON_GRACE_SECONDS": grace_seconds},
                 (self._folder.lock_descriptor,),
             ),
         ]

@@ -91,18 +91,26 @@ class ObjectFolder:
         except OSError:
             return False
 
-    def unfinished(self) -> Sequence[str]:
-        """Return what writers that were killed have left: no object, but a file."""
+    def unfinished(self, below: str = "") -> Sequence[str]:
+        """Return what writers that were killed have left below a prefix: no object, but a file."""
+        # Unlike a glob it passes over folders that somebody else removes meanwhile.
         return [
-            path.relative_to(self._root).as_posix()
-            for path in self._root.rglob("*#*")
-            if _UNFINISHED.fullmatch(path.name) and path.is_file()
+            Path(folder, name).relative_to(self._root).as_posix()
+            for folder, _, names in os.walk(self._root / below)
+            for name in names
+            if _UNFINISHED.fullmatch(name)
         ]
 
     def delete_unfinished(self, path: str) -> None:
-        """Delete a file that `unfinished` named, and the folders that are empty without it."""
-        if not _UNFINISHED.fullmatch(path.rpartition("/")[2]):
-            return
+        """Delete a file that `unfinished` named, or each below a prefix.
+
+        And the folders that are empty without it.
+        """
+        is_one = _UNFINISHED.fullmatch(path.rpartition("/")[2])
+        for one in [path] if is_one else self.unfinished(path):
+            self._delete(one)
+
+    def _delete(self, path: str) -> None:
         target = self._root / path
         target.unlink(missing_ok=True)
         with suppress(OSError):

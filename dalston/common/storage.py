@@ -121,7 +121,7 @@ class ObjectStore:
             self._part_bytes, self._parts = BUCKET_PART_BYTES, _BUCKET_PARTS
         elif settings.folder is not None:
             self._folder = ObjectFolder(settings.folder)
-            settings.folder.mkdir(parents=True, exist_ok=True)
+            settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         else:
             raise ConfigurationError("Name a bucket (S3_BUCKET) or a data folder for the objects.")
 
@@ -316,19 +316,20 @@ class ObjectStore:
             raise _unavailable(error) from error
 
     def unfinished(self) -> Sequence[str]:
-        """Return what writers that were killed have left in a folder: no object, but a file.
-
-        A bucket keeps such parts to itself; a lifecycle rule of the bucket removes them.
-        """
+        """Return the files of killed writers in a folder; a bucket has a rule for such parts."""
         return [] if self._folder is None else self._folder.unfinished()
 
-    def delete_unfinished(self, path: str) -> None:
-        """Delete a file that `unfinished` named, and the folders that are empty without it."""
+    async def delete_unfinished(self, path: str) -> None:
+        """Delete a file that `unfinished` named, or each below a prefix, and empty folders."""
         if self._folder is not None:
-            self._folder.delete_unfinished(path)
+            try:
+                await asyncio.to_thread(self._folder.delete_unfinished, path)
+            except OSError as error:
+                raise _unavailable(error) from error
 
     async def delete_below(self, prefix: str) -> int:
-        """Delete all objects below a prefix and return how many there were."""
+        """Delete all below a prefix, unfinished files too; return how many objects there were."""
+        await self.delete_unfinished(prefix)
         paths = await self.list(prefix)
         for path in paths:
             await self.delete(path)

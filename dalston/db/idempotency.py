@@ -84,3 +84,12 @@ async def remember_keys(
             rows = [{"by_owner": owner, "by_key": key} for owner, key in sorted(replaced)]
             await connection.run_many(sql.REPLACE, rows)
         await connection.run_many(sql.REMEMBER, [msgspec.structs.asdict(key) for key in new])
+
+
+async def forget_old_keys(connection: Connection) -> None:
+    """Remove keys whose time is over, should nobody send another one that takes them along.
+
+    A client may have put into its key what must not outlive the job, and a recording's digest tells
+    whoever has the recording that it was here.
+    """
+    await connection.fetch(sql.FORGET)

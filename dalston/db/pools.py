@@ -19,6 +19,9 @@ class Pool(Protocol):
     def lend_for_writing(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection inside a transaction."""
 
+    async def wipe(self) -> bool:
+        """Have nothing of deleted rows left in the database's files; tell whether that is done."""
+
     async def close(self) -> None:
         """Close all connections."""
 

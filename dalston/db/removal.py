@@ -13,6 +13,9 @@ from dalston.db.locking import lock
 from dalston.db.statements import Connection
 from dalston.db.usage import settle_jobs
 
+SETTLE_SECONDS = 120.0
+"""How long a deleted job's rows stay: longer than an engine goes on without its lease."""
+
 
 async def mark_audio_deleted(connection: Connection, job_id: str) -> None:
     """Note that a job's audio is deleted, before it is."""
@@ -25,9 +28,11 @@ async def mark_deleted(connection: Connection, job_id: str) -> None:
     await connection.fetch(sql.OF_NO_INTEREST, by_id=job_id)
 
 
-async def settled_jobs(connection: Connection, limit: int, skipped: int = 0) -> list[str]:
-    """Return jobs that were deleted long enough ago, without so many of the first."""
-    rows = await connection.fetch(sql.SETTLED, limit=limit, skipped=skipped)
+async def settled_jobs(
+    connection: Connection, limit: int, skipped: int = 0, seconds: float = SETTLE_SECONDS
+) -> list[str]:
+    """Return jobs that were deleted so many seconds ago, without so many of the first."""
+    rows = await connection.fetch(sql.SETTLED, limit=limit, skipped=skipped, seconds=seconds)
     return [row.id for row in rows]
 
 

@@ -43,6 +43,18 @@ class Database:
             async with self._pool.lend_for_writing() as connection:
                 yield connection
 
+    async def wipe(self) -> bool:
+        """Have nothing of deleted rows left in the database's files, as far as that is ours to do.
+
+        Returns:
+            Whether it is done; if not, others were at work, and it has to be asked for again.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        with translated(self._pool.is_passing):
+            return await self._pool.wipe()
+
     async def check(self) -> None:
         """Find out whether the database answers."""
         async with self.read() as connection:

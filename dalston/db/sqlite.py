@@ -33,12 +33,17 @@ _ANALYZED_ROWS = 1000
 _LOOK_AGAIN_SECONDS = 300.0
 """After this a connection reads what other processes have found out about the tables."""
 _BUSY_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_BUSY_MILLISECONDS = 30_000
+_WIPE_MILLISECONDS = 200
+"""How long others may have to wait while the log is emptied."""
 _PRAGMAS = (
     # What is committed has been promised to somebody: it is on the disk, whatever loses its power.
     "synchronous=FULL",
     "fullfsync=ON",
     "foreign_keys=ON",
-    "busy_timeout=30000",
+    f"busy_timeout={_BUSY_MILLISECONDS}",
+    # What is deleted is overwritten. Some builds of SQLite do so by themselves, others don't.
+    "secure_delete=ON",
 )
 
 
@@ -110,6 +115,20 @@ class SQLitePool:
                 await driver.rollback()
                 raise
             await self._count_write(driver)
+
+    async def wipe(self) -> bool:
+        """Empty the log of changes, which has all that was ever written until it is overwritten.
+
+        On a quiet server that may take for ever.
+        """
+        async with self._writing, self._lend_driver() as driver:
+            # It holds up whoever writes until all who read have done with the log.
+            await driver.execute_fetchall(f"PRAGMA busy_timeout={_WIPE_MILLISECONDS}")
+            try:
+                [row] = await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                await driver.execute_fetchall(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+            return not row[0]
 
     async def _count_write(self, driver: aiosqlite.Connection) -> None:
         """Have SQLite look at the tables now and then, a few rows of each.

@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dalston.common.errors import DalstonError
 from dalston.gateway.errors import UNEXPECTED, respond
 
 log = structlog.get_logger(__name__)
@@ -86,11 +87,15 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(asked, receive, send_with_id)
-            except Exception:
-                log.exception("unexpected_error")
-                if status:
-                    raise
-                await respond(Request(scope), UNEXPECTED)(scope, receive, send_with_id)
+            except Exception as error:
+                if status and isinstance(error.__cause__, DalstonError):
+                    # What an answer that has begun can still say of it is that it isn't whole.
+                    log.warning("answer_cut_off", code=error.__cause__.code)
+                else:
+                    log.exception("unexpected_error")
+                    if status:
+                        raise
+                    await respond(Request(scope), UNEXPECTED)(scope, receive, send_with_id)
             log.info(
                 "request",
                 method=scope["method"],

@@ -17,7 +17,7 @@ import structlog
 from dalston.common.errors import StoreUnavailableError
 from dalston.common.models import TERMINAL_JOB, Retention
 from dalston.common.storage import ObjectStore, job_folder
-from dalston.db import outbox, overdue, reading, removal, retention, sightings
+from dalston.db import idempotency, outbox, overdue, reading, removal, retention, sightings
 from dalston.db.locking import lock
 from dalston.db.retention import KnownJob
 from dalston.orchestrator.parts import Parts
@@ -96,6 +96,8 @@ class Housekeeping:
             async with self._database.write() as connection:
                 await outbox.forget_old(connection, _DELIVERY_DAYS)
                 await overdue.release_held_up(connection)
+                await idempotency.forget_old_keys(connection)
+            await self._database.wipe()
         if done != Tidied() and not dry:
             log.info("housekeeping_done", **vars(done))
         return done
@@ -138,6 +140,8 @@ class Housekeeping:
         if wanted is Retention.DELETE_ALL:
             await was_deleted(self._store, folder, self._store.delete_below(folder))
         else:
+            # What a killed engine has left of the audio is in no list.
+            await was_deleted(self._store, folder, self._store.delete_unfinished(folder))
             await self._delete_audio(await self._store.list(folder))
         log.info("retention_over", job_id=job_id, deleted=wanted.value)
         return True
@@ -198,10 +202,11 @@ class Housekeeping:
         if dry:
             return
         for path in sorted(lasting):
-            if path in unfinished:
-                await asyncio.to_thread(self._store.delete_unfinished, path)
-            elif not await was_deleted(self._store, path, self._store.delete_below(path)):
-                done.orphans -= 1
+            is_file = path in unfinished
+            delete = self._store.delete_unfinished if is_file else self._store.delete_below
+            if not await was_deleted(self._store, path, delete(path)):
+                done.unfinished -= is_file
+                done.orphans -= not is_file
                 continue
             log.info("orphan_deleted", path=path)
 

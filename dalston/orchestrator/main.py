@@ -29,6 +29,8 @@ _READ_SECONDS = 1.0
 """How long one read of the stream waits; short, so that a stop is noticed soon."""
 _DRAIN_SECONDS = 2.0
 """How long a stopping orchestrator goes on reading: others read what is left."""
+_PURGE_SECONDS = 3.0
+"""How long it deletes: the next start goes on with what is left."""
 _PAUSE_SECONDS = 0.5
 """Pause before trying again when a part does not answer."""
 
@@ -52,12 +54,14 @@ class Orchestrator:
         """Finish what has been read, then end `run`."""
         self._stop.set()
 
-    async def run(self, take_back: str | None = None) -> None:
+    async def run(self, take_back: str | None = None, *, outlives_engines: bool = False) -> None:
         """Handle events and sweep until `stop` is called.
 
         Args:
             take_back: Prefix of engine instances that are known to be dead: what they were
                 doing is made ready first.
+            outlives_engines: Whether all engines have ended by the time of `stop`, so that nothing
+                of deleted jobs need stay for the next start.
         """
         if take_back is not None:
             await self._take_back(take_back)
@@ -69,6 +73,15 @@ class Orchestrator:
         await self._sweep.close()
         await self._drain()
         await self._transcripts.finish(_DRAIN_SECONDS)
+        if outlives_engines:
+            await self._purge()
+
+    async def _purge(self) -> None:
+        try:
+            async with asyncio.timeout(_PURGE_SECONDS):
+                await self._sweep.purge_all()
+        except (UnavailableError, TimeoutError) as error:
+            log.warning("not_purged", reason=repr(error))
 
     async def _take_back(self, instance_prefix: str) -> None:
         """Do it before anything else, however long the parts take to answer."""

@@ -73,10 +73,12 @@ class Sweep:
         self._process = process
         self._count = 0
         self._refused = 0
+        # Also of what was purged before this process began.
+        self._is_wiped = False
 
     async def run_once(self) -> None:
         """Take every step; a failing one is logged and tried again by the next sweep."""
-        steps: list[Callable[[], Awaitable[None]]] = [
+        steps: list[Callable[[], Awaitable[object]]] = [
             self._plan_pending_jobs,
             self._fill_queues,
             self._end_leases,
@@ -258,9 +260,16 @@ class Sweep:
             log.warning("jobs_overlooked", jobs=job_ids)
             await self._process(Batch(repair=job_ids))
 
-    async def _purge(self) -> None:
+    async def purge_all(self) -> None:
+        """Remove all that is left of deleted jobs: there is no engine that may still be writing."""
+        self._refused = 0
+        while await self._purge(0.0):
+            continue
+
+    async def _purge(self, settled: float = removal.SETTLE_SECONDS) -> bool:
+        """Remove some jobs that were deleted so long ago; tell whether there may be more."""
         async with self._database.read() as connection:
-            job_ids = await removal.settled_jobs(connection, _BATCH, self._refused)
+            job_ids = await removal.settled_jobs(connection, _BATCH, self._refused, settled)
         gone = []
         for folder, job_id in ((job_folder(job_id), job_id) for job_id in job_ids):
             if await was_deleted(self._store, folder, self._store.delete_below(folder)):
@@ -268,10 +277,14 @@ class Sweep:
         if gone:
             async with self._database.write() as connection:
                 await removal.purge_jobs(connection, gone)
+            self._is_wiped = False
         # Those that the store refuses to delete stay in front: the next time goes on behind them,
         # and after the last job begins anew.
         refused = self._refused + len(job_ids) - len(gone)
         self._refused = refused if len(job_ids) == _BATCH else 0
+        if not self._is_wiped:
+            self._is_wiped = await self._database.wipe()
+        return len(job_ids) == _BATCH
 
 
 def _holds(lease: Lease | None, attempt: Attempt) -> bool:

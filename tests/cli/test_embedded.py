@@ -22,6 +22,10 @@ def test_a_server_is_started_for_the_call_and_leaves_nothing(shell: Shell, silen
     assert shell.jobs() == []
     assert not (shell.data_dir / "server.json").exists()
     assert "server_stopping" in (shell.data_dir / "logs" / "transcribe.log").read_text()
+    # Nor of what was said, or in which file.
+    for said in (b"stub transcript", silence.name.encode()):
+        assert said not in (shell.data_dir / "dalston.db").read_bytes()
+    assert sorted(path.name for path in shell.data_dir.glob("dalston.db*")) == ["dalston.db"]
 
 
 def test_a_transcript_that_can_not_be_written_is_kept(

@@ -1,17 +1,18 @@
-"""A job that is done again while housekeeping deletes others is kept from then on."""
+"""What housekeeping deletes goes whole, and a job that is done again meanwhile is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dalston.common.models import JobStatus, Retention
-from dalston.common.storage import ObjectStore, job_folder
+from dalston.common.storage import ObjectStore, attempt_folder, job_folder
 from dalston.orchestrator.housekeeping import Housekeeping
 from dalston.orchestrator.parts import Parts, Policy
-from tests.conformance.test_housekeeping import cancelled_jobs
+from tests.conformance.test_housekeeping import cancelled_jobs, is_there
 from tests.support.board import Board
 from tests.support.deployment import Deployment
 
@@ -57,3 +58,27 @@ async def test_a_job_that_was_rerun_and_ended_during_a_round_begins_to_count_ane
     job = await board.job()
     assert (job.status, job.version) == (JobStatus.COMPLETED, 2)
     assert job.audio_deleted_at is None
+
+
+def half_written(path: Path) -> Path:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half of what was said")
+    return path
+
+
+@pytest.mark.parametrize("wanted", [Retention.DELETE_ALL, Retention.DELETE_AUDIO])
+async def test_audio_that_a_killed_engine_had_half_written_is_deleted_with_the_rest(
+    parts: Parts, deployment: Deployment, wanted: Retention
+) -> None:
+    """A bucket keeps such parts to itself."""
+    if deployment.store_settings.bucket is not None or deployment.store_settings.folder is None:
+        return
+    [job_id] = await cancelled_jobs(parts, 1)
+    folder = attempt_folder(job_id, "task_0123456789abcdef", "1-0123456789ab")
+    left = half_written(Path(deployment.store_settings.folder, folder, "audio.wav#1"))
+
+    policy = Policy(retention=wanted, retention_days=0.0)
+    done = await Housekeeping(replace(parts, policy=policy)).run()
+
+    assert (done.jobs, done.audio) == ((1, 0) if wanted is Retention.DELETE_ALL else (0, 1))
+    assert not is_there(left.parent)

@@ -122,6 +122,28 @@ async def test_an_interrupted_stream_leaves_nothing(
         assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
+async def test_what_a_killed_writer_left_goes_with_all_else_below(
+    store: ObjectStore, deployment: Deployment
+) -> None:
+    """A bucket keeps such parts to itself."""
+    folder = deployment.store_settings.folder
+    for name in ("a/tasks/one/output.json", "b/one.json"):
+        await store.put(f"jobs/{name}", b"{}")
+        if folder is not None:
+            left = folder / "jobs" / Path(name).parent
+            (left / "audio.wav#1").write_bytes(b"half of what was said")
+
+    assert await store.delete_below("jobs/a") == 1
+
+    assert await store.list("jobs") == ["jobs/b/one.json"]
+    if folder is not None:
+        assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
+            "audio.wav#1",
+            "one.json",
+        ]
+        assert not (folder / "jobs" / "a").exists()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is full")
 @pytest.mark.parametrize("size", [100_000, 5_000_000])
 async def test_a_full_disk_here_is_not_taken_for_a_store_that_is_down(

@@ -125,3 +125,13 @@ async def test_what_is_deleted_while_it_is_written_was_written(
     monkeypatch.setattr(os, "fsync", deleted)
     await put(store)
     assert not await store.exists(PATH)
+
+
+def test_nobody_else_on_the_machine_may_look_into_a_new_folder(tmp_path: Path) -> None:
+    """Only `serve` sees to it that its files are its user's own; other roles run apart."""
+    before = os.umask(0o022)
+    try:
+        ObjectStore(StoreSettings(folder=tmp_path / "objects"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "objects").stat().st_mode) == 0o700

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dalston.db.kinds import Kind
-from dalston.db.statements import SQL, Column, Constant, Parameter, Statement
+from dalston.db.statements import SQL, Column, Parameter, Statement
 
 HIDE = Statement(
     postgresql=SQL(
@@ -49,7 +49,7 @@ SELECT jobs.id
 FROM jobs
 WHERE jobs.deleted_at < (statement_timestamp() - $1::FLOAT * interval '1 second') ORDER BY jobs.deleted_at
  LIMIT $2::INTEGER OFFSET $3::INTEGER""",
-        (Constant(120.0), Parameter("limit"), Parameter("skipped")),
+        (Parameter("seconds", Kind.FRACTION), Parameter("limit"), Parameter("skipped")),
     ),
     sqlite=SQL(
         """\
@@ -57,7 +57,7 @@ SELECT jobs.id
 FROM jobs
 WHERE jobs.deleted_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') ORDER BY jobs.deleted_at
  LIMIT ? OFFSET ?""",
-        (Constant(120.0), Parameter("limit"), Parameter("skipped")),
+        (Parameter("seconds", Kind.FRACTION), Parameter("limit"), Parameter("skipped")),
     ),
 )
 PURGE = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Integer, bindparam, delete, select, update
+from sqlalchemy import Float, Integer, bindparam, delete, select, update
 
 from dalston.db.definitions.conditions import any_of
 from dalston.db.definitions.tables import (
@@ -16,8 +16,6 @@ from dalston.db.definitions.tables import (
     versions,
 )
 
-SETTLE_SECONDS = 120.0
-"""How long a deleted job's rows stay: longer than an engine goes on without its lease."""
 HIDE = (
     update(jobs)
     .where(jobs.c.id == bindparam("by_id"), jobs.c.deleted_at.is_(None))
@@ -29,7 +27,7 @@ WITHOUT_AUDIO = (
 )
 SETTLED = (
     select(jobs.c.id)
-    .where(jobs.c.deleted_at < DatabaseAgo(SETTLE_SECONDS))
+    .where(jobs.c.deleted_at < DatabaseAgo(bindparam("seconds", type_=Float)))
     .order_by(jobs.c.deleted_at)
     .limit(bindparam("limit", type_=Integer))
     .offset(bindparam("skipped", type_=Integer))

@@ -15,7 +15,7 @@ from dalston.common.storage import ObjectStore
 from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.downloads import attachment
 from dalston.gateway.api.v1.transcription import PATH
-from dalston.gateway.authentication import caller_of
+from dalston.gateway.authentication import caller_of, require_key
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.media import media_type, stored_extension
@@ -63,7 +63,7 @@ async def read_audio(request: Request, _parameters: Parameters) -> Response:
     status = 200 if wanted is None else 206
     if request.state.is_head:
         return Response(None, status, headers, media_type(extension))
-    pieces = _pieces(parts.store, path, start, end)
+    pieces = _pieces(request, path, start, end)
     return StreamingResponse(pieces, status, headers, media_type(extension))
 
 
@@ -91,8 +91,11 @@ def _wanted(text: str, size: int, job_id: str) -> tuple[int, int] | None:
     return start, end
 
 
-async def _pieces(store: ObjectStore, path: str, start: int, end: int) -> AsyncIterator[bytes]:
+async def _pieces(request: Request, path: str, start: int, end: int) -> AsyncIterator[bytes]:
+    store: ObjectStore = request.app.state.parts.store
     for place in range(start, end, _PIECE_BYTES):
+        # Whoever reads says how long it takes.
+        await require_key(request)
         yield await store.get_range(path, place, min(_PIECE_BYTES, end - place))
 
 

@@ -17,7 +17,7 @@ from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.cursors import decode_cursor, encode_cursor
 from dalston.gateway.api.v1.views import accepted as shown_acceptance
 from dalston.gateway.api.v1.views import shown
-from dalston.gateway.authentication import asking, caller_of, tell_quotas
+from dalston.gateway.authentication import asking, caller_of, require_key, tell_quotas
 from dalston.gateway.openai.answers import answer
 from dalston.gateway.parts import Parts
 from dalston.gateway.receiving import upload_limit
@@ -168,14 +168,18 @@ async def read_transcription(request: Request, parameters: ReadParameters) -> Re
         return JsonResponse(shown(view))
     if request.state.is_head:
         return head_of_stream(JsonResponse.media_type)
-    return StreamingResponse(_whole(view, view.pieces), media_type=JsonResponse.media_type)
+    return StreamingResponse(_whole(request, view, view.pieces), media_type=JsonResponse.media_type)
 
 
-async def _whole(view: JobView, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+async def _whole(
+    request: Request, view: JobView, pieces: AsyncGenerator[bytes]
+) -> AsyncGenerator[bytes]:
     """Yield the JSON of a job whose transcript comes in pieces."""
     async with aclosing(pieces):
         yield msgspec.json.encode(shown(view)).removesuffix(b"}") + b',"segments":'
         async for piece in pieces:
+            # Whoever reads says how long it takes.
+            await require_key(request)
             yield piece
 
 
