@@ -14,7 +14,7 @@ from av.packet import Packet
 from completeness import declared_seconds
 from dalston.engine_sdk import TaskFailed
 from media import Media, Part
-from mono import MonoConverter
+from mono import MonoConverter, has_readable_planes
 from transport_stream import begins_anew
 
 _TIMED_CONTAINERS = frozenset(
@@ -254,7 +254,9 @@ def _pass_on(pieces: Iterator[bytes], write: Callable[[bytes], None]) -> None:
 
 
 def _silent_frame(samples: int, like: AudioFrame) -> AudioFrame:
-    frame = AudioFrame(like.format.name, like.layout.name, samples)
+    readable = has_readable_planes(like)
+    kind = like.format if readable else like.format.packed
+    frame = AudioFrame(kind.name, like.layout.name, samples)
     frame.sample_rate = like.sample_rate
     # Unsigned 8-bit samples are silent in the middle of their range, all others at zero.
     value = 0x80 if like.format.name.startswith("u8") else 0
