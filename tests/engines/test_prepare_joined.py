@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dalston.engine_sdk.testing import EngineUnderTest
-from tests.engines.sounds import encode, tone
+from tests.engines.sounds import encode, stair, stairs, tone
 from tests.engines.test_prepare_damage import codes, with_gaps
 from tests.engines.test_prepare_formats import loudest_frequency, read_wav
 
@@ -18,12 +19,15 @@ STEREO: Kind = ("libopus", 48_000, "stereo")
 MONO: Kind = ("libopus", 48_000, "mono")
 FLAC: Kind = ("flac", 44_100, "stereo")
 SLOW_FLAC: Kind = ("flac", 22_050, "mono")
+VORBIS: Kind = ("vorbis", 44_100, "stereo")
 
 
 def link(folder: Path, kind: Kind, frequency: float = 440.0, **how: Any) -> bytes:
     """Make an Ogg file of a tone."""
     codec, rate, layout = kind
-    samples = tone(how.pop("seconds", 2.0), rate, frequency)
+    samples = how.pop("samples", None)
+    if samples is None:
+        samples = tone(how.pop("seconds", 2.0), rate, frequency)
     path = folder / "link.ogg"
     encode(path, "ogg", codec, samples=samples, rate=rate, layout=layout, **how)
     return path.read_bytes()
@@ -31,8 +35,14 @@ def link(folder: Path, kind: Kind, frequency: float = 440.0, **how: Any) -> byte
 
 @pytest.mark.parametrize(
     "kinds",
-    [(STEREO, STEREO, STEREO), (STEREO, MONO, STEREO), (SLOW_FLAC, FLAC, FLAC), (FLAC, MONO, FLAC)],
-    ids=["alike", "other channels", "other rate", "other codec"],
+    [
+        (STEREO, STEREO, STEREO),
+        (STEREO, MONO, STEREO),
+        (SLOW_FLAC, FLAC, FLAC),
+        (FLAC, VORBIS, MONO),
+        (VORBIS, VORBIS, VORBIS),
+    ],
+    ids=["alike", "other channels", "other rate", "other codec", "vorbis"],
 )
 def test_56_all_links_of_a_chained_ogg_file_are_there(
     prepare: EngineUnderTest, tmp_path: Path, kinds: tuple[Kind, ...]
@@ -123,7 +133,7 @@ def test_the_end_of_a_chained_ogg_file_is_missed(prepare: EngineUnderTest, tmp_p
     assert codes(data) == ["input_truncated"]
 
 
-@pytest.mark.parametrize("kind", [MONO, FLAC], ids=["opus", "flac"])
+@pytest.mark.parametrize("kind", [MONO, FLAC, VORBIS], ids=["opus", "flac", "vorbis"])
 def test_a_link_that_begins_late_on_its_clock_gets_no_silence(
     prepare: EngineUnderTest, tmp_path: Path, kind: Kind
 ) -> None:
@@ -133,6 +143,29 @@ def test_a_link_that_begins_late_on_its_clock_gets_no_silence(
     data = prepare.process(chained).data
     assert data["duration"] == pytest.approx(4.0, abs=0.02)
     assert codes(data) == []
+
+
+@pytest.mark.parametrize("kind", [MONO, FLAC, VORBIS], ids=["opus", "flac", "vorbis"])
+def test_lost_pages_of_each_link_are_gaps(
+    prepare: EngineUnderTest, tmp_path: Path, kind: Kind
+) -> None:
+    """What is behind them stays where it was."""
+    whole = link(tmp_path, kind, samples=stairs(20, kind[1]))
+    damaged = whole[: len(whole) // 3] + whole[len(whole) * 5 // 9 :]
+    chained = tmp_path / "chained.ogg"
+    chained.write_bytes(damaged + damaged)
+    output = prepare.process(chained, keep_files_in=tmp_path / "kept")
+    assert output.data["duration"] == pytest.approx(40.0, abs=0.05)
+    assert codes(output.data) == ["gaps_filled"]
+    samples = read_wav(output.files["audio.wav"])
+    silent = 0
+    for second in range(40):
+        middle = samples[second * 16_000 + 4_000 :][:8_000]
+        if np.abs(middle.astype(float)).mean() < 1000:
+            silent += 1
+        else:
+            assert loudest_frequency(middle) == pytest.approx(stair(second % 20), abs=10), second
+    assert 4 <= silent <= 14
 
 
 def test_gaps_of_each_opus_link_are_filled(prepare: EngineUnderTest, tmp_path: Path) -> None:

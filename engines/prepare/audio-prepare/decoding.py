@@ -13,6 +13,7 @@ from av.packet import Packet
 
 from completeness import declared_seconds
 from dalston.engine_sdk import TaskFailed
+from flac_frames import first_sample
 from media import Media, Part
 from mono import MonoConverter, has_readable_planes
 from transport_stream import begins_anew
@@ -22,8 +23,8 @@ _TIMED_CONTAINERS = frozenset(
 )
 """Containers that store a time with each packet; the others' times only count samples."""
 
-_TIMED_IN_OGG = "opus"
-"""Its pages count samples that are missing too; where FLAC begins late, FFmpeg tells it late."""
+_TIMED_IN_OGG = frozenset({"opus", "vorbis", "flac"})
+"""Here pages count samples that are missing too, or frames do."""
 
 _GAPLESS = "flac"
 """Here no encoder leaves a gap: one shows that packets are lost."""
@@ -160,6 +161,9 @@ class Decoder:
                     "encrypted_media",
                     "The recording is encrypted. Send one without protection.",
                 )
+            if packet.size and _has_numbered_frames(part):
+                # FFmpeg tells it by the page that ends behind it, and lost pages a page late.
+                packet.pts = first_sample(bytes(packet), part.stream.codec_context.extradata or b"")
             self._result.packets += bool(packet.size)
             if packet.pos is not None:
                 self._positions = (self._positions[1], packet.pos)
@@ -235,8 +239,14 @@ def _is_timed(part: Part) -> bool:
     """Tell whether the times of packets show what is missing between them."""
     container = part.container.format.name
     if container == "ogg":
-        return part.stream.codec_context.codec.canonical_name == _TIMED_IN_OGG
+        return part.stream.codec_context.codec.canonical_name in _TIMED_IN_OGG
     return container in _TIMED_CONTAINERS
+
+
+def _has_numbered_frames(part: Part) -> bool:
+    """Tell whether frames say where they belong, and FFmpeg doesn't look."""
+    codec = part.stream.codec_context.codec.canonical_name
+    return part.container.format.name == "ogg" and codec == "flac"
 
 
 def _most_silence(media: Media) -> float:
