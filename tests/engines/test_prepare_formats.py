@@ -88,7 +88,7 @@ def test_more_planes_than_a_frame_has_pointers_for(
     """Films and games are recorded so; one that has gaps shows that silence is made of them too."""
     path = tmp_path / "surround.mka"
     rows = tone(6.0, 48_000)
-    kind = {"rate": 48_000, "layout": layout, "skip_seconds": (2.0, 3.0)}
+    kind: dict[str, Any] = {"rate": 48_000, "layout": layout, "skip_seconds": (2.0, 3.0)}
     encode(path, "matroska", "wavpack", samples=rows, **kind)
     output = prepare.process(path, keep_files_in=tmp_path / "kept")
     assert output.data["duration"] == pytest.approx(6.0, abs=0.1)

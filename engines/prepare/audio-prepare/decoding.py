@@ -11,7 +11,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from completeness import declared_seconds
+from completeness import declared_seconds, ends_early
 from dalston.engine_sdk import TaskFailed
 from flac_frames import first_sample
 from media import Media, Part
@@ -97,7 +97,7 @@ class Decoder:
         self._tracks = tracks
         self._progress = progress
         self._result = Decoded()
-        self._part = Part(0, media.container, media.stream)
+        self._part = Part(0, media.file_bytes, media.container, media.stream)
         self._origin: float | None = None
         self._unfilled_before = 0.0
         self._gap = 0.0
@@ -135,6 +135,7 @@ class Decoder:
         return self._result
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
+        is_cut_off, several = False, self._media.part_count > 1
         for part in self._media.parts():
             # Each part has a clock of its own.
             self._part, self._origin = part, None
@@ -143,7 +144,10 @@ class Decoder:
             # What ends the part before did not end the file.
             self._result.damaged_packets += self._result.broken_off
             self._result.broken_off = False
+            before = self._result.seconds
             yield from self._packets_of(part)
+            is_cut_off = several and ends_early(part, self._result.seconds - before)
+        self._result.broken_off |= is_cut_off
 
     def _packets_of(self, part: Part) -> Iterator[Packet[AudioStream]]:
         packets = part.container.demux(part.stream)
