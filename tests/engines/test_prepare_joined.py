@@ -257,3 +257,26 @@ def test_lost_packets_of_a_transport_stream_are_a_gap(
     data = prepare.process(live).data
     assert data["duration"] == pytest.approx(lost + 20, abs=0.5)
     assert "gaps_filled" in codes(data)
+
+
+@pytest.mark.parametrize("bit", [1, 16, 32], ids=["46 seconds", "12 minutes", "25 minutes"])
+@pytest.mark.parametrize("wrong", [1, 2, 3])
+def test_a_few_wrong_times_move_nothing_that_follows(
+    prepare: EngineUnderTest, tmp_path: Path, bit: int, wrong: int
+) -> None:
+    """Of a broadcast that was received badly. Each is that of several packets of sound."""
+    live = tmp_path / "live.ts"
+    encode(live, "mpegts", "aac", samples=stairs(20, 48_000), rate=48_000, layout="mono")
+    content = bytearray(live.read_bytes())
+    begin = len(content) // 2
+    for _ in range(wrong):
+        begin = content.index(b"\0\0\1\xc0", begin + 1)
+        content[begin + 10] ^= bit
+    live.write_bytes(content)
+    output = prepare.process(live, keep_files_in=tmp_path / "kept")
+    assert output.data["duration"] == pytest.approx(20.0, abs=0.2)
+    assert codes(output.data) == []
+    samples = read_wav(output.files["audio.wav"])
+    assert loudest_frequency(samples[18 * 16_000 + 4_000 :][:8_000]) == pytest.approx(
+        stair(18), abs=10
+    )

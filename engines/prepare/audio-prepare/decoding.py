@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -44,6 +46,10 @@ anew with every few seconds, and what is missing then was lost."""
 _HALF_A_CLOCK = 2**32 / 90_000
 """Seconds. The clock of MPEG starts again after twice as many, for which FFmpeg takes a step
 back."""
+_SURE_SECONDS = 2.0
+"""Of sound that must come late before it is believed that some is missing: several packets, also
+of a transport stream, which tells the time of every few only."""
+_MOST_LATE_FRAMES = 1000
 _SILENT_FRAME_SECONDS = 1.0
 _STEPS_OF_PROGRESS = 200
 
@@ -101,6 +107,8 @@ class Decoder:
         self._origin: float | None = None
         self._unfilled_before = 0.0
         self._gap = 0.0
+        self._late: deque[tuple[AudioFrame, float]] = deque()
+        self._late_seconds = 0.0
         self._positions = (0, 0)
         self._told = 0
         self._most_silence = _most_silence(media)
@@ -146,6 +154,7 @@ class Decoder:
             self._result.broken_off = False
             before = self._result.seconds
             yield from self._packets_of(part)
+            self._settle(returned=True)
             is_cut_off = several and ends_early(part, self._result.seconds - before)
         self._result.broken_off |= is_cut_off
 
@@ -184,28 +193,63 @@ class Decoder:
         if not result.sample_rate:
             result.sample_rate = frame.sample_rate
             result.channels = frame.layout.nb_channels
-        gap = self._gap_before(frame)
-        if gap > _SHORTEST_GAP:
-            self._fill(gap, frame)
-        result.seconds += frame.samples / frame.sample_rate
-        self._convert(frame)
+        lag = self._lag(frame)
+        on_time = lag is None or lag <= _SHORTEST_GAP
+        if on_time and not self._late:
+            self._result.unfilled = self._unfilled_before
+            self._pass(frame)
+            return
+        due = math.inf if lag is None else lag + result.silence
+        self._late.append((frame, due))
+        self._late_seconds += frame.samples / frame.sample_rate
+        self._settle(returned=on_time and lag is not None)
 
-    def _gap_before(self, frame: AudioFrame) -> float:
+    def _lag(self, frame: AudioFrame) -> float | None:
         """Return the seconds by which a frame comes later than the sound so far is long."""
         if frame.time is None or not _is_timed(self._part):
-            return 0.0
+            return None
+        length = self._result.seconds + self._late_seconds
         if self._origin is None:
-            self._origin = self._start_of_recording(frame.time) - self._result.seconds
-        gap = frame.time - self._origin - self._result.seconds
-        if self._is_another_recording(gap):
-            self._origin += gap
+            self._origin = self._start_of_recording(frame.time) - length
+        lag = frame.time - self._origin - length
+        if self._is_another_recording(lag):
+            self._settle(returned=True)
+            self._origin = frame.time - self._result.seconds
             self._unfilled_before = self._result.unfilled
-            gap = 0.0
-        self._gap = gap
-        refused = gap > _SHORTEST_GAP and self._result.silence + gap > self._most_silence
-        # A single wrong time is put right by the next one; what is left at the end counts.
-        self._result.unfilled = self._unfilled_before + (gap if refused else 0.0)
-        return 0.0 if refused else gap
+            lag = 0.0
+        self._gap = lag
+        return lag
+
+    def _settle(self, *, returned: bool) -> None:
+        """Fill the gap in front of what comes late, once it is sure that it is one.
+
+        A single wrong time would move all that follows: the least of those that were told behind
+        the gap is right.
+
+        Args:
+            returned: Nothing is to be waited for: a frame came on time again, or it was the last.
+        """
+        late = self._late
+        while late and (
+            returned or self._late_seconds >= _SURE_SECONDS or len(late) >= _MOST_LATE_FRAMES
+        ):
+            missing = min(due for _, due in late) - self._result.silence
+            if _SHORTEST_GAP < missing < math.inf:
+                self._fill(missing, late[0][0])
+            else:
+                self._result.unfilled = self._unfilled_before
+            self._pass_late()
+            while late and late[0][1] - self._result.silence <= _SHORTEST_GAP:
+                self._pass_late()
+
+    def _pass_late(self) -> None:
+        frame, _ = self._late.popleft()
+        self._late_seconds -= frame.samples / frame.sample_rate
+        self._pass(frame)
+
+    def _pass(self, frame: AudioFrame) -> None:
+        self._result.seconds += frame.samples / frame.sample_rate
+        self._convert(frame)
 
     def _is_another_recording(self, gap: float) -> bool:
         """Tell whether a jump of the clock is none of the sound: files were put together."""
@@ -225,6 +269,11 @@ class Decoder:
         return min(first_sound, container.start_time / 1_000_000)
 
     def _fill(self, seconds: float, like: AudioFrame) -> None:
+        refused = self._result.silence + seconds > self._most_silence
+        # A wrong time is put right by the next one; what is left at the end counts.
+        self._result.unfilled = self._unfilled_before + (seconds if refused else 0.0)
+        if refused:
+            return
         self._result.damaged_packets += self._media.container.format.name == _GAPLESS
         self._result.silence += seconds
         self._result.seconds += seconds
