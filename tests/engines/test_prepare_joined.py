@@ -216,12 +216,21 @@ def test_a_clock_that_jumps_where_files_were_put_together_is_no_gap(
     assert "3.0 seconds" in data["warnings"][0]["message"]
 
 
-def test_a_transport_stream_that_was_cut_off_does_not_hide_the_next(
-    prepare: EngineUnderTest, tmp_path: Path
+def packets(content: bytes, before: int, behind: int) -> bytes:
+    """Put bytes around each packet, as camcorders and receivers do."""
+    starts = range(0, len(content), 188)
+    return b"".join(bytes(before) + content[at : at + 188] + bytes(behind) for at in starts)
+
+
+@pytest.mark.parametrize(("before", "behind"), [(0, 0), (4, 0), (0, 16)])
+@pytest.mark.parametrize("end", [b"cut off", b"damaged", b""])
+def test_a_transport_stream_of_any_packets_and_end_does_not_hide_the_next(
+    prepare: EngineUnderTest, tmp_path: Path, before: int, behind: int, end: bytes
 ) -> None:
     joined = tmp_path / "joined.ts"
-    cut = transport_stream(tmp_path)[:-100]
-    joined.write_bytes(cut + transport_stream(tmp_path, begins=1000))
+    first = packets(transport_stream(tmp_path), before, behind)
+    first = first[:-100] if end == b"cut off" else first + end
+    joined.write_bytes(first + packets(transport_stream(tmp_path, begins=1000), before, behind))
     assert prepare.process(joined).data["duration"] == pytest.approx(4.0, abs=0.2)
 
 
