@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 
 from dalston.engine_sdk.testing import EngineUnderTest
 from tests.engines.sounds import encode, stair, stairs, tone
@@ -266,6 +270,43 @@ def test_lost_packets_of_a_transport_stream_are_a_gap(
     data = prepare.process(live).data
     assert data["duration"] == pytest.approx(lost + 20, abs=0.5)
     assert "gaps_filled" in codes(data)
+
+
+@pytest.mark.parametrize("with_video", [False, True])
+@pytest.mark.parametrize("tables", [{}, {"mpegts_pmt_start_pid": "0x1010"}])
+def test_sound_that_goes_on_in_another_stream_is_told(
+    prepare: EngineUnderTest, tmp_path: Path, tables: dict[str, str], *, with_video: bool
+) -> None:
+    """Recordings of two programs, or a program that changed the number of its stream."""
+    how: dict[str, Any] = {"seconds": 20.0, "with_video": with_video}
+    joined = tmp_path / "joined.ts"
+    first = transport_stream(tmp_path, **how)
+    options = {"mpegts_start_pid": "0x200", **tables}
+    joined.write_bytes(first + transport_stream(tmp_path, options=options, **how))
+    data = prepare.process(joined).data
+    assert data["duration"] == pytest.approx(20.0, abs=0.2)
+    assert "sound_left_out" in codes(data)
+
+
+def test_sound_in_another_language_is_not_taken_for_what_follows(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    path = tmp_path / "languages.ts"
+    with av.open(str(path), "w", format="mpegts") as output:
+        streams = [output.add_stream("aac", rate=48_000, layout="mono") for _ in range(2)]
+        for second in range(20):
+            for stream in streams:
+                assert isinstance(stream, AudioStream)
+                frame = AudioFrame.from_ndarray(tone(1.0, 48_000)[np.newaxis, :], "s16", "mono")
+                frame.sample_rate, frame.pts = 48_000, second * 48_000
+                frame.time_base = Fraction(1, 48_000)
+                output.mux(stream.encode(frame))
+        for stream in streams:
+            assert isinstance(stream, AudioStream)
+            output.mux(stream.encode(None))
+    data = prepare.process(path).data
+    assert data["duration"] == pytest.approx(20.0, abs=0.2)
+    assert codes(data) == ["several_audio_streams"]
 
 
 @pytest.mark.parametrize("bit", [1, 16, 32], ids=["46 seconds", "12 minutes", "25 minutes"])

@@ -18,7 +18,7 @@ from dalston.engine_sdk import TaskFailed
 from flac_frames import first_sample
 from media import Media, Part
 from mono import MonoConverter, has_readable_planes
-from transport_stream import begins_anew
+from transport_stream import begins_anew, has_other_sound
 
 _TIMED_CONTAINERS = frozenset(
     {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mpegts", "mpeg", "flv", "asf", "flac"}
@@ -69,6 +69,7 @@ class Decoded:
         packets: How many there were.
         timed: Whether the file tells the times of its packets, so that lost ones leave a gap.
         broken_off: The file ended inside a packet, or could not be read on.
+        goes_on: Sound of another stream follows behind the end of this one.
     """
 
     seconds: float = 0.0
@@ -81,6 +82,7 @@ class Decoded:
     packets: int = 0
     timed: bool = True
     broken_off: bool = False
+    goes_on: bool = False
 
 
 class Decoder:
@@ -157,6 +159,10 @@ class Decoder:
             self._settle(returned=True)
             is_cut_off = several and ends_early(part, self._result.seconds - before)
         self._result.broken_off |= is_cut_off
+        if self._part.container.format.name == _TRANSPORT_STREAM:
+            self._result.goes_on = has_other_sound(
+                self._media.file, self._positions[1], self._part.stream.id
+            )
 
     def _packets_of(self, part: Part) -> Iterator[Packet[AudioStream]]:
         packets = part.container.demux(part.stream)
