@@ -104,6 +104,21 @@ def test_a_link_that_can_not_be_decoded_is_told(prepare: EngineUnderTest, tmp_pa
     assert "1 of 3" in data["warnings"][0]["message"]
 
 
+@pytest.mark.parametrize("place", [5, 30], ids=["flag", "content"])
+@pytest.mark.parametrize("kind", [MONO, FLAC, VORBIS], ids=["opus", "flac", "vorbis"])
+def test_a_link_whose_first_page_is_damaged_is_told(
+    prepare: EngineUnderTest, tmp_path: Path, kind: Kind, place: int
+) -> None:
+    chained = tmp_path / "chained.ogg"
+    damaged = bytearray(link(tmp_path, kind, seconds=10))
+    damaged[place] ^= 2
+    chained.write_bytes(link(tmp_path, STEREO) + damaged + link(tmp_path, FLAC))
+    data = prepare.process(chained).data
+    assert data["duration"] == pytest.approx(4.0, abs=0.02)
+    assert codes(data) == ["sound_left_out"]
+    assert "1 of 3" in data["warnings"][0]["message"]
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_link_with_nothing_but_headers_is_passed_over(
     prepare: EngineUnderTest, tmp_path: Path, *, first: bool
