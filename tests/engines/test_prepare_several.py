@@ -1,4 +1,4 @@
-"""What audio-prepare makes of MP4, WebM and Matroska files that were put together with cat."""
+"""What audio-prepare makes of files of one kind that were put together with cat."""
 
 from __future__ import annotations
 
@@ -122,6 +122,30 @@ def test_a_file_of_endless_recordings_is_taken_for_one(
     data = prepared(prepare, tmp_path, whole, empty * 10_001)
     assert data["duration"] == pytest.approx(5.0, abs=0.1)
     assert codes(data) == []
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        ("aiff", "pcm_s16be"),
+        ("caf", "pcm_s16le"),
+        ("w64", "pcm_s16le"),
+        ("voc", "pcm_u8"),
+        ("flv", "aac"),
+        ("tta", "tta"),
+        ("wv", "wavpack"),
+    ],
+)
+def test_a_recording_that_is_not_read_is_told(
+    prepare: EngineUnderTest, tmp_path: Path, container: str, codec: str
+) -> None:
+    kind: dict[str, Any] = {"container": container, "codec": codec, "rate": 44_100}
+    one = encode(tmp_path / "one.bin", samples=stairs(5, 44_100), **kind).read_bytes()
+    assert prepared(prepare, tmp_path, one)["warnings"] == []
+    data = prepared(prepare, tmp_path, one, one)
+    assert data["duration"] == pytest.approx(5.0, abs=0.1)
+    assert codes(data) == ["sound_left_out"]
+    assert "behind it" in data["warnings"][0]["message"]
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from media import Media, Part
 
-_EXACT_DURATION = frozenset({"flac", "aiff", "au", "tta", "wv", "ape", "mpc", "mpc8"})
+_EXACT_DURATION = frozenset({"flac", "aiff", "au", "tta", "wv", "ape", "mpc", "mpc8", "nistsphere"})
 """Formats whose header counts the samples, and FFmpeg reports that count as it is."""
 
 _OFF = (0.25, 0.02)

@@ -177,9 +177,8 @@ def _left_out(decoded: Decoded, media: Media) -> dict[str, str]:
         )
     if decoded.goes_on:
         found["sound_left_out"] = (
-            f"The sound that is used ends after {decoded.seconds:.1f} seconds, and that of another "
-            f"stream goes on behind it, which is left out. Send what follows as a recording of "
-            f"its own."
+            f"The sound that is used ends after {decoded.seconds:.1f} seconds, and other sound "
+            f"goes on behind it, which is left out. Send what follows as a recording of its own."
         )
     return found
 

@@ -16,6 +16,7 @@ from av.packet import Packet
 from completeness import declared_seconds, ends_early
 from dalston.engine_sdk import TaskFailed
 from flac_frames import first_sample
+from joined_files import another_begins
 from media import Media, Part
 from mono import MonoConverter, has_readable_planes
 from transport_stream import begins_anew, has_other_sound
@@ -35,6 +36,9 @@ _KNOWN_LENGTH = "mov,mp4,m4a,3gp,3g2,mj2"
 """Its index tells how long the recording is, gaps included."""
 
 _TRANSPORT_STREAM = "mpegts"
+
+_READ_TO_ITS_END = frozenset({"aiff", "caf", "w64", "voc", "flv", "tta", "wv"})
+"""Containers behind whose end FFmpeg doesn't read."""
 
 _SHORTEST_GAP = 0.2
 """Seconds without sound that are filled; shorter ones are jitter of the time stamps."""
@@ -69,7 +73,7 @@ class Decoded:
         packets: How many there were.
         timed: Whether the file tells the times of its packets, so that lost ones leave a gap.
         broken_off: The file ended inside a packet, or could not be read on.
-        goes_on: Sound of another stream follows behind the end of this one.
+        goes_on: Other sound, or another file, follows behind the end of this one.
     """
 
     seconds: float = 0.0
@@ -112,6 +116,7 @@ class Decoder:
         self._late: deque[tuple[AudioFrame, float]] = deque()
         self._late_seconds = 0.0
         self._positions = (0, 0)
+        self._end = 0
         self._told = 0
         self._most_silence = _most_silence(media)
 
@@ -159,10 +164,11 @@ class Decoder:
             self._settle(returned=True)
             is_cut_off = several and ends_early(part, self._result.seconds - before)
         self._result.broken_off |= is_cut_off
-        if self._part.container.format.name == _TRANSPORT_STREAM:
-            self._result.goes_on = has_other_sound(
-                self._media.file, self._positions[1], self._part.stream.id
-            )
+        file, container = self._media.file, self._part.container.format.name
+        if container == _TRANSPORT_STREAM:
+            self._result.goes_on = has_other_sound(file, self._positions[1], self._part.stream.id)
+        elif container in _READ_TO_ITS_END:
+            self._result.goes_on = another_begins(file, self._end)
 
     def _packets_of(self, part: Part) -> Iterator[Packet[AudioStream]]:
         packets = part.container.demux(part.stream)
@@ -186,6 +192,7 @@ class Decoder:
             self._result.packets += bool(packet.size)
             if packet.pos is not None:
                 self._positions = (self._positions[1], packet.pos)
+                self._end = packet.pos + packet.size
             yield packet
 
     def _tell_progress(self, packet: Packet[AudioStream]) -> None:

@@ -18,6 +18,9 @@ Places = list[tuple[int, int]]
 _MOST_FILES = 10_000
 """A file with more is made to cost time and memory: it is taken for one recording."""
 
+_TAGS_BYTES = 4096
+"""How much may lie between a file's sound and the next file."""
+
 _MOST_BOXES = 1_000_000
 """Boxes to look at: a day of live video has fewer, and more are made to cost time."""
 _BOX_HEADER = 16
@@ -55,6 +58,23 @@ def find_recordings(file: BinaryIO, file_bytes: int, container: str) -> Places:
             break
     file.seek(0)
     return list(pairwise([*starts, file_bytes]))
+
+
+def another_begins(file: BinaryIO, position: int) -> bool:
+    """Tell whether another file of the same kind begins where one ends.
+
+    Args:
+        file: Open for reading, seekable; is left where it stands.
+        position: The end of the last packet that FFmpeg found.
+    """
+    stands = file.tell()
+    file.seek(0)
+    kind, _, kind_too = (file.read(4) for _ in range(3))
+    file.seek(position)
+    behind = file.read(_TAGS_BYTES)
+    file.seek(stands)
+    same = re.escape(kind) + rb".{4}" + re.escape(kind_too)
+    return re.search(same, behind, re.DOTALL) is not None
 
 
 def _iso_files(file: BinaryIO, file_bytes: int) -> Iterator[int]:
