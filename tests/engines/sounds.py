@@ -33,6 +33,16 @@ def tone(seconds: float, rate: int = 16_000, frequency: float = 440.0) -> NDArra
     return np.asarray(np.sin(2 * np.pi * frequency * times) * 8192, np.int16)
 
 
+def stairs(seconds: int, rate: int = 16_000) -> NDArray[np.int16]:
+    """A tone for each second, higher than the one before, so that each place can be told."""
+    return np.concatenate([tone(1.0, rate, stair(second)) for second in range(seconds)])
+
+
+def stair(second: int) -> float:
+    """The frequency of that second's tone."""
+    return 400.0 + 50 * second
+
+
 def noise(size: int, seed: int = 1) -> bytes:
     """Bytes without any sense, the same each time."""
     return np.random.default_rng(seed).bytes(size)
@@ -86,6 +96,8 @@ def encode(
     with av.open(str(path), "w", format=container, options=options or {}) as output:
         audio = output.add_stream(codec, rate=rate, layout=layout)
         assert isinstance(audio, AudioStream)
+        # FFmpeg asks this of those who use its own encoder of Vorbis.
+        audio.codec_context.options = {"strict": "experimental"} if codec == "vorbis" else {}
         if with_video:
             video_codec = "libvpx" if container == "webm" else "mpeg4"
             add_video(output, len(given) / rate, video_codec, begins)

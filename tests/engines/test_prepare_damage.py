@@ -102,6 +102,19 @@ def test_52_a_header_that_promises_more_is_not_believed(
     assert codes(data) == ["input_truncated"]
 
 
+def test_53_half_a_file_of_telephone_speech_is_told(
+    prepare: EngineUnderTest, tmp_path: Path
+) -> None:
+    """SPHERE, in which collections of calls are sold, counts its samples."""
+    facts = b"channel_count -i 2\nsample_rate -i 8000\nsample_count -i 16000\nsample_n_bytes -i 1\n"
+    head = b"NIST_1A\n   1024\n" + facts + b"sample_coding -s4 ulaw\nend_head\n"
+    path = tmp_path / "call.sph"
+    path.write_bytes(head.ljust(1024, b"\0") + bytes(2 * 16_000))
+    assert codes(prepare.process(path).data) == []
+    path.write_bytes(path.read_bytes()[:16_000])
+    assert codes(prepare.process(path).data) == ["input_truncated"]
+
+
 def chunk(name: bytes, content: bytes) -> bytes:
     return name + len(content).to_bytes(4, "little") + content
 

@@ -64,7 +64,7 @@ def test_each_format_becomes_16_khz_mono(
     assert data["codec"] == CODECS.get(asked["codec"], asked["codec"])
     assert data["container"] == CONTAINERS.get(name, name.rpartition(".")[2])
     assert data["warnings"] == []
-    assert data["engine"] == {"id": "audio-prepare", "version": "1.5.0"}
+    assert data["engine"] == {"id": "audio-prepare", "version": "1.6.0"}
     samples = read_wav(output.files["audio.wav"])
     assert len(samples) / 16_000 == pytest.approx(data["duration"], abs=0.001)
     assert loudest_frequency(samples) == pytest.approx(440, abs=2)
@@ -79,6 +79,22 @@ def test_channels_are_mixed_to_their_mean(prepare: EngineUnderTest, tmp_path: Pa
     expected = np.rint(tone(1.0).astype(float) * 2 / 3)
     difference = read_wav(output.files["audio.wav"]) - expected
     assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("layout", ["7.1", "octagonal", "hexadecagonal"])
+def test_more_planes_than_a_frame_has_pointers_for(
+    prepare: EngineUnderTest, tmp_path: Path, layout: str
+) -> None:
+    """Films and games are recorded so; one that has gaps shows that silence is made of them too."""
+    path = tmp_path / "surround.mka"
+    rows = tone(6.0, 48_000)
+    kind: dict[str, Any] = {"rate": 48_000, "layout": layout, "skip_seconds": (2.0, 3.0)}
+    encode(path, "matroska", "wavpack", samples=rows, **kind)
+    output = prepare.process(path, keep_files_in=tmp_path / "kept")
+    assert output.data["duration"] == pytest.approx(6.0, abs=0.1)
+    samples = read_wav(output.files["audio.wav"]).astype(float)
+    loud = [np.abs(samples[round(at * 16_000) :][:8000]).mean() > 1000 for at in (1, 3, 5.3)]
+    assert loud == [True, False, True]
 
 
 def test_what_needs_no_change_is_not_changed(prepare: EngineUnderTest, tmp_path: Path) -> None:

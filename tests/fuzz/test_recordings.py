@@ -1,4 +1,4 @@
-"""Damaged copies of a real recording in every container, through the real pipeline."""
+"""Damaged copies of a real recording in every container, also several in one file."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ BATCH = 20
 QUICK = {"temperatures": "0", "beam_size": "1"}
 """What it hears in noise doesn't matter, and it need not try again to hear more."""
 HEAD_BYTES = 400
+HALF = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +37,15 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
         # How well it is resampled doesn't matter.
         samples = spoken[np.arange(FEW_SECONDS * rate) * own // rate]
         files.append(encode(folder / name, **kind, samples=samples).read_bytes())
-    return files
+    joined = [files[0] + files[-1], *(one + one for one in files)]
+    return files + joined
 
 
 def damaged(copies: list[bytes], random: Random) -> bytes:
-    """Return one copy with flipped bits, cut off, or with a stretch of another one in it."""
+    """Return one copy with flipped bits, cut off, or with stretches that belong elsewhere."""
     data = bytearray(random.choice(copies))
     where = random.choice((min(HEAD_BYTES, len(data)), len(data)))
-    kind = random.randrange(4)
+    kind = random.randrange(5)
     if kind == 0:
         for _ in range(random.randint(1, 60)):
             data[random.randrange(where)] ^= 1 << random.randrange(8)
@@ -53,9 +55,16 @@ def damaged(copies: list[bytes], random: Random) -> bytes:
         other = random.choice(copies)
         start, length = random.randrange(where), random.randint(1, 2000)
         data[start : start + length] = other[: random.randint(1, 2000)]
-    else:
+    elif kind == 3:
         start = random.randrange(where)
         del data[start : start + random.randint(1, 5000)]
+    else:
+        start, length = random.randrange(len(data)), random.choice((188, 4000, 20_000))
+        moved = data[start : start + length]
+        if random.random() < HALF:
+            del data[start : start + length]
+        place = random.randrange(len(data) + 1)
+        data[place:place] = moved
     return bytes(data) or b"\0"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from media import Media
+from media import Media, Part
 
-_EXACT_DURATION = frozenset({"flac", "aiff", "au", "tta", "wv", "ape", "mpc", "mpc8"})
+_EXACT_DURATION = frozenset({"flac", "aiff", "au", "tta", "wv", "ape", "mpc", "mpc8", "nistsphere"})
 """Formats whose header counts the samples, and FFmpeg reports that count as it is."""
 
 _OFF = (0.25, 0.02)
@@ -18,16 +18,25 @@ _OGG_LARGEST_PAGE = 65_307
 
 
 def declared_seconds(media: Media) -> float | None:
-    """Return the duration that the file declares, if that is to be relied on."""
-    stream, container = media.stream, media.container
+    """Return the duration that the file declares, if that is to be relied on.
+
+    One in which several recordings lie declares that of the first.
+    """
+    if media.part_count > 1:
+        return None
+    return _declared_seconds(media, counts_frames=media.counts_frames)
+
+
+def _declared_seconds(source: Media | Part, *, counts_frames: bool) -> float | None:
+    stream, container = source.stream, source.container
     if container.format.name == "matroska,webm":
         ends = _clock_seconds(stream.metadata.get("DURATION", ""))
         if ends is None and len(container.streams) == 1 and container.duration:
             ends = container.duration / 1_000_000
         # FFmpeg writes the time of the end there, and not every recording begins at zero.
-        length = None if ends is None else ends - _start_seconds(media)
+        length = None if ends is None else ends - _start_seconds(source)
         return length if length is None or length > 0 else None
-    counted = container.format.name == "mp3" and media.counts_frames
+    counted = container.format.name == "mp3" and counts_frames
     if (
         (counted or container.format.name in _EXACT_DURATION)
         and stream.duration
@@ -58,11 +67,25 @@ def is_cut_off(media: Media, decoded_seconds: float, *, damaged: bool, broken_of
         broken_off
         or (name == "ogg" and _ends_inside_page(media))
         or (name == "avi" and _riff_beyond_end(media))
-        or (name.startswith("mov,") and _index_beyond_end(media))
+        or (name.startswith("mov,") and _index_beyond_end(media, media.file_bytes))
     )
 
 
-def _start_seconds(media: Media) -> float:
+def ends_early(part: Part, seconds: float) -> bool:
+    """Tell whether the end of a recording is missing, of which the file has several.
+
+    Args:
+        part: The recording; all of it was decoded.
+        seconds: How long it turned out to be.
+    """
+    declared = _declared_seconds(part, counts_frames=False)
+    if declared is not None:
+        return declared - seconds > max(_OFF[0], _OFF[1] * declared)
+    is_iso = part.container.format.name.startswith("mov,")
+    return is_iso and _index_beyond_end(part, part.end - part.start)
+
+
+def _start_seconds(media: Media | Part) -> float:
     """Return where a recording begins on its file's clock: with its sound, or its pictures."""
     stream, container = media.stream, media.container
     pictures = any(other.type == "video" for other in container.streams)
@@ -101,9 +124,9 @@ def _riff_beyond_end(media: Media) -> bool:
     return size + 8 > media.file_bytes
 
 
-def _index_beyond_end(media: Media) -> bool:
-    entries = media.stream.index_entries
+def _index_beyond_end(source: Media | Part, size: int) -> bool:
+    entries = source.stream.index_entries
     if not len(entries):
         return False
     last = entries[len(entries) - 1]
-    return last.pos + last.size > media.file_bytes
+    return last.pos + last.size > size

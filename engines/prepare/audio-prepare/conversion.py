@@ -141,17 +141,7 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"The file ends before the recording does{where}. {decoded.seconds:.1f} seconds are "
             f"there; send the whole file if there was more."
         )
-    if media.wav is not None and media.wav.unread_bytes:
-        found["sound_left_out"] = (
-            f"Behind the {decoded.seconds:.1f} seconds that the WAV file's header declares lie "
-            f"{media.wav.unread_bytes} bytes more, which are left out. If they are sound, repair "
-            f"the header, or send recordings that were put together one by one."
-        )
-    if media.silent_parts:
-        found["sound_left_out"] = (
-            f"The file is several recordings, one behind the other. {media.silent_parts} of "
-            f"{media.part_count} can't be decoded and are left out."
-        )
+    found |= _left_out(decoded, media)
     if damaged:
         found["damaged_audio"] = (
             f"{decoded.damaged_packets} of {decoded.packets} packets could not be decoded and are "
@@ -170,6 +160,27 @@ def _warnings(decoded: Decoded, media: Media) -> list[dict[str, str]]:
             f"The file has {streams} audio streams; stream {media.stream.index} is used."
         )
     return [{"code": code, "message": message} for code, message in found.items()]
+
+
+def _left_out(decoded: Decoded, media: Media) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if media.wav is not None and media.wav.unread_bytes:
+        found["sound_left_out"] = (
+            f"Behind the {decoded.seconds:.1f} seconds that the WAV file's header declares lie "
+            f"{media.wav.unread_bytes} bytes more, which are left out. If they are sound, repair "
+            f"the header, or send recordings that were put together one by one."
+        )
+    if media.silent_parts:
+        found["sound_left_out"] = (
+            f"The file is several recordings, one behind the other. {media.silent_parts} of "
+            f"{media.part_count} can't be decoded and are left out."
+        )
+    if decoded.goes_on:
+        found["sound_left_out"] = (
+            f"The sound that is used ends after {decoded.seconds:.1f} seconds, and other sound "
+            f"goes on behind it, which is left out. Send what follows as a recording of its own."
+        )
+    return found
 
 
 def _shift(decoded: Decoded, media: Media) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,19 +13,21 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from completeness import declared_seconds
+from completeness import declared_seconds, ends_early
 from dalston.engine_sdk import TaskFailed
+from flac_frames import first_sample
+from joined_files import another_begins
 from media import Media, Part
-from mono import MonoConverter
-from transport_stream import begins_anew
+from mono import MonoConverter, has_readable_planes
+from transport_stream import begins_anew, has_other_sound
 
 _TIMED_CONTAINERS = frozenset(
     {"matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mpegts", "mpeg", "flv", "asf", "flac"}
 )
 """Containers that store a time with each packet; the others' times only count samples."""
 
-_TIMED_IN_OGG = "opus"
-"""Its pages count samples that are missing too; where FLAC begins late, FFmpeg tells it late."""
+_TIMED_IN_OGG = frozenset({"opus", "vorbis", "flac"})
+"""Here pages count samples that are missing too, or frames do."""
 
 _GAPLESS = "flac"
 """Here no encoder leaves a gap: one shows that packets are lost."""
@@ -32,6 +36,9 @@ _KNOWN_LENGTH = "mov,mp4,m4a,3gp,3g2,mj2"
 """Its index tells how long the recording is, gaps included."""
 
 _TRANSPORT_STREAM = "mpegts"
+
+_READ_TO_ITS_END = frozenset({"aiff", "caf", "w64", "voc", "flv", "tta", "wv"})
+"""Containers behind whose end FFmpeg doesn't read."""
 
 _SHORTEST_GAP = 0.2
 """Seconds without sound that are filled; shorter ones are jitter of the time stamps."""
@@ -43,6 +50,10 @@ anew with every few seconds, and what is missing then was lost."""
 _HALF_A_CLOCK = 2**32 / 90_000
 """Seconds. The clock of MPEG starts again after twice as many, for which FFmpeg takes a step
 back."""
+_SURE_SECONDS = 2.0
+"""Of sound that must come late before it is believed that some is missing: several packets, also
+of a transport stream, which tells the time of every few only."""
+_MOST_LATE_FRAMES = 1000
 _SILENT_FRAME_SECONDS = 1.0
 _STEPS_OF_PROGRESS = 200
 
@@ -62,6 +73,7 @@ class Decoded:
         packets: How many there were.
         timed: Whether the file tells the times of its packets, so that lost ones leave a gap.
         broken_off: The file ended inside a packet, or could not be read on.
+        goes_on: Other sound, or another file, follows behind the end of this one.
     """
 
     seconds: float = 0.0
@@ -74,6 +86,7 @@ class Decoded:
     packets: int = 0
     timed: bool = True
     broken_off: bool = False
+    goes_on: bool = False
 
 
 class Decoder:
@@ -96,11 +109,14 @@ class Decoder:
         self._tracks = tracks
         self._progress = progress
         self._result = Decoded()
-        self._part = Part(0, media.container, media.stream)
+        self._part = Part(0, media.file_bytes, media.container, media.stream)
         self._origin: float | None = None
         self._unfilled_before = 0.0
         self._gap = 0.0
+        self._late: deque[tuple[AudioFrame, float]] = deque()
+        self._late_seconds = 0.0
         self._positions = (0, 0)
+        self._end = 0
         self._told = 0
         self._most_silence = _most_silence(media)
 
@@ -134,6 +150,7 @@ class Decoder:
         return self._result
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
+        is_cut_off, several = False, self._media.part_count > 1
         for part in self._media.parts():
             # Each part has a clock of its own.
             self._part, self._origin = part, None
@@ -142,7 +159,16 @@ class Decoder:
             # What ends the part before did not end the file.
             self._result.damaged_packets += self._result.broken_off
             self._result.broken_off = False
+            before = self._result.seconds
             yield from self._packets_of(part)
+            self._settle(returned=True)
+            is_cut_off = several and ends_early(part, self._result.seconds - before)
+        self._result.broken_off |= is_cut_off
+        file, container = self._media.file, self._part.container.format.name
+        if container == _TRANSPORT_STREAM:
+            self._result.goes_on = has_other_sound(file, self._positions[1], self._part.stream.id)
+        elif container in _READ_TO_ITS_END:
+            self._result.goes_on = another_begins(file, self._end)
 
     def _packets_of(self, part: Part) -> Iterator[Packet[AudioStream]]:
         packets = part.container.demux(part.stream)
@@ -160,9 +186,13 @@ class Decoder:
                     "encrypted_media",
                     "The recording is encrypted. Send one without protection.",
                 )
+            if packet.size and _has_numbered_frames(part):
+                # FFmpeg tells it by the page that ends behind it, and lost pages a page late.
+                packet.pts = first_sample(bytes(packet), part.stream.codec_context.extradata or b"")
             self._result.packets += bool(packet.size)
             if packet.pos is not None:
                 self._positions = (self._positions[1], packet.pos)
+                self._end = packet.pos + packet.size
             yield packet
 
     def _tell_progress(self, packet: Packet[AudioStream]) -> None:
@@ -176,28 +206,63 @@ class Decoder:
         if not result.sample_rate:
             result.sample_rate = frame.sample_rate
             result.channels = frame.layout.nb_channels
-        gap = self._gap_before(frame)
-        if gap > _SHORTEST_GAP:
-            self._fill(gap, frame)
-        result.seconds += frame.samples / frame.sample_rate
-        self._convert(frame)
+        lag = self._lag(frame)
+        on_time = lag is None or lag <= _SHORTEST_GAP
+        if on_time and not self._late:
+            self._result.unfilled = self._unfilled_before
+            self._pass(frame)
+            return
+        due = math.inf if lag is None else lag + result.silence
+        self._late.append((frame, due))
+        self._late_seconds += frame.samples / frame.sample_rate
+        self._settle(returned=on_time and lag is not None)
 
-    def _gap_before(self, frame: AudioFrame) -> float:
+    def _lag(self, frame: AudioFrame) -> float | None:
         """Return the seconds by which a frame comes later than the sound so far is long."""
         if frame.time is None or not _is_timed(self._part):
-            return 0.0
+            return None
+        length = self._result.seconds + self._late_seconds
         if self._origin is None:
-            self._origin = self._start_of_recording(frame.time) - self._result.seconds
-        gap = frame.time - self._origin - self._result.seconds
-        if self._is_another_recording(gap):
-            self._origin += gap
+            self._origin = self._start_of_recording(frame.time) - length
+        lag = frame.time - self._origin - length
+        if self._is_another_recording(lag):
+            self._settle(returned=True)
+            self._origin = frame.time - self._result.seconds
             self._unfilled_before = self._result.unfilled
-            gap = 0.0
-        self._gap = gap
-        refused = gap > _SHORTEST_GAP and self._result.silence + gap > self._most_silence
-        # A single wrong time is put right by the next one; what is left at the end counts.
-        self._result.unfilled = self._unfilled_before + (gap if refused else 0.0)
-        return 0.0 if refused else gap
+            lag = 0.0
+        self._gap = lag
+        return lag
+
+    def _settle(self, *, returned: bool) -> None:
+        """Fill the gap in front of what comes late, once it is sure that it is one.
+
+        A single wrong time would move all that follows: the least of those that were told behind
+        the gap is right.
+
+        Args:
+            returned: Nothing is to be waited for: a frame came on time again, or it was the last.
+        """
+        late = self._late
+        while late and (
+            returned or self._late_seconds >= _SURE_SECONDS or len(late) >= _MOST_LATE_FRAMES
+        ):
+            missing = min(due for _, due in late) - self._result.silence
+            if _SHORTEST_GAP < missing < math.inf:
+                self._fill(missing, late[0][0])
+            else:
+                self._result.unfilled = self._unfilled_before
+            self._pass_late()
+            while late and late[0][1] - self._result.silence <= _SHORTEST_GAP:
+                self._pass_late()
+
+    def _pass_late(self) -> None:
+        frame, _ = self._late.popleft()
+        self._late_seconds -= frame.samples / frame.sample_rate
+        self._pass(frame)
+
+    def _pass(self, frame: AudioFrame) -> None:
+        self._result.seconds += frame.samples / frame.sample_rate
+        self._convert(frame)
 
     def _is_another_recording(self, gap: float) -> bool:
         """Tell whether a jump of the clock is none of the sound: files were put together."""
@@ -217,6 +282,11 @@ class Decoder:
         return min(first_sound, container.start_time / 1_000_000)
 
     def _fill(self, seconds: float, like: AudioFrame) -> None:
+        refused = self._result.silence + seconds > self._most_silence
+        # A wrong time is put right by the next one; what is left at the end counts.
+        self._result.unfilled = self._unfilled_before + (seconds if refused else 0.0)
+        if refused:
+            return
         self._result.damaged_packets += self._media.container.format.name == _GAPLESS
         self._result.silence += seconds
         self._result.seconds += seconds
@@ -235,8 +305,14 @@ def _is_timed(part: Part) -> bool:
     """Tell whether the times of packets show what is missing between them."""
     container = part.container.format.name
     if container == "ogg":
-        return part.stream.codec_context.codec.canonical_name == _TIMED_IN_OGG
+        return part.stream.codec_context.codec.canonical_name in _TIMED_IN_OGG
     return container in _TIMED_CONTAINERS
+
+
+def _has_numbered_frames(part: Part) -> bool:
+    """Tell whether frames say where they belong, and FFmpeg doesn't look."""
+    codec = part.stream.codec_context.codec.canonical_name
+    return part.container.format.name == "ogg" and codec == "flac"
 
 
 def _most_silence(media: Media) -> float:
@@ -254,7 +330,9 @@ def _pass_on(pieces: Iterator[bytes], write: Callable[[bytes], None]) -> None:
 
 
 def _silent_frame(samples: int, like: AudioFrame) -> AudioFrame:
-    frame = AudioFrame(like.format.name, like.layout.name, samples)
+    readable = has_readable_planes(like)
+    kind = like.format if readable else like.format.packed
+    frame = AudioFrame(kind.name, like.layout.name, samples)
     frame.sample_rate = like.sample_rate
     # Unsigned 8-bit samples are silent in the middle of their range, all others at zero.
     value = 0x80 if like.format.name.startswith("u8") else 0

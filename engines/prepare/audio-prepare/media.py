@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from dalston.engine_sdk import TaskFailed
-from ogg_links import find_links
+from joined_files import Places, find_recordings
 from signature import Signature, read_signature
 from wav_header import WavHeader, read_wav_header
 
@@ -46,15 +46,17 @@ _TAGS_OF_ANY_ENCODING: dict[str, Any] = (
 
 @dataclass(frozen=True)
 class Part:
-    """What is decoded at once: the whole file, or one link of a chained Ogg file.
+    """What is decoded at once: the whole file, or one of several recordings in it.
 
     Attributes:
         start: Bytes of the file in front of it.
+        end: Where in the file it ends.
         container: FFmpeg's view of it.
         stream: The sound that is decoded.
     """
 
     start: int
+    end: int
     container: InputContainer
     stream: AudioStream
 
@@ -82,7 +84,7 @@ class Media:
         signature: Signature,
         wav: WavHeader | None,
         *,
-        places: list[tuple[int, int]],
+        places: Places,
         first: int,
     ) -> None:
         self.file = file
@@ -100,9 +102,10 @@ class Media:
     def parts(self) -> Iterator[Part]:
         """Give the file's parts in order, each open until the next one is asked for.
 
-        FFmpeg reads a chained file in one go, but gives up where channels or rate change.
+        FFmpeg reads some such files in one go, but gives up where channels or rate change, or
+        passes over the beginning of what comes behind the first one.
         """
-        yield Part(self._places[0][0], self.container, self.stream)
+        yield Part(*self._places[0], self.container, self.stream)
         for start, end in self._places[1:]:
             part = self._open_part(start, end)
             if part is None:
@@ -114,7 +117,7 @@ class Media:
     def _open_part(self, start: int, end: int) -> Part | None:
         try:
             container = _open_container(_Nameless(self.file, start, end), self._signature)
-            return Part(start, container, _choose_stream(container, None))
+            return Part(start, end, container, _choose_stream(container, None))
         except TaskFailed as failure:
             if failure.code not in _NO_SOUND:
                 raise
@@ -140,15 +143,14 @@ def open_media(file: BinaryIO) -> Iterator[Media]:
     wav = read_wav_header(file, file_bytes) if signature.name == "wav" else None
     if wav is not None:
         _check_wav(wav)
-    is_ogg = signature.name == "ogg"
-    places = find_links(file, file_bytes) if is_ogg else [(0, file_bytes)]
+    places = find_recordings(file, file_bytes, signature.name)
     first, container = _open_first(file, places, signature, wav)
     with container:
         yield Media(file, file_bytes, container, signature, wav, places=places, first=first)
 
 
 def _open_first(
-    file: BinaryIO, places: list[tuple[int, int]], signature: Signature, wav: WavHeader | None
+    file: BinaryIO, places: Places, signature: Signature, wav: WavHeader | None
 ) -> tuple[int, InputContainer]:
     """Open the first of a file's parts that has sound, and say which one that is.
 

@@ -21,6 +21,14 @@ from wav_writer import SAMPLE_RATE
 _PIECE_SAMPLES = SAMPLE_RATE
 """Samples in a piece that comes out: one second."""
 _FULL_SCALE = 32_768
+_MOST_PLANES = 7
+"""Channels up to which PyAV finds the end of a frame's planes. It looks for a null pointer behind
+them, and FFmpeg puts none behind eight."""
+
+
+def has_readable_planes(frame: AudioFrame) -> bool:
+    """Tell whether a frame's samples can be looked at; FFmpeg's filters take those of any."""
+    return not frame.format.is_planar or frame.layout.nb_channels <= _MOST_PLANES
 
 
 class MonoConverter:
@@ -57,7 +65,8 @@ class MonoConverter:
             self._graph, self._kind = _build_graph(frame, self._channel), kind
         if self._graph is None:  # pragma: no cover - set by the lines above
             return
-        if self._cancellation is not None and frame.layout.nb_channels > 1:
+        several = frame.layout.nb_channels > 1 and has_readable_planes(frame)
+        if self._cancellation is not None and several:
             frame = self._cancellation.prevent(frame)
         # Time stamps are the time line's business; here only samples count.
         frame.pts = None

@@ -11,6 +11,8 @@ _CAPTURE = b"OggS\0"
 _HEADER_BYTES = 27
 _POSITION = slice(6, 14)
 """Where in a header is how much sound there was at the page's end."""
+_SERIAL = slice(14, 18)
+"""Where is which stream it belongs to."""
 _NO_SOUND_YET = (bytes(8), b"\xff" * 8)
 _BEGINS = 0x02
 """Flag of a page that begins a stream."""
@@ -30,22 +32,42 @@ def find_links(file: BinaryIO, file_bytes: int) -> list[tuple[int, int]]:
         file: Open for reading, seekable, known to be Ogg; is left at its start.
         file_bytes: Size of the whole file.
     """
-    starts, sounding = [0], set[int]()
+    starts, sounding, serials = [0], set[int](), set[bytes]()
     in_front = True
+    strangers: list[int] = []
     for position, header in _pages(file):
         # A stream begins at zero; what says something else is a damaged page.
         begins = bool(header[5] & _BEGINS) and not any(header[_POSITION])
         if begins and not in_front:
+            _part_from(strangers, starts, sounding)
             starts.append(position)
+            serials, strangers = set(), []
             if len(starts) > _MOST_LINKS:
                 sounding.clear()
                 break
+        if begins:
+            serials.add(header[_SERIAL])
         in_front = begins
-        if header[_POSITION] not in _NO_SOUND_YET:
+        if serials and header[_SERIAL] not in serials:
+            strangers = [*strangers[:1], position]
+        elif header[_POSITION] not in _NO_SOUND_YET:
             sounding.add(starts[-1])
+            strangers = []
+    _part_from(strangers, starts, sounding)
     file.seek(0)
     links = [link for link in pairwise([*starts, file_bytes]) if link[0] in sounding]
     return links or [(0, file_bytes)]
+
+
+def _part_from(strangers: list[int], starts: list[int], sounding: set[int]) -> None:
+    """Take pages at a link's end for one of its own if their stream never began.
+
+    Its first page is damaged, and it can't be decoded. A single one is a damaged page itself.
+    """
+    if len(strangers) > 1 and starts[-1] in sounding:
+        starts.append(strangers[0])
+    if strangers:
+        sounding.add(starts[-1])
 
 
 def _pages(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
