@@ -180,9 +180,14 @@ def test_one_that_is_broken_off_leaves_nothing(
     (engine / "requirements.txt").write_text(str(tmp_path / "slow"))
     environment = {**os.environ, **settings(tmp_path), "DALSTON_DATA_DIR": str(tmp_path / "data")}
     command = [sys.executable, "-m", "dalston", "engine", "install", "apart"]
-    installing = subprocess.Popen(
-        [*command, "--", "--no-index", "--no-build-isolation"], env=environment, process_group=0
-    )
+    # A signal that is ignored here, as under `nohup`, would be ignored there.
+    handler = signal.signal(number, signal.SIG_DFL)
+    try:
+        installing = subprocess.Popen(
+            [*command, "--", "--no-index", "--no-build-isolation"], env=environment, process_group=0
+        )
+    finally:
+        signal.signal(number, handler)
     until(begun.exists, "the package to be made", 60)
     # To all of its processes, as a terminal does.
     os.killpg(installing.pid, number)
