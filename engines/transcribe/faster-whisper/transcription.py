@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from faster_whisper.transcribe import restore_speech_timestamps
-
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.wording import joined
 from doubts import review
 from hints import shortened
 from loaded_model import LoadedModel, load_model
 from model_files import find_model
+from pauses import parted, restored
 from recording import SAMPLE_RATE, Recording, Samples, Spans, Window, only_speech, speech_spans
 from second_hearing import unheard
 from wording import Segments
@@ -68,14 +67,14 @@ def transcribe(
         if spans:
             pieces, info = _start(model, window.samples, spans, language, config)
             if language is None:
-                language = info.language
-                confidence = info.language_probability if model.is_multilingual else None
+                language, confidence = _detected(model, info)
             first = len(segments.found)
             for piece in pieces:
                 segments.add(piece, window.start, _end(window, spans))
                 progress(min(window.start + float(piece.end), window.end), recording.duration)
             missing = list(unheard(spans, segments.found[first:], window.start))
             again += _heard_again(model, window, missing, language, config)
+            segments.found[first:] = parted(segments.found[first:], spans, window.start)
         progress(window.end, recording.duration or 1.0)
     found = _written([*model.warnings, *cut], _in_order([*segments.found, *again]), config)
     return found | _as_fields(language, confidence)
@@ -109,6 +108,10 @@ def detect_language(
             language, confidence, _ = model.model.detect_language(heard)
             return _as_fields(language, confidence)
     return {}
+
+
+def _detected(model: LoadedModel, info: Any) -> tuple[str, float | None]:  # noqa: ANN401 - untyped
+    return info.language, info.language_probability if model.is_multilingual else None
 
 
 def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]:
@@ -152,7 +155,8 @@ def _heard_again(
         for piece in pieces:
             segments.add(piece, window.start, _end(window, spans))
         kept, _ = review(segments.found, drop=True)
-        again += [segment for segment in kept if segment["confidence"] >= _SURE]
+        sure = [segment for segment in kept if segment["confidence"] >= _SURE]
+        again += parted(sure, spans, window.start)
     return again
 
 
@@ -180,7 +184,7 @@ def _start(
         # One wrong or looping sentence must not spoil all that follow.
         condition_on_previous_text=False,
     )
-    return restore_speech_timestamps(pieces, spans, SAMPLE_RATE), info
+    return restored(pieces, spans), info
 
 
 def _check_wishes(model: LoadedModel, language: str | None, task: str) -> None:
