@@ -72,7 +72,9 @@ def test_a_segment_does_not_stand_over_a_pause(transcription: Any) -> None:
         {"text": "-known", "start": 140.3, "end": 141.0},
     ]
     segment = {"start": 102.0, "end": 141.0, "text": "He said, well-known", "confidence": 0.8}
-    one, other = transcription.parted([{**segment, "words": words}], SPANS, 100.0)
+    pauses = transcription.pauses_between(SPANS, 100.0)
+    assert pauses == [122.0]
+    one, other = transcription.parted([{**segment, "words": words}], pauses)
     assert one == {
         "start": 102.0,
         "end": 103.4,
@@ -87,7 +89,7 @@ def test_a_segment_does_not_stand_over_a_pause(transcription: Any) -> None:
         "confidence": 0.8,
         "words": words[2:],
     }
-    assert list(transcription.parted([segment], SPANS, 100.0)) == [segment]
+    assert list(transcription.parted([segment], pauses)) == [segment]
 
 
 @needs_recordings

@@ -51,19 +51,26 @@ def _restored(word: Word, spans: Spans, ends: list[float]) -> Word:
     return replace(word, start=round(start, 2), end=round(max(start, end), 2))
 
 
-def parted(segments: Iterable[Segment], spans: Spans, offset: float) -> Iterator[Segment]:
-    """Yield segments, none of which reaches over a pause; one without words stays whole.
+def pauses_between(spans: Spans, offset: float) -> list[float]:
+    """Return the middle of each pause, in seconds of the recording.
 
     Args:
-        segments: As `wording.Segments` makes them, in seconds of the recording.
-        spans: Where somebody speaks, in samples: what the model heard, one behind the other.
+        spans: Where somebody speaks, in samples.
         offset: The second of the recording at which the samples begin.
     """
-    # In the middle of a pause: a word's time may reach a little into it.
-    pauses = [
+    return [
         offset + (before["end"] + after["start"]) / 2 / SAMPLE_RATE
         for before, after in pairwise(spans)
     ]
+
+
+def parted(segments: Iterable[Segment], pauses: list[float]) -> Iterator[Segment]:
+    """Yield segments, none of which reaches over a pause; one without words stays whole.
+
+    Args:
+        segments: As `wording.Segments` makes them.
+        pauses: In order, as `pauses_between` returns them.
+    """
     for segment in segments:
         yield from _parts(segment, pauses)
 

@@ -12,7 +12,7 @@ from doubts import review
 from hints import shortened
 from loaded_model import LoadedModel, load_model
 from model_files import find_model
-from pauses import parted, restored
+from pauses import parted, pauses_between, restored
 from recording import SAMPLE_RATE, Recording, Samples, Spans, Window, only_speech, speech_spans
 from second_hearing import unheard
 from wording import Segments
@@ -62,21 +62,21 @@ def transcribe(
     recording = Recording(path, work_folder)
     segments = Segments(recording.duration)
     again: list[Segment] = []
+    pauses: list[float] = []
     for window in recording.windows():
         spans = speech_spans(window.samples, **_SPEECH)
         if spans:
             pieces, info = _start(model, window.samples, spans, language, config)
-            if language is None:
-                language, confidence = _detected(model, info)
+            language, confidence = (language, confidence) if language else _detected(model, info)
             first = len(segments.found)
             for piece in pieces:
                 segments.add(piece, window.start, _end(window, spans))
                 progress(min(window.start + float(piece.end), window.end), recording.duration)
             missing = list(unheard(spans, segments.found[first:], window.start))
             again += _heard_again(model, window, missing, language, config)
-            segments.found[first:] = parted(segments.found[first:], spans, window.start)
+            pauses += pauses_between(spans, window.start)
         progress(window.end, recording.duration or 1.0)
-    found = _written([*model.warnings, *cut], _in_order([*segments.found, *again]), config)
+    found = _written([*model.warnings, *cut], _in_order([*segments.found, *again]), pauses, config)
     return found | _as_fields(language, confidence)
 
 
@@ -124,13 +124,18 @@ def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]
 
 
 def _written(
-    warnings: list[dict[str, Any]], found: list[Segment], config: Mapping[str, Any]
+    warnings: list[dict[str, Any]],
+    found: list[Segment],
+    pauses: list[float],
+    config: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the text, its segments, and what is doubtful about them behind other warnings."""
+    # As they were heard: "yes", said again after a pause, is no loop.
     kept, doubts = review(found, drop=config["drop_doubtful_text"])
+    written = _in_order(parted(kept, pauses))
     return {
-        "text": joined(segment["text"] for segment in kept),
-        "segments": kept,
+        "text": joined(segment["text"] for segment in written),
+        "segments": written,
         "warnings": [*warnings, *doubts],
     }
 
@@ -155,12 +160,11 @@ def _heard_again(
         for piece in pieces:
             segments.add(piece, window.start, _end(window, spans))
         kept, _ = review(segments.found, drop=True)
-        sure = [segment for segment in kept if segment["confidence"] >= _SURE]
-        again += parted(sure, spans, window.start)
+        again += [segment for segment in kept if segment["confidence"] >= _SURE]
     return again
 
 
-def _in_order(found: list[Segment]) -> list[Segment]:
+def _in_order(found: Iterable[Segment]) -> list[Segment]:
     return sorted(found, key=lambda segment: float(segment["start"]))
 
 
