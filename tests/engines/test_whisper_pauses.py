@@ -64,6 +64,16 @@ def test_a_word_that_ends_with_what_is_said_before_a_pause_stays_there(transcrip
     ]
 
 
+def test_a_short_word_that_begins_behind_a_pause_is_said_there(transcription: Any) -> None:
+    heard = piece((" said", 3.0, 4.0), (" a", 4.02, 4.06), (" word", 4.06, 4.6))
+    [found] = transcription.restored([heard], SPANS)
+    assert times(found.words) == [
+        (" said", 3.0, 4.0),
+        (" a", 40.02, 40.06),
+        (" word", 40.06, 40.6),
+    ]
+
+
 def test_a_segment_does_not_stand_over_a_pause(transcription: Any) -> None:
     words = [
         {"text": "He", "start": 102.0, "end": 103.0},
@@ -90,6 +100,19 @@ def test_a_segment_does_not_stand_over_a_pause(transcription: Any) -> None:
         "words": words[2:],
     }
     assert list(transcription.parted([segment], pauses)) == [segment]
+
+
+def test_what_is_said_again_after_a_pause_is_no_loop(transcription: Any) -> None:
+    times_said = [(1.0, 1.4), (20.0, 20.4), (40.0, 40.4), (60.0, 60.4)]
+    words = [{"text": "Yes.", "start": start, "end": end} for start, end in times_said]
+    rest = {"confidence": 0.9, "no_speech_probability": 0.0}
+    one = {"start": 1.0, "end": 60.4, "text": "Yes. Yes. Yes. Yes.", "words": words, **rest}
+    other = {"start": 10.0, "end": 11.0, "text": "Really?", **rest}
+    pauses = [5.0, 30.0, 50.0]
+    found = transcription._written([], [one, other], pauses, {"drop_doubtful_text": False})
+    assert found["text"] == "Yes. Really? Yes. Yes. Yes."
+    assert [segment["start"] for segment in found["segments"]] == [1.0, 10.0, 20.0, 40.0, 60.0]
+    assert found["warnings"] == []
 
 
 @needs_recordings

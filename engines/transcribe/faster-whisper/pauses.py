@@ -6,7 +6,7 @@ It would stand in one segment all that time, and the word behind the pause may b
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import accumulate, groupby, pairwise
@@ -42,7 +42,8 @@ def restored(pieces: Iterable[Piece], spans: Spans) -> Iterator[Piece]:
 
 
 def _restored(word: Word, spans: Spans, ends: list[float]) -> Word:
-    number = min(bisect_left(ends, word.end - _LEAST_REACH), len(ends) - 1)
+    number = bisect_right(ends, max(word.start, word.end - _LEAST_REACH))
+    number = min(number, len(ends) - 1)
     left_out = spans[number]["end"] / SAMPLE_RATE - ends[number]
     first = spans[number]["start"] / SAMPLE_RATE
     # What follows the last span is the silence that was put behind it.
