@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from dalston.common.access import LOCAL_OWNER
-from dalston.common.models import JobStatus
+from dalston.common.models import JobStatus, Part, Task, TaskStatus
 from dalston.db import jobs as transitions
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.feeds import Feed, Feeds, Place
@@ -95,6 +95,47 @@ async def test_who_is_slow_when_the_job_ends_hears_its_end_all_the_same() -> Non
             await asyncio.wait_for(following, 10)
     assert b"Last words." in told[-1]
     assert b'"completed"' in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(2.0, 2.0), (0.5, 0.6)], ids=["takes no time", "ends before another"]
+)
+async def test_a_chunks_last_segment_is_told_once(start: float, end: float) -> None:
+    segments = msgspec.json.encode(
+        [{"start": 0.0, "end": 1.5, "text": "One."}, {"start": start, "end": end, "text": "Two."}]
+    )
+    job = msgspec.structs.replace(new_job("job_000000000000"), status=JobStatus.RUNNING)
+    part = Part("chunk-00000.wav", 0.0, 2.0, 0.0, 2.0)
+    task = Task(
+        *("task_0", job.id, "transcribe", 0, "whisper", TaskStatus.COMPLETED, 1, {}),
+        output_path="output.json",
+        part=part,
+    )
+    view = JobView(job, [task], {})
+    watched = Watched()
+
+    async def read(_owner: str, _job_id: str) -> JobView:
+        return view
+
+    async def get(_path: str) -> bytes:
+        return b'{"segments": %s}' % segments
+
+    service: Any = SimpleNamespace(
+        watch=SimpleNamespace(watch=lambda _: nullcontext(watched)), look=read, read=read
+    )
+    store: Any = SimpleNamespace(get=get)
+    feed = Feed(service, store, LOCAL_OWNER, job.id)
+    following = asyncio.create_task(feed.run())
+    told = b""
+    async for news in feed.events(Place()):
+        told += news
+        if b'"running"' in news:
+            ended = msgspec.structs.replace(job, status=JobStatus.COMPLETED)
+            fields = {"text": msgspec.Raw(b'"x"'), "segments": msgspec.Raw(segments)}
+            view = JobView(ended, [task], {}, fields)
+            watched.tell(JobState(JobStatus.COMPLETED))
+            await asyncio.wait_for(following, 10)
+    assert [told.count(text) for text in (b"One.", b"Two.")] == [1, 1]
 
 
 @pytest.mark.parametrize(

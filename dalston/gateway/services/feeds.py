@@ -191,7 +191,9 @@ class Feed:
             for segment in found:
                 placed = _moved(segment, part.start)
                 if placed.text:
-                    place = place._replace(heard=_milliseconds(placed.end))
+                    # Behind its middle, also where it takes no time or one before it ends later.
+                    heard = max(place.heard, _milliseconds(placed.end), _middle(placed) + 1)
+                    place = place._replace(heard=heard)
                     self._tell(placed, place)
             self._chunks += 1
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from faster_whisper.transcribe import restore_speech_timestamps
-
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.wording import joined
 from doubts import review
 from hints import shortened
 from loaded_model import LoadedModel, load_model
 from model_files import find_model
+from pauses import parted, pauses_between, restored
 from recording import SAMPLE_RATE, Recording, Samples, Spans, Window, only_speech, speech_spans
 from second_hearing import unheard
 from wording import Segments
@@ -63,21 +62,21 @@ def transcribe(
     recording = Recording(path, work_folder)
     segments = Segments(recording.duration)
     again: list[Segment] = []
+    pauses: list[float] = []
     for window in recording.windows():
         spans = speech_spans(window.samples, **_SPEECH)
         if spans:
             pieces, info = _start(model, window.samples, spans, language, config)
-            if language is None:
-                language = info.language
-                confidence = info.language_probability if model.is_multilingual else None
+            language, confidence = (language, confidence) if language else _detected(model, info)
             first = len(segments.found)
             for piece in pieces:
                 segments.add(piece, window.start, _end(window, spans))
                 progress(min(window.start + float(piece.end), window.end), recording.duration)
             missing = list(unheard(spans, segments.found[first:], window.start))
             again += _heard_again(model, window, missing, language, config)
+            pauses += pauses_between(spans, window.start)
         progress(window.end, recording.duration or 1.0)
-    found = _written([*model.warnings, *cut], _in_order([*segments.found, *again]), config)
+    found = _written([*model.warnings, *cut], _in_order([*segments.found, *again]), pauses, config)
     return found | _as_fields(language, confidence)
 
 
@@ -111,6 +110,10 @@ def detect_language(
     return {}
 
 
+def _detected(model: LoadedModel, info: Any) -> tuple[str, float | None]:  # noqa: ANN401 - untyped
+    return info.language, info.language_probability if model.is_multilingual else None
+
+
 def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if language is not None:
@@ -121,13 +124,18 @@ def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]
 
 
 def _written(
-    warnings: list[dict[str, Any]], found: list[Segment], config: Mapping[str, Any]
+    warnings: list[dict[str, Any]],
+    found: list[Segment],
+    pauses: list[float],
+    config: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the text, its segments, and what is doubtful about them behind other warnings."""
+    # As they were heard: "yes", said again after a pause, is no loop.
     kept, doubts = review(found, drop=config["drop_doubtful_text"])
+    written = _in_order(parted(kept, pauses))
     return {
-        "text": joined(segment["text"] for segment in kept),
-        "segments": kept,
+        "text": joined(segment["text"] for segment in written),
+        "segments": written,
         "warnings": [*warnings, *doubts],
     }
 
@@ -156,7 +164,7 @@ def _heard_again(
     return again
 
 
-def _in_order(found: list[Segment]) -> list[Segment]:
+def _in_order(found: Iterable[Segment]) -> list[Segment]:
     return sorted(found, key=lambda segment: float(segment["start"]))
 
 
@@ -180,7 +188,7 @@ def _start(
         # One wrong or looping sentence must not spoil all that follow.
         condition_on_previous_text=False,
     )
-    return restore_speech_timestamps(pieces, spans, SAMPLE_RATE), info
+    return restored(pieces, spans), info
 
 
 def _check_wishes(model: LoadedModel, language: str | None, task: str) -> None:
