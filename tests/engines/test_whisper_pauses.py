@@ -102,6 +102,18 @@ def test_a_segment_does_not_stand_over_a_pause(transcription: Any) -> None:
     assert list(transcription.parted([segment], pauses)) == [segment]
 
 
+def test_nothing_of_a_text_is_lost_for_want_of_its_word(transcription: Any) -> None:
+    words = [
+        {"text": "said", "start": 103.0, "end": 103.4},
+        {"text": "well", "start": 140.0, "end": 140.3},
+    ]
+    segment = {"start": 102.0, "end": 141.0, "text": "He said, well, yes.", "words": words}
+    found = list(transcription.parted([segment], [122.0]))
+    assert [one["text"] for one in found] == ["He said,", "well, yes."]
+    broken = {**segment, "text": "He said, w\ufffdll, yes."}
+    assert list(transcription.parted([broken], [122.0])) == [broken]
+
+
 def test_what_is_said_again_after_a_pause_is_no_loop(transcription: Any) -> None:
     times_said = [(1.0, 1.4), (20.0, 20.4), (40.0, 40.4), (60.0, 60.4)]
     words = [{"text": "Yes.", "start": start, "end": end} for start, end in times_said]

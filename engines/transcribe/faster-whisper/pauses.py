@@ -81,19 +81,29 @@ def _parts(segment: Segment, pauses: list[float]) -> Iterator[Segment]:
         return bisect_right(pauses, (word["start"] + word["end"]) / 2)
 
     runs = [list(run) for _, run in groupby(segment.get("words") or (), key=pauses_before)]
-    if len(runs) <= 1:
+    texts = _texts(segment["text"], runs)
+    if len(runs) <= 1 or texts is None:
         yield segment
         return
-    for words, text in zip(runs, _texts(segment["text"], runs), strict=True):
+    for words, text in zip(runs, texts, strict=True):
         times = {"start": words[0]["start"], "end": words[-1]["end"]}
         yield {**segment, **times, "text": text, "words": words}
 
 
-def _texts(text: str, runs: list[list[dict[str, Any]]]) -> Iterator[str]:
-    """Yield what of a text belongs to each run of its words, with the spaces that it has."""
-    begin = position = 0
+def _texts(text: str, runs: list[list[dict[str, Any]]]) -> list[str] | None:
+    """Return what of a text belongs to each run of its words, with the spaces that it has.
+
+    Nothing of it is left out: what no word stands for belongs to the run before. None if a word
+    isn't in the text as it was heard, such as one of broken characters.
+    """
+    begins = []
+    position = 0
     for words in runs:
-        for word in words:
-            position = text.index(word["text"], position) + len(word["text"])
-        yield text[begin:position].strip()
-        begin = position
+        for number, word in enumerate(words):
+            found = text.find(word["text"], position)
+            if found < 0:
+                return None
+            if not number:
+                begins.append(found if begins else 0)
+            position = found + len(word["text"])
+    return [text[begin:end].strip() for begin, end in pairwise([*begins, len(text)])]
