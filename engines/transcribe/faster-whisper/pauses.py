@@ -96,7 +96,7 @@ def _texts(text: str, runs: list[list[dict[str, Any]]]) -> list[str] | None:
     Nothing of it is left out: what no word stands for belongs to the run before. None if a word
     isn't in the text as it was heard, such as one of broken characters.
     """
-    begins = []
+    begins: list[int] = []
     position = 0
     for words in runs:
         for number, word in enumerate(words):
