@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ERRORS = (BaseError, OSError)
 """What the library's calls raise."""
 
+_NO_SUCH_KEY = "<Code>NoSuchKey</Code>"
+"""S3's word for an object that isn't there, in the body of the answer."""
+
 # Its async calls can abort a short-lived process while the interpreter ends: a background thread
 # still wants to set a result. A moment's wait at exit lets it finish.
 atexit.register(time.sleep, 0.02)
@@ -34,6 +37,32 @@ def no_room(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in NO_ROOM
     return any(f"(os error {number})" in str(error) for number in NO_ROOM)
+
+
+async def lacks(store: LocalStore | S3Store, path: str, error: FileNotFoundError) -> bool:
+    """Tell whether a store answers and has no such object.
+
+    A bucket that isn't there is answered with 404 too, and so is every path by a proxy whose
+    service is away: neither is a word about the object.
+
+    Args:
+        store: The store.
+        path: The object's.
+        error: What came back.
+    """
+    if isinstance(store, LocalStore) or _NO_SUCH_KEY in str(error):
+        return True
+    try:
+        # Of a bucket that isn't there nothing can be listed.
+        async for _ in store.list(path):
+            break
+        # HEAD is answered without a word; and the bucket may have come back meanwhile.
+        await store.get_async(path)
+    except FileNotFoundError:
+        return True
+    except ERRORS:
+        return False
+    return False
 
 
 def open_client(settings: StoreSettings) -> LocalStore | S3Store:
