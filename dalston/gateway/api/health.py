@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dalston.common.access import Scope
-from dalston.common.errors import StoreUnavailableError
+from dalston.common.errors import DatabaseUnavailableError, StoreUnavailableError
 from dalston.common.queue import EngineInstance
 from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.authentication import known_caller
@@ -95,11 +95,16 @@ async def _check(name: str, call: Awaitable[object]) -> dict[str, str]:
             await call
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a part, it is not ready
         log.warning("not_ready", part=name, reason=repr(error))
-        message = f"The {name} does not answer."
-        if isinstance(error, StoreUnavailableError) and error.full:
-            message = error.message
-        return {"status": "unavailable", "message": message}
+        return {"status": "unavailable", "message": _message(name, error)}
     return {"status": "ok"}
+
+
+def _message(name: str, error: Exception) -> str:
+    """Return what anybody may know: not a driver's own words, which have addresses and names."""
+    full = isinstance(error, StoreUnavailableError) and error.full
+    # What no driver's error is behind has been found out by asking.
+    found = isinstance(error, DatabaseUnavailableError) and error.__cause__ is None
+    return str(error) if full or found else f"The {name} does not answer."
 
 
 async def _engines(parts: Parts) -> dict[str, dict[str, Any]]:
