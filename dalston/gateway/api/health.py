@@ -8,13 +8,14 @@ from collections.abc import Awaitable
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dalston.common.access import Scope
 from dalston.common.errors import DatabaseUnavailableError, StoreUnavailableError
 from dalston.common.queue import EngineInstance
+from dalston.common.redis import check, in_words
 from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.authentication import known_caller
 from dalston.gateway.parts import Parts
@@ -52,7 +53,7 @@ class Checks:
     async def _ask(self) -> dict[str, dict[str, str]]:
         calls = {
             "database": self._parts.database.check(),
-            "redis": self._parts.queue.redis.ping(),
+            "redis": check(self._parts.queue.redis),
             "store": self._parts.store.check(),
         }
         found = await asyncio.gather(*(_check(name, call) for name, call in calls.items()))
@@ -69,14 +70,19 @@ async def ready(request: Request, _parameters: Parameters) -> Response:
     parts: Parts = request.app.state.parts
     checks: Checks = request.app.state.checks
     may_see, results = await asyncio.gather(_may_see(request), checks.results())
-    ok = all(result["status"] == "ok" for result in results.values())
+    ok = all(map(_is_ok, results.values()))
     body = {
         "status": "ready" if ok else "unavailable",
         "checks": results,
-        "engines": await _engines(parts) if may_see else {},
+        # Redis has them: one that doesn't answer would keep who asks for seconds more.
+        "engines": await _engines(parts) if may_see and _is_ok(results["redis"]) else {},
         "default_pipeline": parts.default_pipeline,
     }
     return JsonResponse(body, status_code=200 if ok else 503)
+
+
+def _is_ok(result: dict[str, str]) -> bool:
+    return result["status"] == "ok"
 
 
 async def _may_see(request: Request) -> bool:
@@ -94,13 +100,18 @@ async def _check(name: str, call: Awaitable[object]) -> dict[str, str]:
         async with asyncio.timeout(_CHECK_SECONDS):
             await call
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a part, it is not ready
-        log.warning("not_ready", part=name, reason=repr(error))
+        log.warning("not_ready", part=name, reason=in_words(error))
         return {"status": "unavailable", "message": _message(name, error)}
     return {"status": "ok"}
 
 
 def _message(name: str, error: Exception) -> str:
     """Return what anybody may know: not a driver's own words, which have addresses and names."""
+    if isinstance(error, ResponseError):
+        return (
+            "Redis answers, but takes nothing: it is full, a replica, or can't save. The line "
+            "not_ready in the gateway's log has its own words."
+        )
     full = isinstance(error, StoreUnavailableError) and error.full
     # What no driver's error is behind has been found out by asking.
     found = isinstance(error, DatabaseUnavailableError) and error.__cause__ is None
