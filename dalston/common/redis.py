@@ -58,7 +58,7 @@ async def check(client: Redis) -> None:
     await client.set(HEALTH, "", px=1000)
 
 
-def in_words(error: Exception) -> str:
+def in_words(error: BaseException) -> str:
     """Return for the log what went wrong: of Redis's errors `repr` tells no more than the kind."""
     if isinstance(error, RedisError):
         return f"{type(error).__name__}({str(error)!r})"

@@ -26,7 +26,7 @@ def fill(server: redis.Redis) -> None:
 
 def make_replica(server: redis.Redis) -> None:
     # Of nobody: it goes on with what it has.
-    server.execute_command("REPLICAOF", "127.0.0.1", "1")
+    server.replicaof("127.0.0.1", "1")
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,6 @@ def make_replica(server: redis.Redis) -> None:
 def test_redis_that_takes_nothing_is_told(
     tmp_path: Path, change: Callable[[redis.Redis], None], words: str
 ) -> None:
-    def told(role: Role, event: str) -> bool:
-        return any(words in line["reason"] for line in role.logged(event))
-
     with distributed(tmp_path) as deployment, running(deployment) as stack:
         stack.migrate()
         gateway, orchestrator = stack.gateway(), stack.start("orchestrator")
@@ -48,9 +45,9 @@ def test_redis_that_takes_nothing_is_told(
             change(server)
         until(lambda: not_ready(stack.client), "Redis to be missed", 10)
         assert "takes nothing" in stack.client.get("/health/ready").text
-        assert told(gateway, "not_ready")
-        for role in (orchestrator, engine):
-            until(lambda role=role: told(role, "redis_unavailable"), "its words in the log", 20)
+        until(lambda: told(gateway, "not_ready", words), "the gateway's log to say why", 20)
+        until(lambda: told(orchestrator, "redis_unavailable", words), "the orchestrator's", 20)
+        until(lambda: told(engine, "redis_unavailable", words), "the engine's", 20)
 
 
 def test_redis_that_swallows_everything_keeps_nobody_who_asks(tmp_path: Path) -> None:
@@ -74,6 +71,10 @@ def test_redis_that_swallows_everything_keeps_nobody_who_asks(tmp_path: Path) ->
     assert taken < MOST_SECONDS
 
 
+def told(role: Role, event: str, words: str) -> bool:
+    return any(words in line["reason"] for line in role.logged(event))
+
+
 def not_ready(client: httpx.Client) -> bool:
     ready = client.get("/health/ready")
-    return ready.json()["checks"]["redis"]["status"] == "unavailable"
+    return bool(ready.json()["checks"]["redis"]["status"] == "unavailable")
