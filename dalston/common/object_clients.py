@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from obstore.exceptions import BaseError
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 ERRORS = (BaseError, OSError)
 """What the library's calls raise."""
 
+REQUEST_SECONDS = 60
+"""How long one request to a bucket may take."""
+RETRY_SECONDS = 30
+"""For how long a bucket is asked again that is overloaded; one that took longer is away."""
 _NO_SUCH_KEY = "<Code>NoSuchKey</Code>"
 """S3's word for an object that isn't there, in the body of the answer."""
 
@@ -79,6 +84,11 @@ def open_client(settings: StoreSettings) -> LocalStore | S3Store:
     return S3Store(
         settings.bucket,
         region=settings.region or "us-east-1",
-        client_options={"allow_http": plain_http, "timeout": "60s", "connect_timeout": "5s"},
+        client_options={
+            "allow_http": plain_http,
+            "timeout": f"{REQUEST_SECONDS}s",
+            "connect_timeout": "5s",
+        },
+        retry_config={"retry_timeout": timedelta(seconds=RETRY_SECONDS)},
         **options,  # type: ignore[arg-type]
     )

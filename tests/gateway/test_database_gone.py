@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,11 +18,14 @@ from dalston.db import sightings
 from dalston.db.migrate import migrate
 from dalston.db.postgresql import PostgreSQLPool
 from dalston.db.session import Database
+from tests.faults.proxy import proxy
 from tests.support.distributed import database as fresh_database
 from tests.support.distributed import distributed, postgresql_server
 from tests.support.peaks import only_to_be_read
 from tests.support.stack import TRANSCRIPTIONS, Role, Stack, running
 from tests.support.waiting import until
+
+MOST_SECONDS = 5.0
 
 
 def without_its_database(url: str) -> str:
@@ -155,6 +160,34 @@ def test_the_log_says_why_the_database_is_missed(tmp_path: Path) -> None:
         until(lambda: told(orchestrator, "sweep_step_failed"), "the orchestrator to say why", 20)
         ready = stack.client.get("/health/ready").text
     assert "accepting connections" not in ready
+
+
+def test_a_dead_connection_to_the_database_keeps_nobody_who_asks(tmp_path: Path) -> None:
+    with distributed(tmp_path) as deployment:
+        port = urlsplit(deployment.database_url).port or 0
+        with proxy(port) as line:
+            through = deployment.database_url.replace(f":{port}/", f":{line.port}/")
+            with running(replace(deployment, database_url=through)) as stack:
+                stack.migrate()
+                stack.gateway()
+                assert stack.client.get("/health/ready").status_code == httpx.codes.OK
+                line.swallow()
+                taken = seconds_until_missed(stack)
+                line.mend()
+                until(lambda: not stack.client.get("/health/ready").is_error, "it to be back", 30)
+    # The check's own three seconds, and not the ten of the driver on top of them.
+    assert taken < MOST_SECONDS
+
+
+def seconds_until_missed(stack: Stack) -> float:
+    """Return how long the answer took that said so; the ones before were known already."""
+
+    def missed() -> float | None:
+        before = time.monotonic()
+        is_missed = stack.client.get("/health/ready").is_error
+        return time.monotonic() - before if is_missed else None
+
+    return until(missed, "the database to be missed", 30)
 
 
 def told(role: Role, event: str, stack: Stack | None = None) -> bool:

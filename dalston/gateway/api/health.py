@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import structlog
 from redis.exceptions import RedisError, ResponseError
@@ -23,10 +23,13 @@ from dalston.gateway.responses import JsonResponse
 
 log = structlog.get_logger(__name__)
 
+_Result = TypeVar("_Result")
 _CHECK_SECONDS = 3.0
 _KNOWN_SECONDS = 1.0
 _STATES = ("ready", "idle", "loading", "failed")
 """Of an engine's instances, the first of these that any has is the engine's."""
+_given_up: set[asyncio.Task[Any]] = set()
+"""Questions that nobody waits for any more: the event loop alone would forget them."""
 
 
 class Checks:
@@ -88,21 +91,38 @@ def _is_ok(result: dict[str, str]) -> bool:
 async def _may_see(request: Request) -> bool:
     """Tell whether somebody may know more than that the server works: engines' words have paths."""
     try:
-        async with asyncio.timeout(_CHECK_SECONDS):
-            caller = await known_caller(request, request.app.state.access)
+        caller = await _in_time(known_caller(request, request.app.state.access))
     except Exception:  # noqa: BLE001 - whoever can't be told apart is nobody, and the checks say why
         return False
     return caller.may(Scope.READ) or caller.may(Scope.SUBMIT)
 
 
-async def _check(name: str, call: Awaitable[object]) -> dict[str, str]:
+async def _check(name: str, call: Coroutine[Any, Any, object]) -> dict[str, str]:
     try:
-        async with asyncio.timeout(_CHECK_SECONDS):
-            await call
+        await _in_time(call)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a part, it is not ready
         log.warning("not_ready", part=name, reason=in_words(error))
         return {"status": "unavailable", "message": _message(name, error)}
     return {"status": "ok"}
+
+
+async def _in_time(call: Coroutine[Any, Any, _Result]) -> _Result:
+    """Wait for a part, and not for its driver, which gives a dead connection up after seconds."""
+    asked = asyncio.create_task(call)
+    await asyncio.wait({asked}, timeout=_CHECK_SECONDS)
+    if asked.done():
+        return asked.result()
+    asked.cancel()
+    _given_up.add(asked)
+    asked.add_done_callback(_forget)
+    raise TimeoutError
+
+
+def _forget(asked: asyncio.Task[Any]) -> None:
+    _given_up.discard(asked)
+    if not asked.cancelled():
+        # Nobody else looks at how it ended.
+        asked.exception()
 
 
 def _message(name: str, error: Exception) -> str:
