@@ -246,7 +246,7 @@ GUARDS = (
     Guard(
         "a store that is away is waited for",
         "dalston/engine_sdk/patience.py",
-        "            if loop.time() + pause > give_up_at:",
+        "            if loop.time() + pause > give_up_at and tries >= _LEAST_TRIES:",
         "            if True:",
         (ENGINE, "-k", "embedded and for_a_while"),
     ),

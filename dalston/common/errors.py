@@ -14,9 +14,7 @@ RECORDING_CODES = frozenset(
     | {"unsupported_sample_rate", "unsupported_channels"}
 )
 """Reasons of failed jobs that lie in the recording: whatever is mended here, it fails again.
-
-What a setting, another model, another pipeline or the server at an address could mend is none.
-"""
+What a setting, another model, another pipeline or the server at an address could mend is none."""
 
 
 class DalstonError(Exception):
@@ -353,6 +351,9 @@ class UnavailableError(DalstonError):
     code = "unavailable"
     http_status = 503
     retryable = True
+
+    def __repr__(self) -> str:  # for the log: the message, which is for users, has no cause
+        return super().__repr__() + (f" from {self.__cause__!r}" if self.__cause__ else "")
 
 
 class DatabaseUnavailableError(UnavailableError):

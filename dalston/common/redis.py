@@ -5,6 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from dalston.common.errors import ConfigurationError
 
@@ -15,6 +16,8 @@ LEASES = "dalston:lease:"
 """Begins the key of each lease."""
 STEADY = "dalston:steady"
 """Creation time of this key, by Redis's clock: since when Redis has been undisturbed."""
+HEALTH = "dalston:health"
+"""Written to find out whether Redis takes anything."""
 
 SOCKET_TIMEOUT_SECONDS = 5.0
 """A blocking read must ask for less than this."""
@@ -44,6 +47,22 @@ def connect(url: str) -> Redis:
             "in its password as %2F %23 %3F %40."
         ) from None
     return client
+
+
+async def check(client: Redis) -> None:
+    """Find out whether Redis takes what it is given: one that is full, or a replica, has a PONG.
+
+    Raises:
+        RedisError: It doesn't; likewise OSError.
+    """
+    await client.set(HEALTH, "", px=1000)
+
+
+def in_words(error: BaseException) -> str:
+    """Return for the log what went wrong: of Redis's errors `repr` tells no more than the kind."""
+    if isinstance(error, RedisError):
+        return f"{type(error).__name__}({str(error)!r})"
+    return repr(error)
 
 
 def queue_key(engine_id: str) -> str:

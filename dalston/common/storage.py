@@ -239,10 +239,8 @@ class ObjectStore:
         """
         try:
             found = await self._store.head_async(path)
-        except FileNotFoundError:
-            raise ObjectMissingError(f"The object {path} is not in the store.") from None
         except _errors() as error:
-            raise _unavailable(error) from error
+            raise await self._refusal(path, error) from error
         return int(found["size"])
 
     async def get_range(self, path: str, start: int, length: int) -> bytes:
@@ -253,10 +251,8 @@ class ObjectStore:
         """
         try:
             return bytes(await self._store.get_range_async(path, start=start, length=length))
-        except FileNotFoundError:
-            raise ObjectMissingError(f"The object {path} is not in the store.") from None
         except _errors() as error:
-            raise _unavailable(error) from error
+            raise await self._refusal(path, error) from error
 
     async def download(self, path: str, target: Path) -> None:
         """Write an object to a local file, piece by piece.
@@ -276,10 +272,17 @@ class ObjectStore:
     async def _found(self, path: str) -> GetResult:
         try:
             return await self._store.get_async(path)
-        except FileNotFoundError:
-            raise ObjectMissingError(f"The object {path} is not in the store.") from None
         except _errors() as error:
-            raise _unavailable(error) from error
+            raise await self._refusal(path, error) from error
+
+    async def _refusal(
+        self, path: str, error: Exception
+    ) -> ObjectMissingError | StoreUnavailableError:
+        from dalston.common.object_clients import lacks  # noqa: PLC0415 - as above
+
+        if isinstance(error, FileNotFoundError) and await lacks(self._store, path, error):
+            return ObjectMissingError(f"The object {path} is not in the store.")
+        return _unavailable(error)
 
     async def copy(self, source: str, target: str) -> None:
         """Copy an object inside the store.
@@ -290,10 +293,8 @@ class ObjectStore:
         try:
             await self._store.copy_async(source, target)
             await self._to_disk(target)
-        except FileNotFoundError:
-            raise ObjectMissingError(f"The object {source} is not in the store.") from None
         except _errors() as error:
-            raise _unavailable(error) from error
+            raise await self._refusal(source, error) from error
 
     async def exists(self, path: str) -> bool:
         """Tell whether an object is there."""
@@ -339,10 +340,10 @@ class ObjectStore:
         """Delete an object; one that isn't there is as good as deleted."""
         try:
             await self._store.delete_async(path)
-        except FileNotFoundError:
-            return
         except _errors() as error:
-            raise _unavailable(error) from error
+            refusal = await self._refusal(path, error)
+            if not isinstance(refusal, ObjectMissingError):
+                raise refusal from error
 
     async def answers(self) -> bool:
         """Tell whether it can be used, be it for other objects than one that it doesn't give."""

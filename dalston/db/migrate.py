@@ -18,6 +18,8 @@ from dalston.db.url import DatabaseURL
 _SCRIPTS = Path(__file__).parent / "migrations"
 _NOT_ALLOWED = "42501"
 """PostgreSQL's SQLSTATE for what a user may not do."""
+_LOCKED = "55P03"
+"""That for a lock which was waited for in vain."""
 
 
 def engine_url(url: DatabaseURL) -> URL:
@@ -43,7 +45,8 @@ async def migrate(database: Database) -> bool:
 
     Raises:
         SchemaVersionError: The schema is of a newer version.
-        ConfigurationError: The database's user may not change its tables.
+        ConfigurationError: The database's user may not change its tables, or somebody else holds
+            one of them.
     """
     found = await database.revision()
     if found == SCHEMA_REVISION:
@@ -54,13 +57,29 @@ async def migrate(database: Database) -> bool:
     try:
         await asyncio.to_thread(command.upgrade, alembic_config(database.url), "head")
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
+        told = _told(error)
+        if told is None:
             raise
-        raise ConfigurationError(
+        raise ConfigurationError(told) from None
+    return True
+
+
+def _told(error: DBAPIError) -> str | None:
+    """Return what whoever migrates can do about an error, if that is known."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state == _NOT_ALLOWED:
+        return (
             f"The database's user may not migrate it: {_words(error)}. Make the user in "
             f"DATABASE_URL the owner of the database and of its tables, or migrate as their owner."
-        ) from None
-    return True
+        )
+    if state == _LOCKED:
+        return (
+            "Another session holds a table that must be changed, such as a psql with an open "
+            "transaction or a pg_dump, and waiting for it would have stopped the server. Nothing "
+            "has been changed. End it (pg_stat_activity shows it), or wait for its end, then "
+            "migrate again."
+        )
+    return None
 
 
 def _words(error: DBAPIError) -> str:

@@ -20,11 +20,13 @@ _CONNECT_SECONDS = 5.0
 _STATEMENT_SECONDS = 30.0
 _PREPARED_STATEMENTS = 500
 """That a connection keeps: more than there are."""
-_PASSING = ("08", "28", "40", "53", "57", "25006", "3D000")
+_PASSING = ("08", "28", "40", "53", "57", "25006", "25P03", "25P04", "3D000", "55P03")
 """What PostgreSQL's SQLSTATEs begin with that people mend behind the server's back.
 
 Classes: connection, authorization, rollback, lack of resources, operator's intervention. Whole
-ones: a primary that may only read, as after a failover, and a database that isn't there.
+ones: a primary that may only read, as after a failover; a transaction that took longer than the
+server allows, as a whole or between two statements; a database that isn't there; a lock that
+somebody held for longer than the server lets one wait.
 """
 
 
@@ -112,8 +114,14 @@ class PostgreSQLPool:
     @staticmethod
     def is_passing(error: Exception) -> bool:
         """Tell whether an error is of the moment: the same statement may work later."""
+        if isinstance(error, asyncpg.InvalidCachedStatementError):
+            # A migration beside us: the driver has just forgotten what it knew of the tables.
+            return True
         if isinstance(error, asyncpg.PostgresError):
             return (error.sqlstate or "").startswith(_PASSING)
+        if isinstance(error, asyncpg.InternalClientError):
+            # A line that breaks in the middle of a statement, found by the one after it.
+            return True
         if isinstance(error, asyncpg.InterfaceError):
             # A value that the driver can't send is wrong for ever; a broken connection is not.
             return not isinstance(error, ValueError | TypeError)

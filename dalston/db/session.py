@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from dalston.common.errors import SchemaVersionError
+from dalston.common.errors import DatabaseUnavailableError, SchemaVersionError
 from dalston.db.compiled import session as sql
 from dalston.db.pools import Pool, translated
 from dalston.db.revision import SCHEMA_REVISION
@@ -56,9 +56,18 @@ class Database:
             return await self._pool.wipe()
 
     async def check(self) -> None:
-        """Find out whether the database answers."""
+        """Find out whether the database answers, and not as a standby does.
+
+        Raises:
+            DatabaseUnavailableError: It doesn't, or can only be read.
+        """
         async with self.read() as connection:
-            await connection.fetch(sql.NOW)
+            found = await connection.fetch_one(sql.IS_READ_ONLY[self.kind])
+        if found is not None and found.read_only:
+            raise DatabaseUnavailableError(
+                "The database can only be read, as a standby can. Make it the primary, or point "
+                "DATABASE_URL at the one that is."
+            )
 
     async def revision(self) -> str | None:
         """Return the schema's revision, or None for an empty database."""

@@ -16,6 +16,7 @@ from dalston.common.engine_spec import EngineSpec
 from dalston.common.messages import Attempt, QueueEntry, decode_entry
 from dalston.common.models import new_attempt_token
 from dalston.common.queue import TaskQueue
+from dalston.common.redis import in_words
 from dalston.common.storage import ObjectStore
 from dalston.engine_sdk.attempt_files import AttemptFiles
 from dalston.engine_sdk.child_messages import ChildTask
@@ -154,7 +155,7 @@ class Claimer:
                     await self._queue.hand_back(attempt, raw, self._spec.id, behind=True)
         except (RedisError, OSError) as error:
             # Their rows have been ready all the time: the sweep publishes them again.
-            log.warning("redis_unavailable", reason=repr(error))
+            log.warning("redis_unavailable", reason=in_words(error))
 
     async def store_answers(self) -> bool:
         """Tell whether the store can be used, be it for others than a task's inputs."""
@@ -218,7 +219,7 @@ class Claimer:
             # The leases end by themselves, and the rows have been ready all the time.
             for claim in claims:
                 self._keeper.drop(claim.lease)
-            log.warning("redis_unavailable", reason=repr(error))
+            log.warning("redis_unavailable", reason=in_words(error))
 
 
 class _Named(msgspec.Struct):
@@ -230,5 +231,5 @@ class _Named(msgspec.Struct):
 
 
 async def _pause(error: Exception) -> None:
-    log.warning("redis_unavailable", reason=repr(error))
+    log.warning("redis_unavailable", reason=in_words(error))
     await asyncio.sleep(_PAUSE_SECONDS)

@@ -16,6 +16,7 @@ from dalston.common.events import EventBus
 from dalston.common.leases import RENEW_SECONDS, LeaseState, LeaseUpdate, Outcome, Renewal
 from dalston.common.messages import Attempt, Event, TaskCompleted, TaskErrored, TaskReleased
 from dalston.common.queue import EngineInstance, TaskQueue
+from dalston.common.redis import in_words
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +107,7 @@ class LeaseKeeper:
             error = None if sent.cancelled() else sent.exception()
             if error is not None:
                 lease.unsaid = True
-                log.warning("redis_unavailable", reason=repr(error))
+                log.warning("redis_unavailable", reason=in_words(error))
             if not tried.done():
                 tried.set_result(None)
 
@@ -118,7 +119,7 @@ class LeaseKeeper:
 
         def note(sent: asyncio.Future[None]) -> None:
             if not sent.cancelled() and (error := sent.exception()) is not None:
-                log.warning("redis_unavailable", reason=repr(error))
+                log.warning("redis_unavailable", reason=in_words(error))
 
         self._events.post(event).add_done_callback(note)
 
@@ -127,7 +128,7 @@ class LeaseKeeper:
         try:
             await self._queue.announce(self._announcement())
         except Exception as error:  # noqa: BLE001 - it is said again within a second
-            log.debug("announcement_failed", reason=repr(error))
+            log.debug("announcement_failed", reason=in_words(error))
 
     async def run(self) -> None:
         """Renew and announce until cancelled."""
@@ -140,7 +141,7 @@ class LeaseKeeper:
                 async with self.renewing:
                     await self._renew()
             except (RedisError, OSError) as error:
-                log.warning("redis_unavailable", reason=repr(error))
+                log.warning("redis_unavailable", reason=in_words(error))
             except Exception:
                 # Without this loop every lease ends: nothing may end it.
                 log.exception("renewal_failed")

@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 
 STORE_PATIENCE_SECONDS = 60.0
 """For how long a store that doesn't answer is tried again."""
+_LEAST_TRIES = 3
+"""A store that takes requests and answers none uses up our patience with the first one."""
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -24,16 +26,18 @@ async def patiently(call: Callable[[], Awaitable[_Result]]) -> _Result:
     """Try again while the store doesn't answer, for as long as our patience lasts.
 
     Raises:
-        StoreUnavailableError: It did not answer for a minute.
+        StoreUnavailableError: It did not answer for a minute, nor to three calls.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + STORE_PATIENCE_SECONDS
     pause = _FIRST_PAUSE_SECONDS
+    tries = 0
     while True:
+        tries += 1
         try:
             return await call()
         except StoreUnavailableError as error:
-            if loop.time() + pause > give_up_at:
+            if loop.time() + pause > give_up_at and tries >= _LEAST_TRIES:
                 raise
             log.warning("store_unavailable", reason=repr(error.__cause__), pause_seconds=pause)
         await asyncio.sleep(pause)

@@ -19,6 +19,7 @@ from dalston.common.engine_spec import EngineSpec
 from dalston.common.events import EventBus
 from dalston.common.models import Failure
 from dalston.common.queue import EngineInstance, TaskQueue
+from dalston.common.redis import in_words
 from dalston.common.storage import ObjectStore
 from dalston.engine_sdk.availability import Availability
 from dalston.engine_sdk.claims import POP_SECONDS, Claimer
@@ -193,7 +194,7 @@ class EngineRunner:
         try:
             await self._queue.leave(self.spec.id, self._settings.instance)
         except Exception as error:  # noqa: BLE001 - it expires by itself
-            log.warning("could_not_leave", engine_id=self.spec.id, reason=repr(error))
+            log.warning("could_not_leave", engine_id=self.spec.id, reason=in_words(error))
 
     def _instance(self) -> EngineInstance:
         """Return what the engine instance says about itself."""
@@ -290,7 +291,7 @@ class EngineRunner:
             waits = await self._queue.has_entry(self.spec.id, POP_SECONDS)
             waiting = await self._queue.length(self.spec.id) if waits else 0
         except (RedisError, OSError) as error:
-            log.warning("redis_unavailable", reason=repr(error))
+            log.warning("redis_unavailable", reason=in_words(error))
             waiting = 0
             await self._pause(_WAKING_PAUSE)
         if waiting > self._waking_slots:
@@ -314,7 +315,7 @@ class EngineRunner:
                 if await self._queue.length(self.spec.id):
                     return True
             except (RedisError, OSError) as error:
-                log.warning("redis_unavailable", reason=repr(error))
+                log.warning("redis_unavailable", reason=in_words(error))
         admission.cancel()
         await asyncio.gather(admission, return_exceptions=True)
         tenant.leave()

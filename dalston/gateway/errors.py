@@ -27,6 +27,7 @@ from dalston.common.errors import (
     NotFoundError,
     UnavailableError,
 )
+from dalston.common.redis import in_words
 from dalston.gateway.dialect import dialect_of
 from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.outcomes import RangeError
@@ -151,7 +152,7 @@ async def _on_client_gone(_request: Request, _error: Exception) -> Response:
 
 
 async def _on_redis_error(request: Request, error: Exception) -> Response:
-    log.error("redis_unavailable", reason=repr(error))
+    log.error("redis_unavailable", reason=in_words(error))
     return respond(request, UnavailableError("Redis can't be used now. Try again later."))
 
 

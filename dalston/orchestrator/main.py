@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from dalston.common.errors import UnavailableError
 from dalston.common.messages import Event
+from dalston.common.redis import in_words
 from dalston.db import work
 from dalston.db.journal import note
 from dalston.orchestrator.batches import Batch, Effects
@@ -89,7 +90,7 @@ class Orchestrator:
             try:
                 await self._sweep.take_back(instance_prefix)
             except (UnavailableError, RedisError, OSError) as error:
-                log.warning("part_unavailable", reason=repr(error))
+                log.warning("part_unavailable", reason=in_words(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
             except Exception:
                 log.exception("not_taken_back")
@@ -111,7 +112,7 @@ class Orchestrator:
             try:
                 await self._queue.steady_seconds()
             except (RedisError, OSError) as error:
-                log.warning("redis_unavailable", reason=repr(error))
+                log.warning("redis_unavailable", reason=in_words(error))
             try:
                 await asyncio.wait_for(self._stop.wait(), SWEEP_SECONDS)
             except TimeoutError:
@@ -122,7 +123,7 @@ class Orchestrator:
             try:
                 events = await self._next_events(_READ_SECONDS)
             except (RedisError, OSError) as error:
-                log.warning("redis_unavailable", reason=repr(error))
+                log.warning("redis_unavailable", reason=in_words(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             if not events:
@@ -148,7 +149,7 @@ class Orchestrator:
                 await self._handle(Batch(events=events))
             await self._events.leave(self.name)
         except (RedisError, OSError) as error:
-            log.warning("redis_unavailable", reason=repr(error))
+            log.warning("redis_unavailable", reason=in_words(error))
 
     async def _handle(self, batch: Batch) -> None:
         """Handle a batch; wait for a part that does not answer, unless told to stop."""
@@ -207,7 +208,7 @@ class Orchestrator:
             await self._tell(effects)
         except (RedisError, OSError, UnavailableError) as error:
             # Committed already: what could not be told, the sweep finds.
-            log.warning("effects_not_told", reason=repr(error))
+            log.warning("effects_not_told", reason=in_words(error))
 
     async def _tell(self, effects: Effects) -> None:
         await self._scheduler.tell(effects)

@@ -24,6 +24,7 @@ from dalston.common.messages import (
 )
 from dalston.common.models import Cause, Failure
 from dalston.common.queue import LEASE_SECONDS, Lease, LeaseState
+from dalston.common.redis import in_words
 from dalston.common.stages import FETCHER
 from dalston.common.storage import failure_path, job_folder, output_path
 from dalston.db import removal, work
@@ -101,7 +102,7 @@ class Sweep:
             try:
                 await step()
             except Exception as error:  # noqa: BLE001 - the next sweep tries again, whatever it was
-                log.warning("sweep_step_failed", step=step.__name__, reason=repr(error))
+                log.warning("sweep_step_failed", step=step.__name__, reason=in_words(error))
 
     async def close(self) -> None:
         """Give up what goes on beside the sweeps."""

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from dalston.common.errors import SchemaVersionError
+from dalston.common.errors import ConfigurationError, SchemaVersionError
 from dalston.db.definitions.tables import metadata
 from dalston.db.migrate import alembic_config, engine_url, migrate
 from dalston.db.revision import SCHEMA_REVISION
@@ -123,6 +124,28 @@ def test_two_who_migrate_at_once_do_it_once(deployment: Deployment, tmp_path: Pa
     ]
     ended = [(process.communicate(timeout=60)[1], process.returncode) for process in both]
     assert [status for _, status in ended] == [0, 0], ended
+
+
+def test_a_table_that_somebody_holds_stops_no_server(deployment: Deployment) -> None:
+    if deployment.name == "embedded":
+        pytest.skip("SQLite has one writer and no locks of tables")
+    asyncio.run(migrate_while_held(deployment.database_url))
+
+
+async def migrate_while_held(url: str) -> None:
+    database, other = Database(url), await asyncpg.connect(url)
+    try:
+        await move(database, command.upgrade, "0010")
+        await other.execute("BEGIN; SELECT count(*) FROM history")
+        with pytest.raises(ConfigurationError, match="Another session holds a table"):
+            await asyncio.wait_for(migrate(database), 60)
+        assert await database.revision() == "0010"
+        await other.execute("ROLLBACK")
+        assert await migrate(database)
+        assert await database.is_current()
+    finally:
+        await other.close()
+        await database.close()
 
 
 async def keeps(database: Database, before: dict[str, list[dict[str, object]]]) -> None:

@@ -18,6 +18,34 @@ SELECT (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') AS now""",
         (),
     ),
 )
+IS_READ_ONLY = {
+    "postgresql": Statement(
+        columns=(Column("read_only", Kind.FLAG),),
+        postgresql=SQL(
+            """\
+SELECT current_setting($1::VARCHAR) = $2::VARCHAR AS read_only""",
+            (Constant("transaction_read_only"), Constant("on")),
+        ),
+        sqlite=SQL(
+            """\
+SELECT current_setting(?) = ? AS read_only""",
+            (Constant("transaction_read_only"), Constant("on")),
+        ),
+    ),
+    "sqlite": Statement(
+        columns=(Column("read_only", Kind.FLAG),),
+        postgresql=SQL(
+            """\
+SELECT false AS read_only""",
+            (),
+        ),
+        sqlite=SQL(
+            """\
+SELECT 0 AS read_only""",
+            (),
+        ),
+    ),
+}
 VERSION = Statement(
     columns=(Column("version_num"),),
     postgresql=SQL(

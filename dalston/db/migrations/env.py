@@ -20,6 +20,9 @@ _LOCK = 0x64616C73746F6E
 _LOCK_SECONDS = 600.0
 """For how long one on SQLite waits for another one, which may copy large tables."""
 
+_TABLE_SECONDS = 5
+"""For how long one on PostgreSQL waits for a table that others use."""
+
 
 def _run(connection: Connection) -> None:
     context.configure(
@@ -37,6 +40,9 @@ def _run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             # Several may start at once; whoever comes second finds nothing left to do.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            # Whoever comes after one who waits for a table waits for it too: the whole server would
+            # stand still for as long as somebody else's session holds it.
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_SECONDS}s'"))
         context.run_migrations()
 
 

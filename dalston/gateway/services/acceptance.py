@@ -13,6 +13,7 @@ import structlog
 from dalston.common.errors import DalstonError, UnavailableError
 from dalston.common.messages import JobCreated
 from dalston.common.models import Job, new_job_id
+from dalston.common.redis import in_words
 from dalston.common.storage import job_folder
 from dalston.db import jobs as transitions
 from dalston.db import reading
@@ -195,7 +196,7 @@ class Acceptance:
         error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
         if error is not None:
             # The job is durable; an orchestrator's sweep finds it.
-            log.warning("redis_unavailable", job_id=job_id, reason=repr(error))
+            log.warning("redis_unavailable", job_id=job_id, reason=in_words(error))
 
 
 def _answer(

@@ -20,6 +20,7 @@ from dalston.common.errors import (
 )
 from dalston.common.messages import JobResumed
 from dalston.common.models import TERMINAL_JOB, Job, JobStatus, Task
+from dalston.common.redis import in_words
 from dalston.common.storage import job_folder
 from dalston.db import jobs as transitions
 from dalston.db import reading, work
@@ -200,7 +201,7 @@ class Again:
     def _note(self, sent: asyncio.Future[None]) -> None:
         self._sent.discard(sent)
         if not sent.cancelled() and (error := sent.exception()) is not None:
-            log.warning("redis_unavailable", reason=repr(error))
+            log.warning("redis_unavailable", reason=in_words(error))
 
     async def _read(self, owner: str, job_id: str) -> Job:
         async with self._parts.database.read() as connection:

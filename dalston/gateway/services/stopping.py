@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from dalston.common.messages import JobUpdated
 from dalston.common.models import JobStatus, Task, TaskStatus
+from dalston.common.redis import in_words
 from dalston.gateway.parts import Parts
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,7 @@ async def stop_tasks(
         )
     except (RedisError, OSError) as error:
         # The engine's next message is refused, which closes its lease.
-        log.warning("redis_unavailable", job_id=job_id, reason=repr(error))
+        log.warning("redis_unavailable", job_id=job_id, reason=in_words(error))
 
 
 async def stop_replaced(parts: Parts, job_id: str, replaced: Sequence[Task]) -> None:
@@ -53,4 +54,4 @@ async def stop_replaced(parts: Parts, job_id: str, replaced: Sequence[Task]) -> 
             if task.instance is not None and task.status in _STOPPED:
                 await parts.queue.withdraw(task.engine_id, task.id)
     except (RedisError, OSError) as error:
-        log.warning("redis_unavailable", job_id=job_id, reason=repr(error))
+        log.warning("redis_unavailable", job_id=job_id, reason=in_words(error))

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from dalston.common.errors import UnavailableError
 from dalston.common.events import EventBus
 from dalston.common.models import TERMINAL_JOB, JobStatus
+from dalston.common.redis import in_words
 from dalston.db.abandoned import forget_abandoned, noted_as_abandoned
 from dalston.db.reading import finished_chunks, statuses_of
 from dalston.db.session import Database
@@ -153,7 +154,7 @@ class JobWatch:
             try:
                 update = await self._listener.heard(_ASK_SECONDS)
             except (RedisError, OSError) as error:
-                log.warning("redis_unavailable", reason=repr(error))
+                log.warning("redis_unavailable", reason=in_words(error))
                 await asyncio.sleep(_ASK_SECONDS)
                 continue
             if update is not None and update.job_id in self._watched:
