@@ -172,9 +172,7 @@ def test_a_recording_that_is_not_read_is_told(
     assert "behind it" in data["warnings"][0]["message"]
 
 
-def test_half_a_wavpack_file_is_no_two_recordings(
-    prepare: EngineUnderTest, tmp_path: Path
-) -> None:
+def test_half_a_wavpack_file_is_no_two_recordings(prepare: EngineUnderTest, tmp_path: Path) -> None:
     kind: dict[str, Any] = {"container": "wv", "codec": "wavpack", "rate": 44_100}
     one = encode(tmp_path / "one.bin", samples=stairs(5, 44_100), **kind).read_bytes()
     assert codes(prepared(prepare, tmp_path, one[: len(one) * 3 // 5])) == ["input_truncated"]
