@@ -13,6 +13,9 @@ from dalston.common.errors import ConfigurationError
 from dalston.processes import has_account, user_called
 
 _ROOT = 0
+_NOBODY = 65_534
+"""Linux shows it where the owner is a user that a container doesn't have, or that a file server
+doesn't let root be."""
 _DATABASE = ("dalston.db", "dalston.db-wal", "dalston.db-shm")
 _OBJECTS = ("objects", "objects/jobs")
 _ALWAYS = ("run", "tmp")
@@ -22,7 +25,7 @@ def require_own(folder: Path, *, named: bool) -> None:
     """Refuse to work as root on another user's data folder, or where one of that user's would be.
 
     That user's server could not use the files. Whoever has no account here has no server here:
-    so it is in a container, whose volume is a folder of somebody's home.
+    so it is in a container, whose volume is a folder of somebody's home. Nobody has none either.
 
     Args:
         folder: The data folder; need not be there.
@@ -35,7 +38,7 @@ def require_own(folder: Path, *, named: bool) -> None:
         return
     place = next(path for path in (folder / "dalston.db", folder, *folder.parents) if path.exists())
     owner = place.stat().st_uid
-    if owner == _ROOT or not has_account(owner):
+    if owner in (_ROOT, _NOBODY) or not has_account(owner):
         return
     program = (
         sys.argv[:1] if Path(sys.argv[0]).name == "dalston" else [sys.executable, "-m", "dalston"]

@@ -83,6 +83,8 @@ class AttemptFiles:
         self._parts: list[Part] = []
         self._error: Exception | None = None
         self._was_reading = False
+        self._lost: set[str] = set()
+        """What was written to its end, and is not in the store."""
         self.names: set[str] = set()
 
     @property
@@ -99,7 +101,11 @@ class AttemptFiles:
         What it has kept stays, as others may be at work on it. One attempt after the other would
         take what room there is left.
         """
-        return is_full(self._error) and not self.names
+        return is_full(self._error) and not self.has_stored()
+
+    def has_stored(self) -> bool:
+        """Tell whether something of this attempt lies in the store, or may."""
+        return not self.names <= self._lost
 
     def is_idle(self) -> bool:
         """Tell whether the engine has kept nothing, and nothing has gone wrong."""
@@ -182,7 +188,11 @@ class AttemptFiles:
         return msgspec.convert(msgspec.structs.asdict(place) | {"path": path}, Part)
 
     async def _store_rest(self, stream: _Stream, index: int, part: Part | None) -> None:
-        await stream.end()
+        try:
+            await stream.end()
+        except DalstonError:
+            self._lost.add(stream.name)
+            raise
         if part is not None and self._announce is not None:
             self._announce(index, part)
 

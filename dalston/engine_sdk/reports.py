@@ -42,6 +42,8 @@ _BYTES_AT_ONCE = 64 * 1024 * 1024
 """Their files, in all; larger ones are stored before the next task begins."""
 _STORE_PAUSE_SECONDS = 5.0
 """A task that the store was away for is handed back after this: it may be next again."""
+_MOST_HAND_OUTS = 100
+"""Of a task that the store lacks room for, before that counts as its failure."""
 _CHEAP_SECONDS = 0.25
 """Work of less than this is sooner done again than kept safe: its output, if it is small, has no
 object of its own."""
@@ -175,10 +177,10 @@ class Reporter:
             return True
         except DalstonError as error:
             failure = not_stored(error)
-            leaves = bool(output.files or (claim.files is not None and claim.files.names))
+            leaves = bool(output.files or (claim.files is not None and claim.files.has_stored()))
             if is_full(error) and not leaves:
                 # Otherwise each attempt would leave in the store what it had room for.
-                await self.release_after_pause(claim, failure)
+                await self.wait_for_room(claim, failure)
             else:
                 await self.report_failure(claim, failure)
             return True
@@ -249,6 +251,26 @@ class Reporter:
         if not claim.lease.closed.done():
             await self.release(claim)
         return False
+
+    async def wait_for_room(
+        self, claim: Claim, missed: Failure, *sooner: asyncio.Future[Any]
+    ) -> None:
+        """Hand back a task that the store has no room for, until that is no passing lack of it.
+
+        Where there is room for others, what is too large itself would come again for ever.
+
+        Args:
+            claim: The task.
+            missed: What it lacked.
+            sooner: Any of these ends the pause.
+        """
+        if claim.entry.hand_out >= _MOST_HAND_OUTS and await self._claimer.store_answers():
+            await self.report_failure(claim, missed)
+            return
+        if claim.lease.said is None:
+            # What was never said to have begun counts as no hand-out.
+            self.start(claim)
+        await self.release_after_pause(claim, missed, *sooner)
 
     async def release_after_pause(
         self, claim: Claim, missed: Failure, *sooner: asyncio.Future[Any]

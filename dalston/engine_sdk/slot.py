@@ -164,7 +164,7 @@ class Slot:
             if self._claimer.fills_store(error):
                 # As if the store had said that it is full. What was brought makes room for others.
                 self._claimer.discard(claim)
-                await self._reporter.release_after_pause(claim, failure, self._stopping)
+                await self._reporter.wait_for_room(claim, failure, self._stopping)
             else:
                 await self._reporter.report_failure(claim, failure)
         except DalstonError as error:
@@ -210,7 +210,10 @@ class Slot:
         missed = files.missed
         if missed is None:
             return outcome
-        if not files.lacked_room and await self._claimer.store_answers():
+        if files.lacked_room:
+            await self._reporter.wait_for_room(claim, missed, self._stopping)
+            return None
+        if await self._claimer.store_answers():
             # It is about this object. Handed back, the task would come again for ever.
             return missed
         # Not the task's fault: whoever reaches the store shall do it, uncharged.

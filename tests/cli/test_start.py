@@ -19,6 +19,8 @@ from tests.support.peaks import only_to_be_read, small_disk
 
 NOBODY = 65534
 """The number of a user that is not the one of the tests."""
+SOMEBODY = 1
+"""The number of one who has an account on each system."""
 WITHOUT_ACCOUNT = 54321
 """The number of nobody."""
 
@@ -106,7 +108,7 @@ def test_root_makes_nothing_in_the_data_folder_of_another_user(
     shell: Shell, tmp_path: Path, given: tuple[str, ...], below: str
 ) -> None:
     """Nor where one of that user's would be."""
-    os.chown(tmp_path, NOBODY, NOBODY)
+    os.chown(tmp_path, SOMEBODY, SOMEBODY)
     where = {"DALSTON_DATA_DIR": str(tmp_path / below)}
     done = Call(list(given), shell.environment | where).end(_SECONDS)
     assert done.status == 2
@@ -117,11 +119,12 @@ def test_root_makes_nothing_in_the_data_folder_of_another_user(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a folder somebody else's")
+@pytest.mark.parametrize("owner", [WITHOUT_ACCOUNT, NOBODY])
 def test_root_may_use_its_own_database_in_the_folder_of_another_user(
-    shell: Shell, tmp_path: Path
+    shell: Shell, tmp_path: Path, owner: int
 ) -> None:
     """In a container, say, whose volume is a folder of somebody's home."""
-    os.chown(tmp_path, WITHOUT_ACCOUNT, WITHOUT_ACCOUNT)
+    os.chown(tmp_path, owner, owner)
     for given in ("migrate",), ("keys", "list"):
         whole = [*given, "--data-dir", str(tmp_path)]
         assert Call(whole, shell.environment).end(_SECONDS).status == 0

@@ -77,14 +77,19 @@ def leave_room(bench: Bench, size: int) -> Path:
     return filler
 
 
-@pytest.mark.parametrize(
+LACKING = pytest.mark.parametrize(
     ("do", "needs", "room"),
     [
         ("create", "on_demand", 2 * MEGABYTE),
+        # The engine has done with it when its last piece has no room.
+        ("create", "on_demand", 4 * MEGABYTE - 2 * PROBE_BYTES),
         ("say", "false", MEGABYTE // 2),
         ("nothing", "true", MEGABYTE // 2),
     ],
 )
+
+
+@LACKING
 async def test_a_nearly_full_disk_costs_a_task_no_attempt(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, do: str, needs: str, room: int
 ) -> None:
@@ -106,6 +111,29 @@ async def test_a_nearly_full_disk_costs_a_task_no_attempt(
         again = msgspec.structs.replace(entry, hand_out=2)
         await bench.publish(again)
         await bench.completed(again)
+
+
+@LACKING
+async def test_what_a_nearly_full_disk_never_has_room_for_fails_in_the_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, do: str, needs: str, room: int
+) -> None:
+    monkeypatch.setattr(reports, "_STORE_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(reports, "_MOST_HAND_OUTS", 2)
+    monkeypatch.setattr(patience, "STORE_PATIENCE_SECONDS", 0.1)
+    written(bench, needs)
+    first = await entry_of(bench, do)
+    second = msgspec.structs.replace(first, hand_out=2)
+    async with bench.running():
+        leave_room(bench, room)
+        await bench.publish(first)
+        # It counts, so that there will be a second: nobody would give it another number else.
+        await bench.until(lambda: bool(bench.of(TaskReleased, first)), "it to be handed back")
+        await bench.publish(second)
+        await bench.until(lambda: bool(bench.of(TaskErrored, second)), "it to be charged")
+    event = bench.of(TaskErrored, second)[0]
+    assert isinstance(event, TaskErrored)
+    assert event.error.code in ("output_store_failed", "no_temporary_space")
+    assert event.error.retryable
 
 
 async def test_what_leaves_something_on_a_nearly_full_disk_is_charged(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,29 @@ def test_all_recordings_of_a_file_are_there(
             assert np.abs(middle.astype(float)).mean() < 1000
         else:
             assert loudest_frequency(middle) == pytest.approx(stair(second % 5), abs=6), second
+
+
+@pytest.mark.parametrize("repeated", [["ftyp"], ["ftyp", "moov"]])
+def test_segments_of_one_recording_that_begin_as_files_do_keep_their_clock(
+    prepare: EngineUnderTest, tmp_path: Path, repeated: list[str]
+) -> None:
+    names, boxes = zip(*boxes_of(recording(tmp_path, "fragments")), strict=True)
+    again = b"".join(boxes[names.index(name)] for name in repeated)
+    third, fourth, fifth = [place for place, name in enumerate(names) if name == "moof"][2:5]
+    segments = [*boxes[:third], again, *boxes[fourth:fifth], again, *boxes[fifth:]]
+    data = prepared(prepare, tmp_path, *segments)
+    assert data["duration"] == pytest.approx(5.0, abs=0.1)
+    assert codes(data) == ["gaps_filled"]
+    for second in (0, 1, 3, 4):
+        middle = data["samples"][second * 16_000 + 4_000 :][:8_000]
+        assert loudest_frequency(middle) == pytest.approx(stair(second), abs=6), second
+
+
+def boxes_of(content: bytes) -> Iterator[tuple[str, bytes]]:
+    while content:
+        size = int.from_bytes(content[:4], "big")
+        yield content[4:8].decode(), content[:size]
+        content = content[size:]
 
 
 @pytest.mark.parametrize(("first", "second"), [("mp4", "mov"), ("webm", "matroska")])
@@ -146,6 +170,12 @@ def test_a_recording_that_is_not_read_is_told(
     assert data["duration"] == pytest.approx(5.0, abs=0.1)
     assert codes(data) == ["sound_left_out"]
     assert "behind it" in data["warnings"][0]["message"]
+
+
+def test_half_a_wavpack_file_is_no_two_recordings(prepare: EngineUnderTest, tmp_path: Path) -> None:
+    kind: dict[str, Any] = {"container": "wv", "codec": "wavpack", "rate": 44_100}
+    one = encode(tmp_path / "one.bin", samples=stairs(5, 44_100), **kind).read_bytes()
+    assert codes(prepared(prepare, tmp_path, one[: len(one) * 3 // 5])) == ["input_truncated"]
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF])

@@ -25,8 +25,13 @@ _MOST_BOXES = 1_000_000
 """Boxes to look at: a day of live video has fewer, and more are made to cost time."""
 _BOX_HEADER = 16
 _SMALLEST_BOX = 8
+_HEAD_BYTES = 64 * 1024
+"""Of a box that is looked into; the heads of recordings in fragments are small."""
+_TIME = b"tfdt"
 _SIZE_FOLLOWS = 1
 """In place of a box's size: it is a larger number, behind the name."""
+
+_WAVPACK = b"wvpk"
 
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 """What each file begins with (RFC 8794, section 11.2.1)."""
@@ -69,31 +74,80 @@ def another_begins(file: BinaryIO, position: int) -> bool:
     """
     stands = file.tell()
     file.seek(0)
-    kind, _, kind_too = (file.read(4) for _ in range(3))
+    kind, _, kind_too, _, place = (file.read(4) for _ in range(5))
     file.seek(position)
     behind = file.read(_TAGS_BYTES)
     file.seek(stands)
     same = re.escape(kind) + rb".{4}" + re.escape(kind_too)
+    if kind == _WAVPACK:
+        # Each of its blocks begins so, and says where it belongs.
+        same += rb".{4}" + re.escape(place)
     return re.search(same, behind, re.DOTALL) is not None
 
 
 def _iso_files(file: BinaryIO, file_bytes: int) -> Iterator[int]:
-    """Give where a file begins behind another one (ISO/IEC 14496-12: `ftyp` is its first box)."""
-    position, has_content = 0, False
+    """Give where a file begins behind another one (ISO/IEC 14496-12: `ftyp` is its first box).
+
+    Not where one goes on that was sent in segments: each of them may begin so too, or with all
+    that is needed to begin there.
+    """
+    has_content, begins = False, None
+    head = next_head = b""
+    for position, name, size in _boxes(file, file_bytes):
+        if name == b"ftyp" and has_content and begins is None:
+            begins, next_head = position, b""
+        elif name == b"moov":
+            next_head = _content(file, position, size)
+            head = head if begins is not None else next_head
+        elif begins is not None and name == b"moof" and _goes_on(file, position, head, next_head):
+            begins = None
+        elif begins is not None and name in (b"moof", b"mdat"):
+            yield begins
+            begins, head = None, next_head
+        has_content |= name in (b"moov", b"mdat")
+    if begins is not None:
+        yield begins
+
+
+def _boxes(file: BinaryIO, file_bytes: int) -> Iterator[tuple[int, bytes, int]]:
+    """Give place, name and size of each box that is in no other."""
+    position = 0
     for _ in range(_MOST_BOXES):
         file.seek(position)
         head = file.read(_BOX_HEADER)
         name, size = head[4:8], int.from_bytes(head[:4], "big")
         if size == _SIZE_FOLLOWS:
             size = int.from_bytes(head[8:], "big")
-        if name == b"ftyp" and has_content:
-            yield position
-            has_content = False
-        has_content |= name in (b"moov", b"mdat")
+        yield position, name, size
         position += size
         # Nought means that a box reaches to the end of the file; other small numbers mean nothing.
         if size < _SMALLEST_BOX or position >= file_bytes:
             return
+
+
+def _content(file: BinaryIO, position: int, size: int) -> bytes:
+    file.seek(position)
+    return file.read(min(size, _HEAD_BYTES))
+
+
+def _goes_on(file: BinaryIO, position: int, head: bytes, next_head: bytes) -> bool:
+    """Tell whether a fragment belongs to what comes before, whatever stands between them.
+
+    Args:
+        file: The file.
+        position: Where the fragment begins.
+        head: The description of the recording that came before.
+        next_head: That which stands between them, if there is one.
+    """
+    if not next_head:
+        return True
+    if next_head != head:
+        return False
+    fragment = _content(file, position, _HEAD_BYTES)
+    # Its time on the recording's clock: four bytes of version and flags, then four or eight.
+    found = fragment.find(_TIME)
+    time = fragment[found + 8 : found + (16 if fragment[found + 4 : found + 5] == b"\1" else 12)]
+    return found >= 0 and any(time)
 
 
 def _matroska_files(file: BinaryIO, file_bytes: int) -> Iterator[int]:
