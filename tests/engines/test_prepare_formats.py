@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dalston.common.engine_spec import read_engine
 from dalston.engine_sdk.testing import EngineUnderTest
-from tests.engines.sounds import encode, tone, write_wav
+from tests.engines.sounds import ENGINES, encode, tone, write_wav
 
 FORMATS: dict[str, dict[str, Any]] = {
     "mp3": {"container": "mp3", "codec": "libmp3lame"},
@@ -37,6 +38,7 @@ FORMATS: dict[str, dict[str, Any]] = {
         "layout": "5.1",
     },
 }
+VERSION = read_engine(ENGINES / "prepare" / "audio-prepare").version
 CODECS = {"libmp3lame": "mp3", "libopus": "opus"}
 CONTAINERS = {"ts": "mpegts", "mkv": "matroska", "surround.mka": "matroska"}
 
@@ -64,7 +66,7 @@ def test_each_format_becomes_16_khz_mono(
     assert data["codec"] == CODECS.get(asked["codec"], asked["codec"])
     assert data["container"] == CONTAINERS.get(name, name.rpartition(".")[2])
     assert data["warnings"] == []
-    assert data["engine"] == {"id": "audio-prepare", "version": "1.6.0"}
+    assert data["engine"] == {"id": "audio-prepare", "version": VERSION}
     samples = read_wav(output.files["audio.wav"])
     assert len(samples) / 16_000 == pytest.approx(data["duration"], abs=0.001)
     assert loudest_frequency(samples) == pytest.approx(440, abs=2)

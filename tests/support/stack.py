@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,6 @@ class Role:
         module: str = "dalston",
     ) -> None:
         self.log = log
-        # Not what an earlier one of this name wrote: nobody is ready because that one was.
-        log.unlink(missing_ok=True)
         with log.open("ab") as output:
             self._process: subprocess.Popen[bytes] | Spawned
             if module == MODULE and AVAILABLE:
@@ -114,7 +113,10 @@ class Stack:
 
     def start(self, *arguments: str, fd: int | None = None, **settings: str) -> Role:
         """Start a role: `orchestrator`, or `engine run stub-transcriber`."""
-        log = self.deployment.folder / f"{len(self.roles)}-{arguments[0]}.log"
+        # A file of its own: nobody is ready because another one of the deployment was.
+        names = (f"{number}-{arguments[0]}.log" for number in count(len(self.roles)))
+        logs = (self.deployment.folder / name for name in names)
+        log = next(log for log in logs if not log.exists())
         environment = self.deployment.environment(**(self._settings | settings))
         role = Role(list(arguments), environment, log, fd=fd, module=self._module)
         self.roles.append(role)
