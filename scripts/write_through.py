@@ -92,7 +92,10 @@ def prepare(volume: Path) -> str:
         except FileNotFoundError:
             continue
         count += 1
-    return f"{count} files and folders are written through to the disk."
+    said = f"{count} files and folders are written through to the disk."
+    if (volume / NEW).is_dir() or _is_own(volume):
+        return said
+    return f"{said} A file that is made beside them is so from the next start on."
 
 
 def main() -> None:

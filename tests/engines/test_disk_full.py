@@ -89,12 +89,17 @@ LACKING = pytest.mark.parametrize(
 )
 
 
-@LACKING
-async def test_a_nearly_full_disk_costs_a_task_no_attempt(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, do: str, needs: str, room: int
-) -> None:
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have little patience with the store."""
     monkeypatch.setattr(reports, "_STORE_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(patience, "STORE_PATIENCE_SECONDS", 0.1)
+
+
+@LACKING
+async def test_a_nearly_full_disk_costs_a_task_no_attempt(
+    bench: Bench, do: str, needs: str, room: int
+) -> None:
     written(bench, needs)
     entry = await entry_of(bench, do)
     async with bench.running():
@@ -117,9 +122,7 @@ async def test_a_nearly_full_disk_costs_a_task_no_attempt(
 async def test_what_a_nearly_full_disk_never_has_room_for_fails_in_the_end(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, do: str, needs: str, room: int
 ) -> None:
-    monkeypatch.setattr(reports, "_STORE_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(reports, "_MOST_HAND_OUTS", 2)
-    monkeypatch.setattr(patience, "STORE_PATIENCE_SECONDS", 0.1)
     written(bench, needs)
     first = await entry_of(bench, do)
     second = msgspec.structs.replace(first, hand_out=2)

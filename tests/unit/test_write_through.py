@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.write_through import NEW, own_paths
+from scripts import write_through
+from scripts.write_through import NEW, own_paths, prepare
 from tests.support.deployment import REPOSITORY
 
 
@@ -36,6 +37,20 @@ def test_a_store_that_is_there_stays_where_it_is(tmp_path: Path) -> None:
     prepared(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"filerldb2", "1.dat"}
     assert (tmp_path / "filerldb2" / "1.log").read_text() == "names"
+
+
+def test_what_it_can_not_do_for_another_users_volume_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A volume that an older version has made belongs to root, and its files don't."""
+    # Where these tests run, the file system may know no attributes; others test that.
+    monkeypatch.setattr(write_through, "write_through", lambda _path: True)
+    own = write_through._is_own
+    monkeypatch.setattr(write_through, "_is_own", lambda path: path != tmp_path and own(path))
+    (tmp_path / "1.dat").touch()
+    assert "from the next start on" in prepare(tmp_path)
+    (tmp_path / "1.dat").unlink()
+    assert "from the next start on" not in prepare(tmp_path)
 
 
 def test_a_file_system_that_cannot_is_no_reason_not_to_start() -> None:
