@@ -18,7 +18,7 @@ from bench.waiting import MeasureError, seen
 from dalston.common.errors import StoreUnavailableError
 from dalston.common.storage import ObjectStore, StoreSettings
 
-_PORTS = ("master", "volume", "filer", "s3", "admin", "webdav")
+_PORTS = ("master", "volume", "filer", "s3")
 """Parts of SeaweedFS that listen; each has a second port for its own protocol."""
 _START_SECONDS = 30.0
 
@@ -70,14 +70,13 @@ def start_seaweedfs(folder: Path) -> SeaweedFS:
     options = [
         f"-{part.removesuffix('.grpc')}.port{'.grpc' if part.endswith('.grpc') else ''}={port}"
         for part, port in ports.items()
-        if part != "webdav.grpc"
     ]
     key, secret = secrets.token_hex(8), secrets.token_hex(16)
     process = subprocess.Popen(
         [
             *(weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options),
             *("-s3.autoCreateBucket=true", "-master.telemetry=false"),
-            *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"),
             # Each bucket takes several volumes; by itself it stops at some five hundred of them.
             "-volume.max=10000",
         ],
