@@ -353,7 +353,8 @@ class UnavailableError(DalstonError):
     retryable = True
 
     def __repr__(self) -> str:  # for the log: the message, which is for users, has no cause
-        return super().__repr__() + (f" from {self.__cause__!r}" if self.__cause__ else "")
+        cause = repr(self.__cause__).partition(r"\n\nDebug source")[0]  # then obstore's insides
+        return super().__repr__() + (f" from {cause}" if self.__cause__ else "")
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -366,8 +367,7 @@ class StoreUnavailableError(UnavailableError):
     """The object store does not answer, or is full."""
 
     code = "store_unavailable"
-    full = False
-    """Whether it has no room."""
+    full = False  # whether it has no room
 
 
 class ObjectMissingError(DalstonError):

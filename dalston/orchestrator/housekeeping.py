@@ -153,6 +153,8 @@ class Housekeeping:
 
     async def _collect(self, done: Tidied, *, dry: bool) -> None:
         unfinished = await asyncio.to_thread(self._store.unfinished)
+        # A server that makes its bucket with the first object lists nothing before.
+        await self._store.answers()
         orphans: set[str] = set()
         async for by_job in _by_job(self._store):
             orphans |= await self._look_at(by_job, dry=dry)

@@ -104,6 +104,14 @@ async def test_what_the_store_keeps_keeps_nothing_else(
     assert await left(keeping) == store.kept
 
 
+async def test_a_bucket_that_the_first_object_makes(parts: Parts, deployment: Deployment) -> None:
+    bucket = deployment.store_settings.bucket and new_job_id().replace("_", "-")
+    store = ObjectStore(msgspec.structs.replace(deployment.store_settings, bucket=bucket))
+    others = (parts.database, parts.queue, parts.events)
+    fresh = Parts(*others, store, parts.catalog, AT_ONCE)
+    assert await Housekeeping(fresh).run() == Tidied()
+
+
 async def deleted_long_ago(parts: Parts, count: int) -> list[str]:
     """Make jobs that were deleted one after the other."""
     job_ids = await cancelled_jobs(parts, count)

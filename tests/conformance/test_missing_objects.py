@@ -95,6 +95,13 @@ async def test_a_bucket_that_is_there_is_believed_whatever_its_words(name: str) 
             await CALLS[name](store)
 
 
+async def test_the_log_has_the_answer_and_no_insides() -> None:
+    with answering(None, NO_BUCKET) as store, pytest.raises(StoreUnavailableError) as refused:
+        await store.list("jobs")
+    assert "NoSuchBucket" in repr(refused.value)
+    assert "Debug source" not in repr(refused.value)
+
+
 @pytest.fixture(scope="module")
 def bucket() -> StoreSettings:
     return object_server().new_bucket("objects-that-are-missing")
