@@ -167,8 +167,10 @@ class TaskErrored(Attempt, frozen=True, kw_only=True, tag_field="type", tag="tas
 
 
 class TaskReleased(Attempt, frozen=True, kw_only=True, tag_field="type", tag="task.released"):
-    """The engine was told to stop and hands the task back."""
+    """The engine hands the task back, at no cost."""
 
+    missed: Failure | None = None
+    """What it lacked for it; None if it was told to stop."""
     v: int = SCHEMA_VERSION
 
 

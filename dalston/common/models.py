@@ -53,7 +53,7 @@ class Cause(StrEnum):
     LOST = "lost"
     """The lease ended: the engine died, froze or lost its network."""
     RELEASED = "released"
-    """The engine handed the task back because it was told to stop. Costs nothing."""
+    """The engine handed it back: it was told to stop, or the store was away. Costs nothing."""
     RESTART = "restart"
     """A restarted server took back what it had been doing."""
 

@@ -289,16 +289,22 @@ class Reporter:
             return_when=asyncio.FIRST_COMPLETED,
         )
         if not claim.lease.closed.done():
-            await self.release(claim)
+            await self.release(claim, missed)
 
-    async def release(self, claim: Claim) -> None:
-        """Hand back a task whose turn has come: uncharged, whatever is known of it elsewhere."""
+    async def release(self, claim: Claim, missed: Failure | None = None) -> None:
+        """Hand back a task whose turn has come: uncharged, whatever is known of it elsewhere.
+
+        Args:
+            claim: The task.
+            missed: What it lacked, if nobody told the engine to stop.
+        """
         if claim.lease.said is None and not claim.lease.shown:
             await self._claimer.hand_back([claim])
         else:
             if claim.lease.said is None:
                 self._keeper.say(claim.lease, _event(TaskStarted, claim.attempt))
-            await self._keeper.say(claim.lease, _event(TaskReleased, claim.attempt))
+            released = _event(TaskReleased, claim.attempt, missed=missed)
+            await self._keeper.say(claim.lease, released)
             self._keeper.drop(claim.lease)
         log.info("task_released", **claim.about)
 

@@ -223,10 +223,9 @@ async def handle_tasks_returned(
     connection: Connection, locked: Locked, batch: Batch, effects: Effects
 ) -> None:
     """Make tasks ready again whose engine handed them back, died or was restarted."""
+    stopped = Failure("engine_stopped", "the engine was told to stop")
     released = [
-        TaskReturned(
-            event, Cause.RELEASED, Failure("engine_stopped", "the engine was told to stop")
-        )
+        TaskReturned(event, Cause.RELEASED, event.missed or stopped)
         for event in batch.of(TaskReleased)
     ]
     items = [*released, *batch.returned]

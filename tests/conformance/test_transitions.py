@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import bindparam, update
 
+from dalston.common.messages import TaskReleased
 from dalston.common.models import (
     Cause,
     Failure,
@@ -19,11 +20,14 @@ from dalston.common.models import (
 )
 from dalston.common.storage import output_path
 from dalston.db import jobs as transitions
+from dalston.db import reading
 from dalston.db.definitions.compiling import compile_statement
 from dalston.db.definitions.tables import tasks
 from dalston.db.entries import ready_entries
 from dalston.db.locking import lock
 from dalston.db.verdict import Verdict
+from dalston.orchestrator.batches import Batch, Effects
+from dalston.orchestrator.handlers import handle_tasks_returned
 from tests.support.board import FAILURE, Board, new_job
 
 _ENDED = compile_statement(
@@ -116,6 +120,26 @@ async def test_a_task_that_comes_back_is_the_next_hand_out(
     assert await board.start(old) == [Verdict.REFUSED]
     assert await board.complete(old) == [Verdict.REFUSED]
     assert await board.complete(board.attempt("c" * 12, hand_out=2)) == [Verdict.APPLIED]
+
+
+@pytest.mark.parametrize(
+    ("missed", "why"),
+    [
+        (None, "released: the engine was told to stop"),
+        (Failure("store_unavailable", "the store was away"), "released: the store was away"),
+    ],
+)
+async def test_the_history_says_why_an_engine_handed_a_task_back(
+    board: Board, missed: Failure | None, why: str
+) -> None:
+    attempt = board.attempt()
+    await board.start(attempt)
+    event = TaskReleased(**msgspec.structs.asdict(attempt), missed=missed)
+    async with board.database.write() as connection:
+        locked = await lock(connection, [board.job_id], [board.first])
+        await handle_tasks_returned(connection, locked, Batch(events=[event]), Effects())
+    async with board.database.read() as connection:
+        assert why in [row.why for row in await reading.history_of(connection, board.job_id)]
 
 
 @pytest.mark.parametrize("cause", [Cause.LOST, Cause.RESTART])

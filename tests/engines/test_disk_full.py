@@ -112,6 +112,10 @@ async def test_a_nearly_full_disk_costs_a_task_no_attempt(
         )
         assert bench.of(TaskErrored, entry) == []
         assert bench.of(TaskCompleted, entry) == []
+        [released] = bench.of(TaskReleased, entry)
+        assert isinstance(released, TaskReleased)
+        assert released.missed is not None
+        assert released.missed.code in ("output_store_failed", "no_temporary_space")
         filler.unlink()
         again = msgspec.structs.replace(entry, hand_out=2)
         await bench.publish(again)
