@@ -192,6 +192,30 @@ def test_the_data_folder_is_named_as_each_system_has_it(
     assert f"`{folder.replace(str(Path.home()), '~')}`" in (DOCS / page).read_text("utf-8")
 
 
+def noisy_events(folder: Path) -> set[str]:
+    """Return the events that the code below a folder logs as warnings or errors."""
+    events = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Name(id="log"), attr="warning" | "error" | "exception"
+                    ),
+                    args=[ast.Constant(value=str(event)), *_],
+                ):
+                    events.add(event)
+    return events
+
+
+def test_every_warning_and_error_in_the_log_is_explained_and_no_other() -> None:
+    text = section("operations.md", "## Log").partition("### Warnings and errors\n")[2]
+    explained = [name for row in table(text) for name in re.findall(r"`(\w+)`", row[0])]
+
+    assert len(explained) == len(set(explained))
+    assert set(explained) == noisy_events(ROOT / "dalston")
+
+
 def commands(page: Path) -> list[str]:
     """Return the lines of a page's examples in which the shell is to find `dalston`."""
     fence = re.compile(r"^```(?:sh|console)\n(.*?)```", re.MULTILINE | re.DOTALL)
