@@ -12,6 +12,10 @@ import pytest
 from dalston.common import errors
 from dalston.gateway.api.description import describe
 from dalston.gateway.main import OPERATIONS
+from dalston.gateway.openai.wishes import known_fields, plain_name
+from dalston.gateway.services.options import FIELDS
+from dalston.gateway.services.sources import SOURCE_URL
+from dalston.gateway.services.wishes import WISHES
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -65,3 +69,23 @@ def test_every_route_is_described() -> None:
     routes = {f"`{method.upper()} {path}`" for path, on in paths.items() for method in on}
     assert len(routes) == 38
     assert {route for route in routes if route not in DOCUMENT} == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "translate"), [("/v1/audio/transcriptions", False), ("/v1/audio/translations", True)]
+)
+def test_the_form_is_described_with_each_field_that_is_taken(path: str, *, translate: bool) -> None:
+    submission = describe(OPERATIONS).openapi()["paths"][path]["post"]
+    form = submission["requestBody"]["content"]["multipart/form-data"]["schema"]
+    described = {plain_name(name) for name in form["properties"]}
+    # What stands in brackets is another way to write `chunking_strategy`.
+    openai = {name for name in known_fields(translate=translate) if "[" not in name}
+
+    assert described == {"file", SOURCE_URL, *FIELDS, *WISHES, *openai}
+    headers = {each["name"] for each in submission["parameters"] if each["in"] == "header"}
+    assert headers == {"Idempotency-Key", "Prefer"}
+
+
+def test_each_field_of_a_submission_is_listed() -> None:
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", DOCUMENT, re.MULTILINE)))
+    assert {SOURCE_URL, *FIELDS, *WISHES} - set(listed) == set()
