@@ -24,6 +24,19 @@ def test_an_address_may_be_the_one_of_openai_clients(given: str, address: str) -
     assert server_url(given) == address
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("ftp://example.org", "expected something like"),
+        ("http://127.0.0.1:65536", "no port above 65535"),
+        ("127.0.0.1:80000", "no port above 65535"),
+    ],
+)
+def test_what_can_not_be_an_address_is_refused(given: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        server_url(given)
+
+
 def test_options_become_fields_as_forms_have_them() -> None:
     assert fields_of(
         {"temperatures": [0, 0.2], "hotwords": ("Ada", "Bob"), "diarize": True, "prompt": None}
