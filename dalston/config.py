@@ -18,12 +18,10 @@ from dalston.common.errors import ConfigurationError
 from dalston.common.storage import StoreSettings
 
 _PREFIX = "DALSTON_"
-_KINDS = {
-    "Expected `int`": "a whole number",
-    "Expected `float`": "a number",
-    "Expected `bool`": "true or false",
-}
-"""By the beginning of what the library says."""
+_EXPECTED = re.compile(r"Expected `(int|float|bool)(?: \| null)?`(?: ([<>]=?) ([0-9.]+))?")
+"""How the library says what it wants."""
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_BOUNDS = {">=": "of {} or more", ">": "above {}", "<=": "up to {}", "<": "below {}"}
 _PLAIN_NAMES = {
     "DATABASE_URL": "database_url",
     "REDIS_URL": "redis_url",
@@ -218,7 +216,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     f"DALSTON_CORS_ORIGINS has '{origin}'. Name each web site in full, such as "
                     f"https://example.org, with no path; '*' is not allowed."
                 )
-        return origins
+        # As browsers send them, whatever people write.
+        return tuple(origin.lower() for origin in origins)
 
     def chosen_pipelines(self) -> dict[str, str]:
         """Return the pipelines that are named here, by variable."""
@@ -265,8 +264,12 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
 def _told(text: str) -> str:
     """Return what is wrong with a value, in a reader's words where there are some."""
-    kind = _KINDS.get(text.partition(",")[0])
-    return text if kind is None else f"this must be {kind}"
+    found = _EXPECTED.match(text)
+    if found is None:
+        return text
+    kind, bound, limit = found.groups()
+    within = "" if bound is None else f" {_BOUNDS[bound].format(limit.removesuffix('.0'))}"
+    return f"this must be {_KINDS[kind]}{within}"
 
 
 def _variables() -> dict[str, str]:
