@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dalston.common import errors
+from dalston.common.transcript import Segment, Speaker, Transcript, Word
 from dalston.gateway.api.description import describe
+from dalston.gateway.errors import envelope
 from dalston.gateway.main import OPERATIONS
 from dalston.gateway.openai.wishes import known_fields, plain_name
 from dalston.gateway.services.options import FIELDS
@@ -84,6 +87,33 @@ def test_the_form_is_described_with_each_field_that_is_taken(path: str, *, trans
     assert described == {"file", SOURCE_URL, *FIELDS, *WISHES, *openai}
     headers = {each["name"] for each in submission["parameters"] if each["in"] == "header"}
     assert headers == {"Idempotency-Key", "Prefer"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "struct"),
+    [
+        ("JobResponse", Transcript),
+        ("SegmentShape", Segment),
+        ("WordShape", Word),
+        ("SpeakerShape", Speaker),
+    ],
+)
+def test_a_transcript_is_described_with_all_its_fields(
+    shape: str, struct: type[msgspec.Struct]
+) -> None:
+    described = describe(OPERATIONS).openapi()["components"]["schemas"][shape]["properties"]
+    fields = set(struct.__struct_fields__)
+
+    assert fields - set(described) == set()
+    assert {field for field in fields if not re.search(rf"`{field}(\[\])?`", DOCUMENT)} == set()
+
+
+def test_an_error_is_described_with_the_job_that_it_is_about() -> None:
+    described = describe(OPERATIONS).openapi()["components"]["schemas"]["ErrorBody"]["properties"]
+    error = errors.DalstonError("Why.")
+    error.job_id = "job_0a1b2c3d4e5f"
+
+    assert set(described) == set(envelope(error, "req_0a1b2c3d4e5f6071")["error"])
 
 
 def test_each_field_of_a_submission_is_listed() -> None:
