@@ -10,11 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+import click
 import pytest
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
 from dalston import config
+from dalston.cli import cli
 from dalston.common.errors import ConfigurationError
 from dalston.common.models import (
     ATTEMPT_LIMITS,
@@ -234,6 +236,28 @@ def test_each_page_that_calls_dalston_says_how_a_checkout_has_it() -> None:
         if 'export PATH="$PWD/.venv/bin:$PATH"' not in page.read_text(encoding="utf-8")
     ]
     assert silent == []
+
+
+def test_each_command_of_make_is_listed() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
+    listed = re.findall(r"`make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+
+    assert targets - set(listed) == set()
+
+
+def subcommands(command: click.Command, path: str) -> list[str]:
+    """Return the full names of all commands below one."""
+    if not isinstance(command, click.Group):
+        return [path]
+    below = command.commands.items()
+    return [name for word, each in below for name in subcommands(each, f"{path} {word}")]
+
+
+def test_each_command_of_dalston_is_in_a_page() -> None:
+    texts = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+    assert [name for name in subcommands(cli, "dalston") if name not in texts] == []
 
 
 def test_the_walk_takes_the_steps_of_its_test() -> None:
