@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
+
 from tests.conftest import STUBS
 from tests.support.deployment import Deployment
 from tests.support.stack import TRANSCRIPTIONS, running
+from tests.support.waiting import until
 
 
 def test_lines_name_what_they_are_about(deployment: Deployment, silence: Path) -> None:
@@ -55,3 +58,13 @@ def test_an_answer_about_a_failed_job_names_the_job(deployment: Deployment, sile
     assert line["code"] == "deadline_exceeded"
     assert line["job_id"] == answer.headers["x-dalston-job-id"]
     assert "reason" not in line
+
+
+def test_a_gateway_says_which_free_port_it_has_taken(deployment: Deployment) -> None:
+    with running(deployment, DALSTON_PIPELINE="stub") as stack:
+        stack.migrate()
+        gateway = stack.start("gateway", "--port", "0")
+        [line] = until(lambda: gateway.logged("gateway_ready"), "gateway ready")
+        host, port = line["address"]
+        url = f"http://{host}:{port}"
+        assert httpx.get(f"{url}/health", trust_env=False).json() == {"status": "ok"}
