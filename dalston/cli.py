@@ -22,7 +22,7 @@ from dalston.common.wording import counted
 from dalston.config import Settings, read_settings, unknown_variables
 from dalston.evaluation.command import evaluate
 from dalston.logs import get_logger, set_up_logs
-from dalston.ownership import require_own, told_whose
+from dalston.ownership import FOLDER, require_own, told_whose
 from dalston.processes import die_with_parent, use_one_arena
 
 log = get_logger(__name__)
@@ -105,7 +105,7 @@ def _own_settings(role: str, data_dir: Path | None, **overrides: object) -> Sett
 
 _DATA_DIR = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder of the embedded stores (DALSTON_DATA_DIR).",
 )
 
