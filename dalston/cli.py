@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shlex
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
@@ -355,8 +356,9 @@ def engine_new(stage: str, engine_id: str, parent: Path) -> None:
         )
     click.echo(
         f"{folder} is a working engine. Try it:\n\n"
-        f"  dalston engine test {folder} talk.wav\n\n"
-        f"and let a server find it: DALSTON_ENGINES={parent.absolute()} dalston serve"
+        f"  dalston engine test {shlex.quote(str(folder))} talk.wav\n\n"
+        f"and let a server find it: DALSTON_ENGINES={shlex.quote(str(parent.absolute()))} "
+        f"dalston serve"
     )
 
 
