@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import platformdirs
@@ -178,6 +178,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 "S3_ENDPOINT_URL must begin with http:// or https://, such as "
                 "https://s3.example.org. Correct it, or unset it for Amazon's own service."
             )
+        if url is not None and not _is_readable(url):
+            raise ConfigurationError(
+                "S3_ENDPOINT_URL has a host or a port that can't be one: a port is a number up to "
+                "65535. Correct it."
+            )
         if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
             raise ConfigurationError(
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together, and one of them "
@@ -260,6 +265,15 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         text, _, path = str(error).partition(" - at `$.")
         variable = _variables().get(path.removesuffix("`"), "a setting")
         raise ConfigurationError(f"{variable}: {_told(text)}. See docs/configuration.md.") from None
+
+
+def _is_readable(url: str) -> bool:
+    """Tell whether host and port of a URL can be what they are; the store's client would panic."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _told(text: str) -> str:
