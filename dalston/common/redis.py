@@ -43,8 +43,8 @@ def connect(url: str) -> Redis:
     except ValueError:
         # Its text may hold a part of the password.
         raise ConfigurationError(
-            "REDIS_URL is not a URL that begins with redis://, rediss:// or unix://. Write / # ? @ "
-            "in its password as %2F %23 %3F %40."
+            "REDIS_URL is not a URL that begins with redis://, rediss:// or unix:// and has a port "
+            "up to 65535, if any. Write / # ? @ in its password as %2F %23 %3F %40."
         ) from None
     return client
 
