@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -46,6 +48,14 @@ def connect(url: str) -> Redis:
             "REDIS_URL is not a URL that begins with redis://, rediss:// or unix:// and has a port "
             "up to 65535, if any. Write / # ? @ in its password as %2F %23 %3F %40."
         ) from None
+    parts = urlsplit(url)
+    database = parts.path.strip("/")
+    if parts.scheme != "unix" and database and not database.isdecimal():
+        # The client would take the database 0, which may be another server's.
+        raise ConfigurationError(
+            "REDIS_URL ends in a name, and Redis has numbers of databases: redis://host:6379/0. "
+            "Correct it."
+        )
     return client
 
 

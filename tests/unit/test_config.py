@@ -129,6 +129,21 @@ def test_a_url_of_redis_that_is_none_is_said_without_its_password(url: str) -> N
     assert "pa/ss" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [("redis://host", 0), ("rediss://host:6379/3", 3), ("redis://host/2/", 2)],
+)
+def test_a_url_of_redis_has_the_number_of_a_database(url: str, database: int) -> None:
+    assert connect(url).connection_pool.connection_kwargs.get("db", 0) == database
+
+
+@pytest.mark.parametrize("url", ["redis://host/dalston", "rediss://:secret@host:6379/db1"])
+def test_a_database_of_redis_with_a_name_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL ends in a name") as refused:
+        connect(url)
+    assert "secret" not in refused.value.message
+
+
 def test_a_misspelt_variable_is_told_with_what_it_may_be_meant_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
