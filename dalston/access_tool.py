@@ -22,7 +22,7 @@ from dalston.common.access import (
     prefix_of,
 )
 from dalston.common.wording import counted
-from dalston.ownership import require_own
+from dalston.ownership import FOLDER, require_own
 
 if TYPE_CHECKING:
     from dalston.config import Settings
@@ -40,7 +40,7 @@ _NUMBERS = {
 """What a limit may be; the others are whole numbers."""
 _DATA_DIR = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder of the embedded stores (DALSTON_DATA_DIR).",
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shlex
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
@@ -22,7 +23,7 @@ from dalston.common.wording import counted
 from dalston.config import Settings, read_settings, unknown_variables
 from dalston.evaluation.command import evaluate
 from dalston.logs import get_logger, set_up_logs
-from dalston.ownership import require_own, told_whose
+from dalston.ownership import FOLDER, require_own, told_whose
 from dalston.processes import die_with_parent, use_one_arena
 
 log = get_logger(__name__)
@@ -105,7 +106,7 @@ def _own_settings(role: str, data_dir: Path | None, **overrides: object) -> Sett
 
 _DATA_DIR = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder of the embedded stores (DALSTON_DATA_DIR).",
 )
 
@@ -355,8 +356,9 @@ def engine_new(stage: str, engine_id: str, parent: Path) -> None:
         )
     click.echo(
         f"{folder} is a working engine. Try it:\n\n"
-        f"  dalston engine test {folder} talk.wav\n\n"
-        f"and let a server find it: DALSTON_ENGINES={parent.absolute()} dalston serve"
+        f"  dalston engine test {shlex.quote(str(folder))} talk.wav\n\n"
+        f"and let a server find it: DALSTON_ENGINES={shlex.quote(str(parent.absolute()))} "
+        f"dalston serve"
     )
 
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import platformdirs
@@ -18,12 +18,10 @@ from dalston.common.errors import ConfigurationError
 from dalston.common.storage import StoreSettings
 
 _PREFIX = "DALSTON_"
-_KINDS = {
-    "Expected `int`": "a whole number",
-    "Expected `float`": "a number",
-    "Expected `bool`": "true or false",
-}
-"""By the beginning of what the library says."""
+_EXPECTED = re.compile(r"Expected `(int|float|bool)(?: \| null)?`(?: ([<>]=?) ([0-9.]+))?")
+"""How the library says what it wants."""
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_BOUNDS = {">=": "of {} or more", ">": "above {}", "<=": "up to {}", "<": "below {}"}
 _PLAIN_NAMES = {
     "DATABASE_URL": "database_url",
     "REDIS_URL": "redis_url",
@@ -180,6 +178,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 "S3_ENDPOINT_URL must begin with http:// or https://, such as "
                 "https://s3.example.org. Correct it, or unset it for Amazon's own service."
             )
+        if url is not None and not _is_readable(url):
+            raise ConfigurationError(
+                "S3_ENDPOINT_URL has a host or a port that can't be one: a port is a number up to "
+                "65535. Correct it."
+            )
         if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
             raise ConfigurationError(
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together, and one of them "
@@ -218,7 +221,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     f"DALSTON_CORS_ORIGINS has '{origin}'. Name each web site in full, such as "
                     f"https://example.org, with no path; '*' is not allowed."
                 )
-        return origins
+        # As browsers send them, whatever people write.
+        return tuple(origin.lower() for origin in origins)
 
     def chosen_pipelines(self) -> dict[str, str]:
         """Return the pipelines that are named here, by variable."""
@@ -263,10 +267,23 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         raise ConfigurationError(f"{variable}: {_told(text)}. See docs/configuration.md.") from None
 
 
+def _is_readable(url: str) -> bool:
+    """Tell whether host and port of a URL can be what they are; the store's client would panic."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _told(text: str) -> str:
     """Return what is wrong with a value, in a reader's words where there are some."""
-    kind = _KINDS.get(text.partition(",")[0])
-    return text if kind is None else f"this must be {kind}"
+    found = _EXPECTED.match(text)
+    if found is None:
+        return text
+    kind, bound, limit = found.groups()
+    within = "" if bound is None else f" {_BOUNDS[bound].format(limit.removesuffix('.0'))}"
+    return f"this must be {_KINDS[kind]}{within}"
 
 
 def _variables() -> dict[str, str]:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import structlog
 from redis.exceptions import RedisError
@@ -132,11 +133,11 @@ class EmbeddedRedis:
         return "\n".join(
             (
                 "port 0",
-                f'unixsocket "{self._socket}"',
+                f"unixsocket {_quoted(self._socket)}",
                 "unixsocketperm 700",
                 'save ""',
                 "appendonly no",
-                f'dir "{self._socket.parent}"',
+                f"dir {_quoted(self._socket.parent)}",
                 "daemonize no",
                 "maxmemory-policy noeviction",
                 "",
@@ -146,7 +147,7 @@ class EmbeddedRedis:
     async def _end_orphan(self) -> None:
         """End a server that outlived its parent; whoever holds the folder's lock may do so."""
         if await self.answers():
-            client = connect(f"unix://{self._socket}")
+            client = connect(f"unix://{quote(str(self._socket))}")
             try:
                 await client.shutdown(nosave=True)
             except (RedisError, OSError):
@@ -159,7 +160,7 @@ class EmbeddedRedis:
         """Tell whether a server answers at the socket."""
         if not self._socket.exists():
             return False
-        client = connect(f"unix://{self._socket}")
+        client = connect(f"unix://{quote(str(self._socket))}")
         try:
             await client.ping()
         except (RedisError, OSError):
@@ -182,6 +183,12 @@ class EmbeddedRedis:
                 self._process.kill()
                 await self._process.wait()
         self._socket.unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as the server's configuration has it, whatever people call their folders."""
+    escaped = str(path).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return f'"{escaped}"'
 
 
 @functools.cache

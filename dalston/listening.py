@@ -30,6 +30,12 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(2048)
+    except (socket.gaierror, UnicodeError):
+        # A name with an empty or a too long part doesn't get as far as being looked up.
+        raise ConfigurationError(
+            f"Can't listen at '{host}': that is neither an address nor a known name. Name an "
+            f"address of this machine, such as 127.0.0.1, with --host or DALSTON_HOST."
+        ) from None
     except OSError as error:
         if listener is not None:
             listener.close()

@@ -101,11 +101,23 @@ def _engines(settings: Settings, engine: str | None) -> list[EngineSpec]:
         raise ConfigurationError(
             f"There is no engine '{engine}'. Known engines: {', '.join(sorted(known))}."
         )
-    wanted = [spec for spec in known.values() if engine is None or spec.id == engine]
-    telling = [spec for spec in wanted if spec.folder and (spec.folder / "models.py").is_file()]
+    telling = {
+        name: spec
+        for name, spec in sorted(known.items())
+        if spec.folder and (spec.folder / "models.py").is_file()
+    }
     if not telling:
-        raise ConfigurationError("No such engine has models to choose from.")
-    return sorted(telling, key=lambda spec: spec.id)
+        raise ConfigurationError(
+            "No engine on this machine has models to choose from. Run this where such an engine is."
+        )
+    if engine is None:
+        return list(telling.values())
+    if engine not in telling:
+        raise ConfigurationError(
+            f"The engine {engine} has no models to choose from. Engines that have some: "
+            f"{', '.join(telling)}. Name one with --engine."
+        )
+    return [telling[engine]]
 
 
 def _only_engine(settings: Settings, engine: str | None) -> EngineSpec:

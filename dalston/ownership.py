@@ -1,4 +1,7 @@
-"""Whose the files of a data folder are: what one user makes there, another's server can't use."""
+"""Which folder is meant, and whose its files are.
+
+What one user makes in a data folder, another's server can't use.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import click
 
 from dalston.common.errors import ConfigurationError
 from dalston.processes import has_account, user_called
@@ -19,6 +25,18 @@ doesn't let root be."""
 _DATABASE = ("dalston.db", "dalston.db-wal", "dalston.db-shm")
 _OBJECTS = ("objects", "objects/jobs")
 _ALWAYS = ("run", "tmp")
+
+
+class _FolderPath(click.Path):
+    """A folder that is named: an empty name, as of a variable that isn't set, would be this one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's own
+        if value == "":
+            self.fail("no folder is named. Name one, or leave the option out.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _FolderPath(path_type=Path, file_okay=False)
 
 
 def require_own(folder: Path, *, named: bool) -> None:

@@ -202,6 +202,8 @@ async def run_gateway(settings: Settings, listener: socket.socket) -> None:
             on_stop_signal(stop)
             # The store's client makes itself ready while there are still files for that.
             first_use = asyncio.create_task(shared.store.answers())
+            # Whoever connects from now on is answered. A port that was free is told nowhere else.
+            log.info("gateway_ready", address=listener.getsockname())
             try:
                 await server.serve(sockets=[listener])
             finally:

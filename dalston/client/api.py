@@ -25,6 +25,7 @@ from dalston.common.transcript import Transcript
 _JOBS = "/v1/audio/transcriptions"
 _ANSWER_SECONDS = 30.0
 _STORED_SECONDS = 600.0
+_LAST_PORT = 65535
 """How long a server may take to store a large upload whose last byte it has."""
 _ABSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 """Errors after which nothing was sent: there is nobody at the address, or nobody to be trusted."""
@@ -336,6 +337,8 @@ def server_url(text: str) -> str:
         raise ValueError("no key or password in it: DALSTON_API_KEY or --api-key-file is for that")
     if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
         raise ValueError("expected something like http://127.0.0.1:8000")
+    if (url.port or 0) > _LAST_PORT:
+        raise ValueError(f"there is no port above {_LAST_PORT}")
     full = full.rstrip("/")
     return full.removesuffix("/v1").rstrip("/") if url.path.rstrip("/").endswith("/v1") else full
 

@@ -14,6 +14,7 @@ import click
 from dalston.client.options import fields_of, request_options, rules_of, subtitle_options
 from dalston.client.recordings import Recording, find_recordings, is_address
 from dalston.common.formats import FORMATS
+from dalston.ownership import FOLDER
 
 _EPILOG = """Exit status: 0 if every file has its transcript, 1 if one has not (the reason is on
 standard error), 2 if the command is wrong, 130 after Ctrl-C, which also stops the jobs."""
@@ -109,7 +110,7 @@ def _address(server: str) -> str:
 @click.option(
     "--output-dir",
     "-o",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Write talk.txt for talk.mp3 into this folder, not to standard output.",
 )
 @click.option(
@@ -130,7 +131,7 @@ def _address(server: str) -> str:
 @API_KEY_FILE
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Data folder of the server that is used without --server (DALSTON_DATA_DIR).",
 )
 def transcribe(

@@ -15,6 +15,7 @@ import click
 
 from dalston.client.command import API_KEY_FILE, not_installed, read_key
 from dalston.listening import server_on
+from dalston.ownership import FOLDER
 from dalston.processes import give_up_output
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def on_server(command: Callable[..., None]) -> Callable[..., None]:
     url = click.option("--server", metavar="URL", help="The server at this address.")
     folder = click.option(
         "--data-dir",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=FOLDER,
         help="Data folder of the server that is used without --server (DALSTON_DATA_DIR).",
     )
     return url(API_KEY_FILE(folder(with_server)))

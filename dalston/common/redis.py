@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -43,9 +45,17 @@ def connect(url: str) -> Redis:
     except ValueError:
         # Its text may hold a part of the password.
         raise ConfigurationError(
-            "REDIS_URL is not a URL that begins with redis://, rediss:// or unix://. Write / # ? @ "
-            "in its password as %2F %23 %3F %40."
+            "REDIS_URL is not a URL that begins with redis://, rediss:// or unix:// and has a port "
+            "up to 65535, if any. Write / # ? @ in its password as %2F %23 %3F %40."
         ) from None
+    parts = urlsplit(url)
+    database = parts.path.strip("/")
+    if parts.scheme != "unix" and database and not database.isdecimal():
+        # The client would take the database 0, which may be another server's.
+        raise ConfigurationError(
+            "REDIS_URL ends in a name, and Redis has numbers of databases: redis://host:6379/0. "
+            "Correct it."
+        )
     return client
 
 

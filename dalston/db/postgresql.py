@@ -134,6 +134,9 @@ async def _connect(*given: Any, **named: Any) -> asyncpg.Connection:  # noqa: AN
     except asyncpg.ClientConfigurationError as error:
         # Its text names a parameter, never the password.
         raise ConfigurationError(f"DATABASE_URL can't be used: {error}. Correct it.") from None
+    except UnicodeError:
+        # A host with an empty or a too long part doesn't get as far as being looked up.
+        raise ConfigurationError("DATABASE_URL has a host that is no name. Correct it.") from None
 
 
 async def _read_json(driver: asyncpg.Connection) -> None:

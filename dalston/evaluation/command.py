@@ -10,6 +10,7 @@ import click
 
 from dalston.client.command import API_KEY_FILE, not_installed, read_key
 from dalston.common.languages import language_code
+from dalston.ownership import FOLDER
 
 _EPILOG = """Exit status: 0 if every clip has its transcript, 1 if one has not (it counts as all
 words missed), 2 if the command or the manifest is wrong, 130 after Ctrl-C, which also stops the
@@ -53,7 +54,7 @@ def _code(_context: click.Context, _parameter: click.Parameter, text: str | None
 @click.option("--markdown", is_flag=True, help="Print the totals alone, as a Markdown table.")
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Data folder of the server that is used without --server (DALSTON_DATA_DIR).",
 )
 def evaluate(manifest: Path, **options: Any) -> None:  # noqa: ANN401 - click's own values

@@ -105,8 +105,15 @@ async def _on_our_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, DalstonError):
         raise error
     if error.http_status >= _SERVER_SIDE:
-        log.error("request_failed", code=error.code, reason=repr(error.__cause__))
+        log.error("request_failed", code=error.code, **_known_of(error))
     return respond(request, error)
+
+
+def _known_of(error: DalstonError) -> dict[str, str]:
+    """Return what the log says of an error beside its code, as far as there is something to say."""
+    known = {} if error.job_id is None else {"job_id": error.job_id}
+    # Not the message: that of a failed job is an engine's, and may be of the recording.
+    return known if error.__cause__ is None else known | {"reason": repr(error.__cause__)}
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

@@ -33,6 +33,8 @@ MISTAKES = (
     {"DALSTON_TEMPORARY_DIR": "/proc/nowhere"},
     {"ENGINE_ID": "stub-transcriber"},
     {"S3_ENDPOINT_URL": "store:9000", "S3_BUCKET": "recordings"},
+    {"S3_ENDPOINT_URL": "http://store:90000", "S3_BUCKET": "recordings"},
+    {"S3_ENDPOINT_URL": "http://store:port/", "S3_BUCKET": "recordings"},
     {"AWS_ACCESS_KEY_ID": "name", "S3_BUCKET": "recordings"},
     {"DATABASE_URL": "mysql://user:hunter2@host/name"},
 )

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from dalston.config import Settings
 from scripts.write_through import NEW
@@ -70,6 +71,22 @@ def test_a_profile_turns_the_others_on() -> None:
             "engine-transcript-merger",
         },
     }
+
+
+def test_the_document_changes_services_and_settings_that_there_are() -> None:
+    text = (REPOSITORY / "docs" / "deployment.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    settings = {f"DALSTON_{field.upper()}" for field in Settings.__struct_fields__}
+
+    assert examples
+    for example in examples:
+        # A tag of Docker Compose's own, which says how the files are put together.
+        changed = yaml.safe_load(example.replace("!override ", ""))["services"]
+        assert set(changed) - set(SERVICES) == set()
+        for name, service in changed.items():
+            set_anew = set(service.get("environment", {}))
+            # What the file sets itself is set in `.env`.
+            assert set_anew <= settings - set(SERVICES[name]["environment"])
 
 
 def test_the_servers_are_these() -> None:

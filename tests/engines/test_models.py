@@ -132,4 +132,6 @@ def test_only_folders_of_the_models_folder_are_removed(
 
 def test_the_engine_must_have_models(machine: Machine) -> None:
     assert "There is no engine 'nobody'" in machine.run("list", "--engine", "nobody", status=2)
-    assert "No such engine" in machine.run("list", "--engine", "stub-merger", status=2)
+    said = machine.run("list", "--engine", "stub-merger", status=2)
+    assert "stub-merger has no models" in said
+    assert "have some: faster-whisper." in said

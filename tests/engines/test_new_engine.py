@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,15 @@ def test_a_new_engine_passes_its_own_test(tmp_path: Path, stage: str) -> None:
     assert (spec.id, spec.stage) == ("my-first-engine", stage)
     assert load_engine_class(folder).__name__ == "MyFirstEngine"
     assert "ENGINE_ID=my-first-engine" in (folder / "Dockerfile").read_text()
+
+
+def test_the_commands_that_are_shown_can_be_pasted(tmp_path: Path) -> None:
+    parent = tmp_path / "my engines"
+    made = CliRunner().invoke(cli, ["engine", "new", "transcribe", "mine", "--in", str(parent)])
+    assert made.exit_code == 0
+    words = shlex.split(made.stdout)
+    assert words[words.index("test") + 1] == str(parent / "transcribe" / "mine")
+    assert f"DALSTON_ENGINES={parent}" in words
 
 
 @pytest.mark.parametrize(("engine_id", "ships"), [("faster-whisper", True), ("mine", False)])

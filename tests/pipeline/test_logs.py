@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
+
 from tests.conftest import STUBS
 from tests.support.deployment import Deployment
-from tests.support.stack import running
+from tests.support.stack import TRANSCRIPTIONS, running
+from tests.support.waiting import until
 
 
 def test_lines_name_what_they_are_about(deployment: Deployment, silence: Path) -> None:
@@ -35,3 +38,33 @@ def test_lines_name_what_they_are_about(deployment: Deployment, silence: Path) -
     assert [line for line in lines if line["level"] in {"warning", "error"}] == [
         line for line in lines if line["event"] == "fake_text"
     ]
+
+
+def test_an_answer_about_a_failed_job_names_the_job(deployment: Deployment, silence: Path) -> None:
+    with running(deployment, DALSTON_PIPELINE="stub") as stack:
+        stack.migrate()
+        gateway = stack.gateway()
+        stack.start("orchestrator")
+        with silence.open("rb") as recording:
+            # No engine runs, so that the deadline is what ends it.
+            answer = stack.client.post(
+                TRANSCRIPTIONS,
+                files={"file": recording},
+                data={"response_format": "text", "deadline_seconds": "1"},
+            )
+        assert answer.json()["error"]["code"] == "deadline_exceeded"
+        [line] = gateway.logged("request_failed")
+
+    assert line["code"] == "deadline_exceeded"
+    assert line["job_id"] == answer.headers["x-dalston-job-id"]
+    assert "reason" not in line
+
+
+def test_a_gateway_says_which_free_port_it_has_taken(deployment: Deployment) -> None:
+    with running(deployment, DALSTON_PIPELINE="stub") as stack:
+        stack.migrate()
+        gateway = stack.start("gateway", "--port", "0")
+        [line] = until(lambda: gateway.logged("gateway_ready"), "gateway ready")
+        host, port = line["address"]
+        url = f"http://{host}:{port}"
+        assert httpx.get(f"{url}/health", trust_env=False).json() == {"status": "ok"}

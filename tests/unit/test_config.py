@@ -50,10 +50,34 @@ def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings({"port": 9001, "host": None}).port == 9001
 
 
-def test_a_wrong_value_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DALSTON_PORT", "many")
-    with pytest.raises(ConfigurationError, match="DALSTON_PORT: this must be a whole number"):
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("DALSTON_PORT", "many", "a whole number"),
+        ("DALSTON_PORT", "-1", "a whole number of 0 or more"),
+        ("DALSTON_PORT", "65536", "a whole number up to 65535"),
+        ("DALSTON_ENGINE_MEMORY_MB", "4 GB", "a whole number"),
+        ("DALSTON_ENGINE_MEMORY_MB", "0", "a whole number of 1 or more"),
+        ("DALSTON_JOB_DEADLINE_SECONDS", "1h", "a number"),
+        ("DALSTON_JOB_DEADLINE_SECONDS", "0", "a number above 0"),
+        ("DALSTON_FETCH_SECONDS", "86401", "a number up to 86400"),
+        ("DALSTON_WAIT_BASE_SECONDS", "nan", "a number of 0 or more"),
+        ("DALSTON_FETCH_PRIVATE_ADDRESSES", "yes", "true or false"),
+    ],
+)
+def test_a_wrong_value_names_its_setting_and_what_it_may_be(
+    name: str, value: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as refused:
         read_settings()
+    said = f"{name}: this must be {wanted}. See docs/configuration.md."
+    assert refused.value.message == said
+
+
+def test_web_sites_are_compared_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DALSTON_CORS_ORIGINS", " https://Example.ORG  http://localhost:3000 ")
+    assert read_settings().origins == ("https://example.org", "http://localhost:3000")
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "nothing", "redis://host"])
@@ -103,6 +127,21 @@ def test_a_url_of_redis_that_is_none_is_said_without_its_password(url: str) -> N
     with pytest.raises(ConfigurationError, match="REDIS_URL is not a URL") as refused:
         connect(url)
     assert "pa/ss" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [("redis://host", 0), ("rediss://host:6379/3", 3), ("redis://host/2/", 2)],
+)
+def test_a_url_of_redis_has_the_number_of_a_database(url: str, database: int) -> None:
+    assert connect(url).connection_pool.connection_kwargs.get("db", 0) == database
+
+
+@pytest.mark.parametrize("url", ["redis://host/dalston", "rediss://:secret@host:6379/db1"])
+def test_a_database_of_redis_with_a_name_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL ends in a name") as refused:
+        connect(url)
+    assert "secret" not in refused.value.message
 
 
 def test_a_misspelt_variable_is_told_with_what_it_may_be_meant_for(

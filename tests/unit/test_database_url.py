@@ -7,6 +7,7 @@ from sqlalchemy.engine import make_url
 
 from dalston.common.errors import ConfigurationError
 from dalston.db.migrate import engine_url
+from dalston.db.session import Database
 from dalston.db.url import read_url
 
 
@@ -75,3 +76,11 @@ def test_another_url_is_refused_and_its_password_is_not_shown(url: str, said: st
 
 def test_a_password_is_not_shown_by_accident() -> None:
     assert "secret" not in f"{read_url('postgresql://user:secret@db/name')!r}"
+
+
+async def test_a_host_that_can_be_no_name_is_a_wrong_setting() -> None:
+    database = Database("postgresql://user:secret@db..example.org/name")
+    with pytest.raises(ConfigurationError, match="DATABASE_URL has a host that is no name"):
+        async with database.read():
+            pass
+    await database.close()

@@ -10,11 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+import click
 import pytest
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
 from dalston import config
+from dalston.cli import cli
 from dalston.common.errors import ConfigurationError
 from dalston.common.models import (
     ATTEMPT_LIMITS,
@@ -192,6 +194,30 @@ def test_the_data_folder_is_named_as_each_system_has_it(
     assert f"`{folder.replace(str(Path.home()), '~')}`" in (DOCS / page).read_text("utf-8")
 
 
+def noisy_events(folder: Path) -> set[str]:
+    """Return the events that the code below a folder logs as warnings or errors."""
+    events = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Name(id="log"), attr="warning" | "error" | "exception"
+                    ),
+                    args=[ast.Constant(value=str(event)), *_],
+                ):
+                    events.add(event)
+    return events
+
+
+def test_every_warning_and_error_in_the_log_is_explained_and_no_other() -> None:
+    text = section("operations.md", "## Log").partition("### Warnings and errors\n")[2]
+    explained = [name for row in table(text) for name in re.findall(r"`(\w+)`", row[0])]
+
+    assert len(explained) == len(set(explained))
+    assert set(explained) == noisy_events(ROOT / "dalston")
+
+
 def commands(page: Path) -> list[str]:
     """Return the lines of a page's examples in which the shell is to find `dalston`."""
     fence = re.compile(r"^```(?:sh|console)\n(.*?)```", re.MULTILINE | re.DOTALL)
@@ -210,6 +236,28 @@ def test_each_page_that_calls_dalston_says_how_a_checkout_has_it() -> None:
         if 'export PATH="$PWD/.venv/bin:$PATH"' not in page.read_text(encoding="utf-8")
     ]
     assert silent == []
+
+
+def test_each_command_of_make_is_listed() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
+    listed = re.findall(r"`make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+
+    assert targets - set(listed) == set()
+
+
+def subcommands(command: click.Command, path: str) -> list[str]:
+    """Return the full names of all commands below one."""
+    if not isinstance(command, click.Group):
+        return [path]
+    below = command.commands.items()
+    return [name for word, each in below for name in subcommands(each, f"{path} {word}")]
+
+
+def test_each_command_of_dalston_is_in_a_page() -> None:
+    texts = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+    assert [name for name in subcommands(cli, "dalston") if name not in texts] == []
 
 
 def test_the_walk_takes_the_steps_of_its_test() -> None:

@@ -64,3 +64,10 @@ def test_an_address_that_is_not_there_may_be_there_later() -> None:
 def test_a_port_that_is_taken_is_a_setting() -> None:
     with bind("127.0.0.1", 0) as listener, pytest.raises(ConfigurationError, match="--port"):
         bind("127.0.0.1", listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["nobody.invalid", "http://127.0.0.1", "[::1]", " ", "a..b"])
+def test_of_what_is_no_address_the_port_is_not_blamed(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="DALSTON_HOST") as refused:
+        bind(host, 0)
+    assert "--port" not in refused.value.message

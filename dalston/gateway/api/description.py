@@ -6,7 +6,7 @@ needs, are a fifth of an idle gateway's memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from fastapi_offline import FastAPIOffline
 from dalston import __version__
 from dalston.common.formats import MEDIA_TYPES
 from dalston.gateway.api.envelope import Responses, any_error, errors
+from dalston.gateway.api.form import submission
 from dalston.gateway.api.operations import Operation
 from dalston.gateway.api.schemas import Health, Readiness
 from dalston.gateway.api.v1 import webhook_shapes
@@ -23,7 +24,6 @@ from dalston.gateway.api.v1.schemas import CreateJobResponse, JobList, JobRespon
 from dalston.gateway.dialects.description import SCHEMES, error_model
 from dalston.gateway.dialects.description import TOLD as TOLD_OF_DIALECTS
 from dalston.gateway.errors import ERROR_HANDLERS
-from dalston.gateway.openai.wishes import DIARIZED, FORMATS
 
 _ABOUT = """Turns recordings into transcripts, on your own machine.
 
@@ -33,102 +33,6 @@ Submit a recording, poll the job, read its transcript. Every error has the same 
 _JOBS, _OPENAI_TAG, _HEALTH = ["transcriptions"], ["openai"], ["health"]
 _FILES = sorted(MEDIA_TYPES.values())
 
-_OPTIONS: Mapping[str, tuple[dict[str, Any], str]] = {
-    "source_url": ({"type": "string", "format": "uri"}, "Where it is, in place of `file`."),
-    "pipeline": (
-        {"type": "string", "examples": ["default"]},
-        "Name of a pipeline; the server's default if left out.",
-    ),
-    "language": (
-        {"type": "string", "examples": ["en"]},
-        "ISO 639 code, also with a region (en-US), or English name; detected if left out.",
-    ),
-    "language_detection": (
-        {"enum": ["recording", "chunk"]},
-        "Detect the language once, on the first speech, or in each chunk, if several are spoken.",
-    ),
-    "diarize": ({"type": "boolean"}, "Find out who speaks when."),
-    "num_speakers": ({"type": "integer"}, "How many people speak, if that is known."),
-    "min_speakers": ({"type": "integer"}, "How many people speak at least."),
-    "max_speakers": ({"type": "integer"}, "How many people speak at most."),
-    "channels": (
-        {"enum": ["mix", "split"]},
-        "With split each channel is transcribed alone and is a speaker.",
-    ),
-    "task": (
-        {"enum": ["transcribe", "translate"]},
-        "With translate the text is English, whatever is spoken.",
-    ),
-    "prompt": ({"type": "string"}, "Text that the recording may continue."),
-    "hotwords": ({"type": "string"}, "Names and terms to expect, separated by commas."),
-    "beam_size": ({"type": "integer"}, "How many hypotheses are followed."),
-    "temperatures": (
-        {"type": "string", "examples": ["0,0.4,0.8"]},
-        "Tried one after the other while the text repeats itself or is improbable.",
-    ),
-    "drop_doubtful_text": (
-        {"type": "boolean"},
-        "Leave out text over silence or music, and text that repeats itself.",
-    ),
-}
-"""The form's fields besides the file: a schema and what they are for."""
-
-_CALLBACK = {
-    "callback_url": (
-        {"type": "string", "maxLength": 2048},
-        "Who is told when the job has ended; see webhooks.",
-    )
-}
-_OPENAI: Mapping[str, tuple[dict[str, Any], str]] = {
-    "model": ({"type": "string", "examples": ["whisper-1"]}, "A name of GET /v1/models."),
-    "response_format": ({"enum": [*FORMATS, DIARIZED]}, "How the transcript is to look."),
-    "timestamp_granularities[]": (
-        {"type": "array", "items": {"enum": ["segment", "word"]}},
-        "Which times a verbose_json has.",
-    ),
-    "stream": ({"type": "boolean"}, "Send the text while it is written."),
-    "temperature": ({"type": "number"}, "How freely words are chosen; 0 leaves it to the engine."),
-    "chunking_strategy": ({"type": "string"}, "auto or server_vad: both cut in pauses."),
-    "keywords[]": ({"type": "array", "items": {"type": "string"}}, "Words to expect."),
-    "languages[]": ({"type": "array", "items": {"type": "string"}}, "The language, as a list."),
-    "include[]": ({"type": "array", "items": {"enum": ["logprobs"]}}, "No engine here has these."),
-}
-"""OpenAI's fields, with which the answer is the transcript."""
-
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "The recording, in any common container and codec.",
-                        },
-                        **{
-                            name: {**schema, "description": about}
-                            for name, (schema, about) in {
-                                **_OPTIONS,
-                                **_CALLBACK,
-                                **_OPENAI,
-                            }.items()
-                        },
-                    },
-                }
-            }
-        },
-    }
-}
-_IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Your name for this submission: sent again within 24 hours, it is the same job.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
 _AUDIO = {
     kind: {"schema": {"type": "string", "format": "binary"}}
     for kind in ("audio/*", "video/*", "application/octet-stream")
@@ -241,14 +145,14 @@ _TOLD: dict[str, dict[str, Any]] = {
         "status_code": 202,
         "response_model": CreateJobResponse,
         "responses": _ACCEPTED | _ANSWERED | _REFUSALS | _LATE,
-        "openapi_extra": _FORM | {"parameters": [_IDEMPOTENCY_KEY]},
+        "openapi_extra": submission(translate=False),
     },
     "create_translation": {
         "summary": "Transcribe a recording in English, whatever is spoken",
         "tags": _OPENAI_TAG,
         "response_model": None,
-        "responses": _ANSWERED | _REFUSALS | _LATE,
-        "openapi_extra": _FORM,
+        "responses": _ANSWERED | _ACCEPTED | _REFUSALS | _LATE,
+        "openapi_extra": submission(translate=True),
     },
     "list_models": {"summary": "List the names of models", "tags": _OPENAI_TAG},
     "read_model": {

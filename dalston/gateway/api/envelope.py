@@ -26,6 +26,7 @@ class ErrorBody(BaseModel):
     param: str | None = Field(description="The field or parameter that is wrong, if one is.")
     code: str = Field(description="Stable, for programs; listed in docs/api.md.")
     request_id: str = Field(description="As in the header x-request-id and in the server's log.")
+    job_id: str | None = Field(default=None, description="Of the job that it is about, if any.")
 
 
 class Envelope(BaseModel):

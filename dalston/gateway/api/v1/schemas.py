@@ -197,6 +197,45 @@ class VersionList(BaseModel):
     versions: list[VersionShape]
 
 
+class WordShape(BaseModel):
+    """A word, where the engine times words."""
+
+    model_config = ConfigDict(extra="allow")
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = Field(default=None, description="0 to 1, where known.")
+    speaker: str | None = None
+
+
+class SegmentShape(BaseModel):
+    """About a sentence; of what its engine doesn't know it has nothing."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: int | None = None
+    start: float = Field(description="Seconds of the recording.")
+    end: float
+    text: str
+    speaker: str | None = Field(default=None, description="The id of one of `speakers`.")
+    confidence: float | None = Field(
+        default=None, description="How probable its words are on average, 0 to 1."
+    )
+    no_speech_probability: float | None = Field(default=None, description="0 to 1.")
+    compression_ratio: float | None = Field(
+        default=None, description="High where the text repeats itself."
+    )
+    words: list[WordShape] | None = None
+
+
+class SpeakerShape(BaseModel):
+    """Somebody who speaks."""
+
+    id: str
+    label: str
+
+
 class JobResponse(JobSummary):
     """A job; while it runs with its progress, once completed with its transcript."""
 
@@ -211,9 +250,10 @@ class JobResponse(JobSummary):
     )
     text: str | None = None
     language: str | None = None
+    language_confidence: float | None = Field(default=None, description="0 to 1.")
     duration: float | None = Field(default=None, description="Seconds of audio.")
-    segments: list[dict[str, Any]] | None = None
-    speakers: list[dict[str, Any]] | None = None
+    segments: list[SegmentShape] | None = None
+    speakers: list[SpeakerShape] | None = None
     metadata: dict[str, Any] | None = None
     history: list[HistoryShape] | None = None
 
