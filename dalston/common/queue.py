@@ -176,7 +176,7 @@ class TaskQueue:
             close: As for `close`.
             offers: As for `publish_many`.
             updates: What listeners of jobs should hear.
-            forget: Ids of jobs that have ended, as for `forget_jobs`.
+            forget: Ids of jobs that have ended: what people see of a running one is removed.
             check: Engines whose backlog is asked about, after the offers.
         """
         engines = sorted(set(check))
@@ -331,10 +331,6 @@ class TaskQueue:
     async def steady_seconds(self) -> float:
         """Return for how long Redis has been undisturbed, and keep that mark alive."""
         return float(await self._scripts.run("steady", [STEADY], [int(STEADY_SECONDS * 1000)]))
-
-    async def forget_jobs(self, job_ids: Sequence[str]) -> None:
-        """Remove what Redis holds for people who look at a running job."""
-        await self.tell(forget=job_ids)
 
     async def announce(self, instance: EngineInstance) -> None:
         """Say that an engine instance lives; to be repeated each second."""
