@@ -23,6 +23,7 @@ from dalston.common.redis import connect, queue_key
 from dalston.common.storage import ObjectStore, output_path
 from dalston.engine_sdk.runner import EngineRunner, RunnerSettings
 from tests.support.deployment import embedded
+from tests.support.hand_off import publish
 
 ENGINE = "odd"
 YAML = f"id: {ENGINE}\nversion: '1'\nstage: odd\n"
@@ -128,7 +129,7 @@ class Bench:
         )
 
     async def publish(self, *entries: QueueEntry) -> None:
-        answers = await self.queue.publish(ENGINE, 1000, entries)
+        answers = await publish(self.queue, ENGINE, 1000, entries)
         assert set(answers) == {"pushed"}
 
     async def listen(self) -> None:
