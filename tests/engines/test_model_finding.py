@@ -21,7 +21,8 @@ from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import open_engine
 from tests.engines.hub_server import COMMIT, Hub, serving
 from tests.engines.random_model import write_random_model
-from tests.engines.sounds import ENGINES, REPOSITORY
+from tests.engines.sounds import ENGINES
+from tests.support.deployment import REPOSITORY
 
 FOLDER = ENGINES / "transcribe" / "faster-whisper"
 REPOSITORY_ID = "owner/random-whisper"

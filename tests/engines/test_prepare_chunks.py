@@ -14,9 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from dalston.engine_sdk.testing import EngineUnderTest
-from tests.engines.sounds import ENGINES, REPOSITORY, SPEECH, tone, write_wav
-from tests.engines.speech_clips import RATE, needs_recordings, read_aloud, read_sound, silence
+from tests.engines.sounds import ENGINES, tone, write_wav
+from tests.engines.speech_clips import RATE, read_aloud, read_sound, silence
 from tests.engines.test_prepare_formats import read_wav
+from tests.support.deployment import REPOSITORY
+from tests.support.recordings import SPEECH, needs_recordings
 
 FOLDER = ENGINES / "prepare" / "audio-prepare"
 Chunks = list[dict[str, Any]]

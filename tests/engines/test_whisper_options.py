@@ -14,8 +14,8 @@ from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import EngineUnderTest, open_engine
 from scripts.demo_recording import recording
 from tests.engines.random_model import write_random_model
-from tests.engines.sounds import ENGINES, SPEECH, tone, write_wav
-from tests.engines.speech_clips import needs_recordings
+from tests.engines.sounds import ENGINES, tone, write_wav
+from tests.support.recordings import SPEECH, needs_recordings
 
 QUICK = {"beam_size": 1, "word_timestamps": False}
 

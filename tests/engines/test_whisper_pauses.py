@@ -10,8 +10,9 @@ import pytest
 from faster_whisper.transcribe import Segment, Word
 
 from dalston.engine_sdk.testing import EngineUnderTest, open_engine
-from tests.engines.sounds import ENGINES, SPEECH, write_wav
-from tests.engines.speech_clips import needs_recordings, read_sound, silence
+from tests.engines.sounds import ENGINES, write_wav
+from tests.engines.speech_clips import read_sound, silence
+from tests.support.recordings import SPEECH, needs_recordings
 
 RATE = 16_000
 SPANS = [{"start": 0, "end": 4 * RATE}, {"start": 40 * RATE, "end": 45 * RATE}]

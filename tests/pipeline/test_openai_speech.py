@@ -12,9 +12,10 @@ import pytest
 from openai import OpenAI
 
 from tests.engines.sounds import write_wav
-from tests.engines.speech_clips import RATE, needs_recordings, read_sound
-from tests.support.deployment import REPOSITORY, embedded
+from tests.engines.speech_clips import RATE, read_sound
+from tests.support.deployment import embedded
 from tests.support.openai_client import openai_client
+from tests.support.recordings import SPEECH, needs_recordings
 from tests.support.stack import Stack, running
 
 pytestmark = [
@@ -24,7 +25,6 @@ pytestmark = [
 ]
 
 ENGINES = ("audio-prepare", "faster-whisper", "ge2e-speakers", "transcript-merger")
-SPEECH = REPOSITORY.parent / "shared" / "speech"
 SHORT = SPEECH / "en_librivox_0880.wav"
 
 

@@ -14,8 +14,9 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from dalston.evaluation.speakers import read_turns, score_speakers, turns_of
 from tests.engines.sounds import references, write_wav
-from tests.engines.speech_clips import RATE, needs_recordings, read_sound, silence
+from tests.engines.speech_clips import RATE, read_sound, silence
 from tests.support.deployment import embedded
+from tests.support.recordings import SPEECH, needs_recordings
 from tests.support.stack import Stack, running
 
 pytestmark = [needs_recordings, pytest.mark.timeout(600)]
@@ -27,7 +28,6 @@ ENGINES = (
     "ge2e-speakers",
     "transcript-merger",
 )
-SPEECH = Path(__file__).parent.parent.parent.parent / "shared" / "speech"
 QUICK = {"beam_size": "1"}
 LONGEST_SECONDS = 240.0
 """What a job may take on a machine that others keep busy."""
