@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from anyio.lowlevel import checkpoint
@@ -13,20 +12,13 @@ from dalston.common.events import EventBus
 from dalston.common.messages import Attempt, JobCreated, TaskCompleted
 from dalston.common.models import new_attempt_token, new_job_id, new_task_id
 from dalston.common.queue import LeaseState, LeaseUpdate, Outcome, Renewal, TaskQueue
-from dalston.common.redis import EVENTS, connect, job_channel, lease_key
+from dalston.common.redis import EVENTS, job_channel, lease_key
 from tests.support.deployment import Deployment
 from tests.support.hand_off import claim
 
 READER = "reader"
 _PATIENT_SECONDS = 0.5
 """Longer than this machine may ever be busy with something else in the middle of a test."""
-
-
-@pytest.fixture
-async def queue(deployment: Deployment) -> AsyncIterator[TaskQueue]:
-    redis = connect(deployment.redis_url)
-    yield TaskQueue(redis)
-    await redis.aclose()
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import msgspec
-import pytest
 
 from dalston.common.messages import Attempt, JobUpdated, QueueEntry, decode_entry, encode
 from dalston.common.models import Failure, JobStatus, new_attempt_token, new_job_id, new_task_id
@@ -24,7 +21,6 @@ from dalston.common.queue import (
 from dalston.common.redis import (
     STEADY,
     backlog_key,
-    connect,
     job_channel,
     job_tasks_key,
     lease_key,
@@ -34,13 +30,6 @@ from tests.support.deployment import Deployment
 from tests.support.hand_off import backlogged, claim, publish
 
 ENGINE = "some-engine"
-
-
-@pytest.fixture
-async def queue(deployment: Deployment) -> AsyncIterator[TaskQueue]:
-    redis = connect(deployment.redis_url)
-    yield TaskQueue(redis)
-    await redis.aclose()
 
 
 def new_entry(hand_out: int = 1, task_id: str = "") -> QueueEntry:

@@ -27,13 +27,6 @@ pytestmark = pytest.mark.timeout(300)
 """A busy machine may take a while to start so many processes."""
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    folder = tmp_path / "gate"
-    folder.mkdir()
-    return Gate(folder)
-
-
 @pytest.fixture(scope="module")
 def stack(parts: Breakable, gates: Gate, obedient: Obedient) -> Iterator[Stack]:
     settings = {**gates.settings(), **obedient.settings(), **parts.settings}

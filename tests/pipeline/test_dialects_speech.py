@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import assemblyai
 import pytest
 
-from tests.support.deployment import embedded
 from tests.support.recordings import SPEECH, needs_recordings
-from tests.support.stack import running
+from tests.support.stack import running_embedded
 from tests.support.vendor_clients import vendor_clients
 
 pytestmark = [
@@ -34,9 +31,7 @@ def plain(text: str) -> str:
 def test_words_have_times_and_speakers_in_each_vendors_way() -> None:
     settings = {"DALSTON_PIPELINE": "default", "DALSTON_MODEL": "base"}
     with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(parts, *ENGINES, **settings) as stack,
+        running_embedded(*ENGINES, **settings) as stack,
         vendor_clients(stack.url) as clients,
     ):
         said: Any = clients.elevenlabs.speech_to_text.convert(

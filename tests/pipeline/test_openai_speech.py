@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ from openai import OpenAI
 
 from tests.engines.sounds import write_wav
 from tests.engines.speech_clips import RATE, read_sound
-from tests.support.deployment import embedded
 from tests.support.openai_client import openai_client
 from tests.support.recordings import SPEECH, needs_recordings
-from tests.support.stack import Stack, running
+from tests.support.stack import Stack, running_embedded
 
 pytestmark = [
     needs_recordings,
@@ -31,11 +29,7 @@ SHORT = SPEECH / "en_librivox_0880.wav"
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     settings = {"DALSTON_PIPELINE": "default", "DALSTON_MODEL": "base"}
-    with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(parts, *ENGINES, **settings) as stack,
-    ):
+    with running_embedded(*ENGINES, **settings) as stack:
         yield stack
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from dalston.evaluation.speakers import read_turns, score_speakers, turns_of
 from tests.engines.sounds import references, write_wav
 from tests.engines.speech_clips import RATE, read_sound, silence
-from tests.support.deployment import embedded
 from tests.support.recordings import SPEECH, needs_recordings
-from tests.support.stack import Stack, running
+from tests.support.stack import Stack, running_embedded
 
 pytestmark = [needs_recordings, pytest.mark.timeout(600)]
 
@@ -36,11 +34,7 @@ LONGEST_SECONDS = 240.0
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     settings = {"DALSTON_PIPELINE": "default", "DALSTON_MODEL": "base"}
-    with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(parts, *ENGINES, **settings) as stack,
-    ):
+    with running_embedded(*ENGINES, **settings) as stack:
         yield stack
 
 

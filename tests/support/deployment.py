@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -55,6 +56,10 @@ class Deployment:
     def store(self) -> ObjectStore:
         """Return a client for looking at the store from outside."""
         return ObjectStore(self.store_settings)
+
+    def jobs_in_store(self) -> set[str]:
+        """Return the ids of the jobs that have objects."""
+        return {path.split("/")[1] for path in asyncio.run(self.store().list("jobs"))}
 
 
 def age(client: redis.Redis) -> None:

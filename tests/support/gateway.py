@@ -60,3 +60,8 @@ async def stored_job(parts: Parts, job_id: str | None = None, audio_bytes: int =
         audio_bytes=audio_bytes,
         created_at=datetime.now(UTC),
     )
+
+
+async def recordings(parts: Parts) -> set[str]:
+    """Return the ids of the jobs that have objects."""
+    return {path.split("/")[1] for path in await parts.store.list("jobs")}
