@@ -62,6 +62,7 @@ def test_words_to_expect_are_heard_so(whisper: EngineUnderTest, option: str) -> 
 @needs_recordings
 def test_segments_tell_how_sure_they_are(whisper: EngineUnderTest) -> None:
     data = whisper.process(SPEECH / "en_jfk.flac", config={"temperatures": [0.0]}).data
+    assert data["segments"]
     for segment in data["segments"]:
         assert segment["confidence"] > 0.5
         assert 0 <= segment["no_speech_probability"] < 0.3
