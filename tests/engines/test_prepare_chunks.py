@@ -45,9 +45,9 @@ def prepared(
     return output.data, whole, pieces
 
 
-def loudness(samples: NDArray[np.int16], at: float, seconds: float = 0.1) -> float:
-    """Root of the mean square around a time."""
-    first, last = (round((at + side * seconds / 2) * RATE) for side in (-1, 1))
+def loudness(samples: NDArray[np.int16], at: float) -> float:
+    """Root of the mean square of a tenth of a second around a time."""
+    first, last = (round((at + side * 0.05) * RATE) for side in (-1, 1))
     return float(np.sqrt(np.mean(samples[first:last].astype(float) ** 2)))
 
 

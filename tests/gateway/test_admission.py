@@ -35,8 +35,8 @@ _AGE = compile_statement(
 )
 
 
-def named(job: Job, key: str = "k", content: str = "same") -> Applicant:
-    return Applicant(job, key=IdempotencyKey(LOCAL_OWNER, key, content, job.id))
+def named(job: Job, content: str = "same") -> Applicant:
+    return Applicant(job, key=IdempotencyKey(LOCAL_OWNER, "k", content, job.id))
 
 
 def by_content(job: Job, repeats: Repeats) -> Applicant:

@@ -46,8 +46,9 @@ def is_on_record(stack: Stack, *job_ids: str) -> None:
     )
 
 
-def outputs(stack: Stack, job_id: str, stage: int = 0) -> list[str]:
-    task_id = stack.read(job_id)["tasks"][stage]["id"]
+def outputs(stack: Stack, job_id: str) -> list[str]:
+    """Return where there are outputs of the first task."""
+    task_id = stack.read(job_id)["tasks"][0]["id"]
     paths = asyncio.run(stack.deployment.store().list(f"jobs/{job_id}/tasks/{task_id}"))
     return [path for path in paths if path.endswith("output.json")]
 

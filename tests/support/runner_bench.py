@@ -211,9 +211,7 @@ async def is_running(bench: Bench, entry: QueueEntry) -> bool:
     return lease is not None and lease.state is LeaseState.RUNNING
 
 
-async def until_true(
-    condition: Callable[[], Coroutine[Any, Any, bool]], what: str, seconds: float = 15
-) -> None:
-    give_up_at = asyncio.get_running_loop().time() + seconds
+async def until_true(condition: Callable[[], Coroutine[Any, Any, bool]], what: str) -> None:
+    give_up_at = asyncio.get_running_loop().time() + 15
     while not await condition():
         assert asyncio.get_running_loop().time() < give_up_at, f"waited for {what}"
