@@ -18,14 +18,12 @@ from pathlib import Path
 from bench.database import SqliteTables
 from bench.deployments import Parts, new_database, new_site
 from bench.load import Generator, load_generator
-from bench.peers.celery_chain import measure_celery
-from bench.peers.chain import PeerResult
+from bench.peers import chain
 from bench.peers.inline import PEER as INLINE_PEER
 from bench.peers.inline import inline_server
 from bench.peers.inline_sqlite import inline_sqlite_server
 from bench.peers.rows import BlockingConnection
 from bench.peers.server import RunningServer
-from bench.peers.taskiq_chain import measure_taskiq
 from bench.processes import processor_seconds, resident_megabytes
 from bench.roles import OURS, ROUTE, new_server, start_everything
 from bench.waiting import COUNT_COMPLETED, Asked, MeasureError, watch_count, watch_job
@@ -145,20 +143,14 @@ def measure_peer(name: str, parts: Parts, load: Load) -> Round:
         if name == "inline":
             with _inline(url, parts) as target:
                 return _measure(target, load)
-        chain = {"celery": measure_celery, "taskiq": measure_taskiq}[name]
-        return _round_of(
-            chain(
-                url,
-                parts.valkey.url,
-                jobs=load.many,
-                submitters=SUBMITTERS,
-                idle_jobs=load.single,
-                concurrency=WORKERS,
-            )
+        wanted = chain.Load(
+            jobs=load.many, submitters=SUBMITTERS, idle_jobs=load.single, concurrency=WORKERS
         )
+        found = chain.measure_chain(chain.CHAINS[name], url, parts.valkey.url, wanted)
+        return _round_of(found)
 
 
-def _round_of(result: PeerResult) -> Round:
+def _round_of(result: chain.PeerResult) -> Round:
     return Round(
         jobs_per_second=result.jobs_per_second,
         p50=result.idle_latency_p50_ms,

@@ -68,7 +68,7 @@ def watch_job(
     return seen(lambda: connection.value(_IS_COMPLETED, job_id), job_id, seconds, pause)
 
 
-def watch_count(connection: Asked, wanted: int, seconds: float = JOBS_SECONDS) -> float:
+def watch_count(connection: Asked, wanted: int) -> float:
     """Wait until so many jobs are completed, with ten milliseconds between two questions.
 
     Returns:
@@ -80,6 +80,6 @@ def watch_count(connection: Asked, wanted: int, seconds: float = JOBS_SECONDS) -
     return seen(
         lambda: connection.value(COUNT_COMPLETED) >= wanted,
         f"{wanted} jobs to be completed",
-        seconds,
+        JOBS_SECONDS,
         _COUNT_PAUSE,
     )

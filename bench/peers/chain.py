@@ -64,6 +64,29 @@ class Chain:
     submitter: str
 
 
+CHAINS = {
+    # Redis is the broker: `chain(a, b)`, acknowledged late, prefork workers.
+    "celery": Chain(
+        name="celery",
+        worker=(
+            *("celery", "-A", "bench.peers.celery_app", "worker", "--loglevel", "WARNING"),
+            *("--pool", "prefork", "--concurrency", "{concurrency}"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ),
+        submitter="bench.peers.celery_submitter",
+    ),
+    # A Redis stream is the broker: task A enqueues task B, several worker processes.
+    "taskiq": Chain(
+        name="taskiq",
+        worker=(
+            *("taskiq", "worker", "bench.peers.taskiq_app:broker", "--log-level", "WARNING"),
+            *("--workers", "{concurrency}"),
+        ),
+        submitter="bench.peers.taskiq_submitter",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Load:
     """What a chain has to do.
@@ -100,11 +123,6 @@ class PeerResult:
     idle_latency_p95_ms: float
     cpu_ms_by_role: Mapping[str, float]
     memory_mb: Mapping[str, float]
-
-    @property
-    def cpu_ms_per_job(self) -> float:
-        """Processor milliseconds per job, of workers and submitter together."""
-        return sum(self.cpu_ms_by_role.values())
 
 
 @dataclass(frozen=True)

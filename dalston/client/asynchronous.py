@@ -34,7 +34,6 @@ from dalston.common.transcript import Transcript
 DEFAULT_URL = "http://127.0.0.1:8000"
 OnProgress = Callable[[ProgressView], object]
 _PAGE = 100
-_PAUSE_SECONDS = 1.0
 _Answer = TypeVar("_Answer")
 
 
@@ -272,14 +271,8 @@ class AsyncClient:
         """Ask the server; again if it is busy or gone for a while."""
         patience = Patience()
         while True:
-            pause = _PAUSE_SECONDS
             try:
                 return await question()
-            except UnreachableError as error:
-                if patience.over(broke=error.broke):
-                    raise
-            except RefusedError as error:
-                if not patience.bears(error):
-                    raise
-                pause = max(pause, error.retry_after or 0.0)
+            except (UnreachableError, RefusedError) as error:
+                pause = patience.pause_after(error)
             await asyncio.sleep(pause)

@@ -9,7 +9,7 @@ from dalston.client.errors import TOO_BUSY, RefusedError, UnreachableError
 
 PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
-"""How long a request waits whose refusal does not say so."""
+"""How long a request waits that nobody answered, or whose refusal does not say so."""
 _MOST_BREAKS = 10
 """How many broken connections show that the server is there, though none of them held."""
 
@@ -43,6 +43,21 @@ class Patience:
         """Tell whether a refusal may be over before patience is."""
         wait = error.retry_after or 0.0
         return error.status in TOO_BUSY and wait <= PATIENCE_SECONDS and not self.over()
+
+    def pause_after(self, error: UnreachableError | RefusedError) -> float:
+        """Note why a request was in vain; return the seconds after which it is made again.
+
+        Raises:
+            UnreachableError: The server has been away for too long.
+            RefusedError: A later try would be refused too, or it has been busy for so long.
+        """
+        if isinstance(error, UnreachableError):
+            if self.over(broke=error.broke):
+                raise error
+            return _PAUSE_SECONDS
+        if not self.bears(error):
+            raise error
+        return max(_PAUSE_SECONDS, error.retry_after or 0.0)
 
     def require(self, why: str) -> None:
         """Note that the server is away.

@@ -19,7 +19,6 @@ _Answer = TypeVar("_Answer")
 
 _NO_PLACE = "too_many_jobs"
 _TOO_OFTEN = "too_many_requests"
-_PAUSE = 1.0
 _FIRST_ANSWER_SECONDS = 10.0
 
 
@@ -125,16 +124,10 @@ class Session:
         while True:
             await self._line.join()
             api = self._opened()
-            pause = _PAUSE
             try:
                 return await self._let_through(request, api)
-            except UnreachableError as error:
-                if patience.over(broke=error.broke):
-                    raise
-            except RefusedError as error:
-                if not patience.bears(error):
-                    raise
-                pause = max(pause, error.retry_after or 0.0)
+            except (UnreachableError, RefusedError) as error:
+                pause = patience.pause_after(error)
             await asyncio.sleep(pause)
             await self._reconnect(api)
 

@@ -174,11 +174,7 @@ def is_permitted(address: _Address, *, allow_private: bool) -> bool:
 
 
 async def resolve(
-    called: CalledUrl,
-    *,
-    allow_private: bool,
-    seconds: float = RESOLUTION_SECONDS,
-    param: str | None = None,
+    called: CalledUrl, *, allow_private: bool, seconds: float = RESOLUTION_SECONDS
 ) -> list[str]:
     """Ask once for a host's addresses.
 
@@ -186,7 +182,6 @@ async def resolve(
         called: What is about to be called.
         allow_private: As of `check_url`.
         seconds: How long it may take.
-        param: As of `check_url`.
 
     Returns:
         All of them, at least one, in the order in which they should be tried: as the system has
@@ -204,14 +199,14 @@ async def resolve(
             found = await loop.run_in_executor(_LOOKUPS, look_up)
     except (OSError, TimeoutError, UnicodeError) as error:
         raise UnresolvedHostError(
-            f"The host {called.host} wasn't found: check its name and try again.", param=param
+            f"The host {called.host} wasn't found: check its name and try again."
         ) from error
     addresses = _by_turns(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
     if not all(
         is_permitted(ipaddress.ip_address(address), allow_private=allow_private)
         for address in addresses
     ):
-        raise _forbidden(called.host, param)
+        raise _forbidden(called.host)
     return addresses
 
 
@@ -287,7 +282,7 @@ def _hint(permitted_by: str | None) -> str:
 
 
 def _forbidden(
-    host: str, param: str | None, permitted_by: str | None = None
+    host: str, param: str | None = None, permitted_by: str | None = None
 ) -> ForbiddenAddressError:
     others = ", or have whoever runs the server permit others." if permitted_by is None else "."
     return ForbiddenAddressError(

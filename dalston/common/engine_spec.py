@@ -84,7 +84,7 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         memory_mb: Megabytes of memory with its model loaded.
         model_memory_mb: The same with models that need another amount, by the value of the
             configuration's `model`.
-        gpu: `none`, `optional` or `required`.
+        gpu: `none`, `optional` or `required`: for people; nothing here looks at it.
         audio: Whether it looks at the audio; if not, that isn't brought to it. `on_demand`: it
             reads a long recording with `open_audio` alone, which brings what is read.
         chunk_outputs: `on_demand`: what earlier stages found in chunks is a sequence whose

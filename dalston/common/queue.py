@@ -140,32 +140,11 @@ class TaskQueue:
         self.redis = redis
         self._scripts = Scripts(redis)
 
-    async def publish(
-        self,
-        engine_id: str,
-        window: int,
-        entries: Sequence[QueueEntry],
-        *,
-        complete: bool = False,
-    ) -> list[Published]:
-        """Offer entries to an engine's queue; the arguments are those of `Offer`."""
-        if not entries and not complete:
-            return []
-        [answers] = await self.publish_many([Offer(engine_id, window, entries, complete)])
-        return answers
-
-    async def publish_many(
-        self, offers: Sequence[Offer | tuple[str, int, Sequence[QueueEntry]]]
-    ) -> list[list[Published]]:
-        """Make offers to the queues of several engines, in one round trip."""
-        told = await self.tell(offers=offers)
-        return told.published
-
     async def tell(
         self,
         *,
         close: Sequence[tuple[str, int, str]] = (),
-        offers: Sequence[Offer | tuple[str, int, Sequence[QueueEntry]]] = (),
+        offers: Sequence[Offer] = (),
         updates: Sequence[JobUpdated] = (),
         forget: Sequence[str] = (),
         check: Iterable[str] = (),
@@ -173,16 +152,17 @@ class TaskQueue:
         """Tell everybody what has been committed, in one round trip.
 
         Args:
-            close: As for `close`.
-            offers: As for `publish_many`.
+            close: Attempts that are ended: task id, hand-out and token of each; an empty token
+                means any. Their runners read it at the next renewal and stop.
+            offers: What the queues of some engines should take.
             updates: What listeners of jobs should hear.
-            forget: Ids of jobs that have ended, as for `forget_jobs`.
+            forget: Ids of jobs that have ended: what people see of a running one is removed.
             check: Engines whose backlog is asked about, after the offers.
         """
         engines = sorted(set(check))
         commands = self._closing(close)
         first = len(commands)
-        commands += [self._publishing(Offer(*offer)) for offer in offers]
+        commands += [self._publishing(offer) for offer in offers]
         commands += [("PUBLISH", job_channel(update.job_id), encode(update)) for update in updates]
         if forget:
             commands.append(("DEL", *(job_tasks_key(job_id) for job_id in forget)))
@@ -196,11 +176,6 @@ class TaskQueue:
         marks = answers[-1] if engines else []
         pairs = zip(engines, marks, strict=True)
         return Told(published, {engine_id for engine_id, mark in pairs if mark is not None})
-
-    async def backlogged(self, engine_ids: Iterable[str]) -> set[str]:
-        """Return those engines with more ready tasks than their queue could take."""
-        told = await self.tell(check=engine_ids)
-        return told.backlogged
 
     def _publishing(self, offer: Offer) -> Command:
         keys = [queue_key(offer.engine_id), backlog_key(offer.engine_id)]
@@ -237,19 +212,12 @@ class TaskQueue:
         """Return an entry that this version can't read, behind all others."""
         await self.redis.lpush(queue_key(engine_id), entry)
 
-    async def claim(self, attempt: Attempt) -> bool:
-        """Take the lease; False means that the entry is stale and must be dropped.
-
-        The lease begins as `prefetch`: what has not been started can't be lost.
-        """
-        arguments: list[Any] = [attempt.hand_out, attempt.token, attempt.instance]
-        arguments += [LeaseState.PREFETCH.value, LEASE_MS]
-        return bool(await self._scripts.run("claim", [lease_key(attempt.task_id)], arguments))
-
     async def take(
         self, engine_id: str, instance: str, tokens: Sequence[str], first: bytes | None = None
     ) -> list[tuple[bytes, str | None]]:
         """Pop entries and take the lease of each, without waiting; stale ones are dropped.
+
+        A lease begins as `prefetch`: what has not been started can't be lost.
 
         Args:
             engine_id: The engine.
@@ -279,14 +247,6 @@ class TaskQueue:
         keys = [lease_key(update.attempt.task_id) for update in updates]
         answers = await self._scripts.run("renew", keys, arguments)
         return [Renewal(_text(answer)) for answer in answers]
-
-    async def close(self, ended: Sequence[tuple[str, int, str]]) -> None:
-        """End attempts: their runners read it at the next renewal and stop.
-
-        Args:
-            ended: Task id, hand-out and token of each; an empty token means any.
-        """
-        await self._scripts.run_all(self._closing(ended))
 
     def _closing(self, ended: Sequence[tuple[str, int, str]]) -> list[Command]:
         if not ended:
@@ -331,10 +291,6 @@ class TaskQueue:
     async def steady_seconds(self) -> float:
         """Return for how long Redis has been undisturbed, and keep that mark alive."""
         return float(await self._scripts.run("steady", [STEADY], [int(STEADY_SECONDS * 1000)]))
-
-    async def forget_jobs(self, job_ids: Sequence[str]) -> None:
-        """Remove what Redis holds for people who look at a running job."""
-        await self.tell(forget=job_ids)
 
     async def announce(self, instance: EngineInstance) -> None:
         """Say that an engine instance lives; to be repeated each second."""

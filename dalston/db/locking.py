@@ -18,7 +18,6 @@ class LockedTask(msgspec.Struct):
 
     id: str
     job_id: str
-    stage: str
     engine_id: str
     status: TaskStatus
     hand_out: int

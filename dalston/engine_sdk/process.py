@@ -198,12 +198,6 @@ class ChildProcess:
         )
         return lines
 
-    async def run(
-        self, task: ChildTask, on_progress: TaskProgress, files: AttemptFiles | None = None
-    ) -> ChildOutput | Failure:
-        """Give the child one task and wait for its result; see `give`."""
-        return await self.give(task, on_progress, files)
-
     def give(
         self, task: ChildTask, on_progress: TaskProgress, files: AttemptFiles | None = None
     ) -> asyncio.Future[ChildOutput | Failure]:

@@ -57,8 +57,8 @@ def build_task_dag(
 def unknown_pipeline(name: str, known: Iterable[str]) -> UnknownPipelineError:
     """Return the error for a job whose pipeline isn't there."""
     return UnknownPipelineError(
-        f"The pipeline '{name}' isn't known here any more. Submit the recording again with one "
-        f"of: {', '.join(sorted(known))}."
+        f"The pipeline '{name}' isn't known here any more. Put it back, then retry the job; or "
+        f"submit the recording again with one of: {', '.join(sorted(known))}."
     )
 
 

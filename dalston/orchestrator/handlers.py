@@ -9,8 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-import structlog
-
 from dalston.common.engine_spec import Catalog, Retries
 from dalston.common.errors import DalstonError, UnknownPipelineError
 from dalston.common.messages import (
@@ -43,7 +41,6 @@ from dalston.orchestrator.dag import build_task_dag
 from dalston.orchestrator.expansion import Cut, can_expand, expand
 from dalston.orchestrator.resuming import plan_resumed
 
-log = structlog.get_logger(__name__)
 _RETRIES = Retries()
 
 

@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-import structlog
-
 from dalston.common.leases import Lease, LeaseState
 from dalston.common.messages import (
     Attempt,
@@ -27,8 +25,6 @@ from dalston.db.entries import ready_entries
 from dalston.db.session import Database
 from dalston.db.work import RunningTask
 from dalston.orchestrator.batches import Effects
-
-log = structlog.get_logger(__name__)
 
 SPARE_ENTRIES = 2
 """Entries in a queue beyond the engine's live slots, so that no slot waits for a hand-out."""

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 _BATCH = 200
 """Jobs that one step of a sweep takes on at most."""
 _SLOW_EVERY = 10
-"""Steps that only look for what can't happen are taken in every tenth sweep."""
+"""Steps that can wait for ten seconds are taken in every tenth sweep."""
 
 _CANCELLED_SECONDS = 100
 """For how long after a cancellation its engines are looked at; less than `SETTLE_SECONDS`."""
@@ -95,8 +95,8 @@ class Sweep:
                 self._repair,
                 self._purge,
                 self._housekeeping.run_in_turn,
+                self._transcripts.add_forgotten,
             ]
-            steps.append(self._transcripts.add_forgotten)
         self._count += 1
         for step in steps:
             try:
@@ -143,7 +143,7 @@ class Sweep:
         lost = Failure(
             "engine_lost",
             "The engine that worked on this stopped answering. Look at its log and its memory, "
-            "then submit the recording again.",
+            "then retry the job.",
         )
         await self._settle(ended, events, Cause.LOST, lost)
 
@@ -177,7 +177,7 @@ class Sweep:
         restarted = Failure(
             "server_restarted",
             "The server was restarted again and again while it worked on this recording. Look "
-            "at its log for what ends it, then submit the recording again.",
+            "at its log for what ends it, then retry the job.",
         )
         await self._settle(running, [], Cause.RESTART, restarted)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
@@ -44,10 +43,6 @@ def count(deployment: Deployment, statement: Statement) -> int:
     return int(in_database(deployment, ask).number)
 
 
-def jobs_in_store(deployment: Deployment) -> set[str]:
-    return {path.split("/")[1] for path in asyncio.run(deployment.store().list("jobs"))}
-
-
 def test_a_hundred_at_once_over_two_gateways_are_one_job(
     stack: Stack, deployment: Deployment
 ) -> None:
@@ -68,7 +63,7 @@ def test_a_hundred_at_once_over_two_gateways_are_one_job(
     replayed = [answer for answer in answers if "idempotent-replayed" in answer.headers]
     assert len(replayed) == 99
     assert count(deployment, _JOBS) == count(deployment, _KEYS) == 1
-    until(lambda: jobs_in_store(deployment) == {job_id}, "the other recordings to be removed")
+    until(lambda: deployment.jobs_in_store() == {job_id}, "the other recordings to be removed")
 
 
 def test_30_the_same_again_is_the_same_job_also_when_it_has_ended(
@@ -91,7 +86,7 @@ def test_31_the_same_key_with_another_content_is_refused_and_leaves_nothing(
     for answer in (post(stack.url, "k", b"another"), post(stack.url, "k", pipeline="stub")):
         assert answer.status_code == 422
         assert answer.json()["error"]["code"] == "idempotency_key_reused"
-    assert jobs_in_store(deployment) == {first}
+    assert deployment.jobs_in_store() == {first}
     assert count(deployment, _JOBS) == 1
 
 
@@ -104,7 +99,7 @@ def test_32_one_that_comes_while_the_first_is_under_way_gets_its_job(
     with ThreadPoolExecutor(2) as clients:
         both = list(clients.map(lambda _: post(stack.url, "k", recording), range(2)))
     [job_id] = {answer.json()["id"] for answer in both}
-    until(lambda: jobs_in_store(deployment) == {job_id}, "one recording to be left")
+    until(lambda: deployment.jobs_in_store() == {job_id}, "one recording to be left")
 
 
 @pytest.mark.parametrize("key", ["k" * 10_000, "k" * 256, "", "two words", "\xfc", "tab\tbed"])
@@ -121,7 +116,7 @@ def test_33_a_key_that_cannot_be_kept_is_refused(
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_idempotency_key"
     assert len(answer.text) < 1000
-    assert jobs_in_store(deployment) == set()
+    assert deployment.jobs_in_store() == set()
 
 
 def test_two_keys_in_one_request_are_refused(stack: Stack) -> None:
@@ -163,7 +158,7 @@ def test_a_deleted_job_does_not_come_back(stack: Stack, deployment: Deployment) 
     answer = post(stack.url, "k")
     assert answer.status_code == 409
     assert answer.json()["error"]["code"] == "idempotent_job_gone"
-    assert jobs_in_store(deployment) == set()
+    assert deployment.jobs_in_store() == set()
 
 
 def test_a_key_goes_on_standing_for_a_job_that_goes_on(
@@ -176,7 +171,7 @@ def test_a_key_goes_on_standing_for_a_job_that_goes_on(
         again = post(stack.url, "k")
         assert (again.status_code, again.json()["id"]) == (202, first)
         assert again.json()["status"] == status
-    assert jobs_in_store(deployment) == {first}
+    assert deployment.jobs_in_store() == {first}
 
 
 def test_after_a_day_a_key_is_forgotten(stack: Stack, deployment: Deployment) -> None:

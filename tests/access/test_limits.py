@@ -45,10 +45,6 @@ def quotas(answer: httpx.Response) -> dict[str, tuple[int, int, int]]:
     return {name: (int(policy[name]), int(r), int(t)) for name, r, t in left}
 
 
-def jobs_in_store(deployment: Deployment) -> set[str]:
-    return {path.split("/")[1] for path in asyncio.run(deployment.store().list("jobs"))}
-
-
 def test_34_requests_of_a_minute_are_counted_over_gateways(
     two: list[httpx.Client], deployment: Deployment
 ) -> None:
@@ -124,7 +120,7 @@ def test_unfinished_jobs_are_counted_over_gateways(
     assert {answer.json()["error"]["code"] for answer in refused} == {"too_many_jobs"}
     assert {int(answer.headers["retry-after"]) for answer in refused} == {10}
     assert {quotas(answer)["jobs"][:2] for answer in refused} == {(3, 0)}
-    assert jobs_in_store(deployment) == {answer.json()["id"] for answer in accepted}
+    assert deployment.jobs_in_store() == {answer.json()["id"] for answer in accepted}
 
     path = accepted[0].headers["location"]
     assert two[0].delete(path, headers=ada).status_code == 204
@@ -200,7 +196,7 @@ def test_a_recording_at_an_address_counts_for_an_hour_until_it_is_known(
     assert two[1].post(TRANSCRIPTIONS, files=form, headers=ada).status_code == 202
     refused = two[1].post(TRANSCRIPTIONS, files=form, headers=ada)
     assert refused.json()["error"]["code"] == "audio_limit_reached"
-    assert len(jobs_in_store(deployment)) == 2
+    assert len(deployment.jobs_in_store()) == 2
 
 
 def test_a_day_that_is_used_up_is_said_so(two: list[httpx.Client], deployment: Deployment) -> None:
@@ -213,7 +209,7 @@ def test_a_day_that_is_used_up_is_said_so(two: list[httpx.Client], deployment: D
     assert refused.status_code == 429
     assert refused.json()["error"]["code"] == "audio_limit_reached"
     assert 0 < int(refused.headers["retry-after"]) <= 86401
-    assert jobs_in_store(deployment) == {first.json()["id"]}
+    assert deployment.jobs_in_store() == {first.json()["id"]}
     # One that was cancelled before anybody knew its length was none.
     assert client.delete(first.headers["location"], headers=ada).status_code == 204
     assert client.post(TRANSCRIPTIONS, files=FILE, headers=ada).status_code == 202
@@ -232,7 +228,7 @@ def test_uploads_that_wait_for_their_jobs_have_the_limit_of_a_day(
     with ThreadPoolExecutor(6) as clients:
         answers = list(clients.map(upload, range(6)))
     assert sorted(answer.status_code for answer in answers) == [200, *[429] * 5]
-    assert len(jobs_in_store(deployment)) == 1
+    assert len(deployment.jobs_in_store()) == 1
     # They count apart from jobs, and no more once they are jobs.
     assert two[0].post(TRANSCRIPTIONS, files=FILE, headers=ada).status_code == 202
     assert upload(0).status_code == 429
@@ -266,7 +262,7 @@ def test_an_owner_has_its_own_upload_limit(stack: Stack, deployment: Deployment)
         headers=bearer(key) | {"Content-Type": forms.CONTENT_TYPE.partition(": ")[2]},
     )
     assert answer.status_code == 413
-    assert jobs_in_store(deployment) == set()
+    assert deployment.jobs_in_store() == set()
     assert stack.client.post(TRANSCRIPTIONS, files=FILE, headers=bearer(key)).status_code == 202
 
 

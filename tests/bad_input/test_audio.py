@@ -11,7 +11,6 @@ import io
 import os
 import re
 import socket
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +20,7 @@ import numpy as np
 import pytest
 
 from tests.engines.sounds import encode, encode_video_only, tone, write_wav
-from tests.support.deployment import embedded
-from tests.support.stack import TRANSCRIPTIONS, Stack, running
+from tests.support.stack import TRANSCRIPTIONS, Stack, running_embedded
 
 ENGINES = ("audio-prepare", "faster-whisper", "transcript-merger")
 ADVICE = re.compile(r"\b(Send|Export|Convert|Record|Play|send|convert|save)\b")
@@ -31,16 +29,8 @@ ADVICE = re.compile(r"\b(Send|Export|Convert|Record|Play|send|convert|save)\b")
 @pytest.fixture(scope="module")
 def server() -> Iterator[Stack]:
     """A whole server whose engines really listen."""
-    with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(
-            parts,
-            *ENGINES,
-            DALSTON_PIPELINE="default",
-            DALSTON_TRANSCRIBE_ENGINE="faster-whisper",
-        ) as stack,
-    ):
+    settings = {"DALSTON_PIPELINE": "default", "DALSTON_TRANSCRIBE_ENGINE": "faster-whisper"}
+    with running_embedded(*ENGINES, **settings) as stack:
         yield stack
 
 

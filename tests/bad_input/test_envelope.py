@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,8 +20,7 @@ from tests.bad_input import forms
 from tests.bad_input.traces import nothing_left_by
 from tests.bad_input.wire import Answer, ask, assert_refused, head
 from tests.conftest import STUBS
-from tests.support.deployment import embedded
-from tests.support.stack import TRANSCRIPTIONS, Stack, running
+from tests.support.stack import TRANSCRIPTIONS, Stack, running_embedded
 
 JOB = f"{TRANSCRIPTIONS}/{{job_id}}"
 WEBHOOK = "/v1/webhooks/{webhook_id}"
@@ -184,14 +182,10 @@ def test_options_names_the_methods_and_allows_no_origin(strict: Stack) -> None:
 
 
 def test_what_nobody_foresaw_is_answered_without_a_word_about_the_inside(silence: Path) -> None:
-    with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(parts, *STUBS, DALSTON_PIPELINE="stub") as stack,
-    ):
+    with running_embedded(*STUBS, DALSTON_PIPELINE="stub") as stack:
         job_id = stack.submit(silence)
         stack.ended(job_id)
-        with closing(sqlite3.connect(Path(folder, "dalston.db"))) as database, database:
+        with closing(sqlite3.connect(stack.deployment.folder / "dalston.db")) as database, database:
             database.execute("UPDATE tasks SET output = '{ no JSON, because of a broken disk'")
 
         answer = get(stack, f"{TRANSCRIPTIONS}/{job_id}")
@@ -201,7 +195,7 @@ def test_what_nobody_foresaw_is_answered_without_a_word_about_the_inside(silence
         assert (error["code"], error["type"]) == ("internal_error", "server_error")
         assert answer.headers["x-request-id"] == error["request_id"]
         assert not LEAKS.search(answer.body.decode())
-        log = next(Path(folder).glob("*-gateway.log")).read_text()
+        log = next(stack.deployment.folder.glob("*-gateway.log")).read_text()
         [logged] = [line for line in log.splitlines() if "unexpected_error" in line]
         assert error["request_id"] in logged
         assert "Traceback" in logged

@@ -55,7 +55,7 @@ async def test_a_program_sends_a_recording_again_after_each_break(
 async def test_a_line_that_always_breaks_is_given_up(
     line: Relay, silence: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dalston.client.asynchronous._PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("dalston.client.patience._PAUSE_SECONDS", 0.05)
     async with AsyncClient(f"http://127.0.0.1:{line.port}") as client, asyncio.timeout(60):
         with pytest.raises(UnreachableError):
             await client.submit(silence, pipeline="stub")

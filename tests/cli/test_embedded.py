@@ -95,20 +95,22 @@ def test_calls_at_once_share_a_server_and_outlive_the_one_that_started_it(
     assert shell.processes() == []
 
 
-def test_real_speech_becomes_its_words(shell: Shell) -> None:
+def test_real_speech_becomes_its_words_and_subtitles_that_fit_the_screen(
+    shell: Shell, tmp_path: Path
+) -> None:
     real = {"DALSTON_PIPELINE": "default", "DALSTON_TRANSCRIBE_ENGINE": "faster-whisper"}
-    done = shell.run(recording(), "--language", "en", **real)
+    spoken = recording()
+    # At once, so that they share a server and its model.
+    calls = (
+        shell.begin(spoken, "--language", "en", **real),
+        shell.begin(spoken, "--language", "en", "-f", "srt", "-o", tmp_path, **real),
+    )
+    done, subtitles = (call.end() for call in calls)
     assert done.status == 0, done.err
     assert word_error_rate(WORDS, done.out) <= 0.10
     assert done.out == to_txt({"text": done.out.strip(), "segments": []})
     assert "44.4 s of audio done in" in done.err
-
-
-def test_real_speech_becomes_subtitles_that_fit_the_screen(shell: Shell, tmp_path: Path) -> None:
-    real = {"DALSTON_PIPELINE": "default", "DALSTON_TRANSCRIBE_ENGINE": "faster-whisper"}
-    spoken = recording()
-    done = shell.run(spoken, "--language", "en", "-f", "srt", "-o", tmp_path, **real)
-    assert done.status == 0, done.err
+    assert subtitles.status == 0, subtitles.err
     text = tmp_path.joinpath(f"{spoken.stem}.srt").read_text(encoding="utf-8")
     cues = [cue.splitlines()[2:] for cue in text.split("\n\n")]
     assert max(len(line) for cue in cues for line in cue) <= 42

@@ -82,8 +82,12 @@ def test_a_recording_may_be_at_an_address(
     with web_server() as web:
         web.files["/talks/a%20talk.wav"] = recordings("one.wav").read_bytes()
         address = f"{web.url}/talks/a%20talk.wav?signature=verysecret"
-        done = shell.run(address, recordings("two.wav"), **permitted)
-        folder = shell.run(address, "--output-dir", tmp_path / "texts", **permitted)
+        # At once, so that they share a server.
+        calls = (
+            shell.begin(address, recordings("two.wav"), **permitted),
+            shell.begin(address, "--output-dir", tmp_path / "texts", **permitted),
+        )
+        done, folder = (call.end() for call in calls)
         refused = shell.run(address)
     assert (done.status, done.out) == (
         0,

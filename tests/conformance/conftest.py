@@ -1,4 +1,4 @@
-"""A database with one job, on each deployment."""
+"""A database with one job, or queues alone, on each deployment."""
 
 from __future__ import annotations
 
@@ -47,4 +47,12 @@ async def parts(
     redis = connect(deployment.redis_url)
     queue, events = TaskQueue(redis), EventBus(redis)
     yield Parts(board.database, queue, events, store, Catalog({}, {}), policy)
+    await redis.aclose()
+
+
+@pytest.fixture
+async def queue(deployment: Deployment) -> AsyncIterator[TaskQueue]:
+    """The queues of a deployment, with no job anywhere."""
+    redis = connect(deployment.redis_url)
+    yield TaskQueue(redis)
     await redis.aclose()

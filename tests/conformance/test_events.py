@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from anyio.lowlevel import checkpoint
@@ -13,19 +12,13 @@ from dalston.common.events import EventBus
 from dalston.common.messages import Attempt, JobCreated, TaskCompleted
 from dalston.common.models import new_attempt_token, new_job_id, new_task_id
 from dalston.common.queue import LeaseState, LeaseUpdate, Outcome, Renewal, TaskQueue
-from dalston.common.redis import EVENTS, connect, job_channel, lease_key
+from dalston.common.redis import EVENTS, job_channel, lease_key
 from tests.support.deployment import Deployment
+from tests.support.hand_off import claim
 
 READER = "reader"
 _PATIENT_SECONDS = 0.5
 """Longer than this machine may ever be busy with something else in the middle of a test."""
-
-
-@pytest.fixture
-async def queue(deployment: Deployment) -> AsyncIterator[TaskQueue]:
-    redis = connect(deployment.redis_url)
-    yield TaskQueue(redis)
-    await redis.aclose()
 
 
 @pytest.fixture
@@ -124,8 +117,8 @@ async def test_an_outcome_is_not_written_to_a_closed_or_foreign_lease(
     queue: TaskQueue, events: EventBus
 ) -> None:
     ours, others = completed(), completed()
-    await queue.claim(ours)
-    await queue.close([(ours.task_id, 1, ours.token)])
+    await claim(queue, ours)
+    await queue.tell(close=[(ours.task_id, 1, ours.token)])
     await queue.redis.hset(lease_key(others.task_id), mapping={"hand_out": 1, "token": "another"})
 
     await asyncio.gather(*(events.post(event, done(event)) for event in (ours, others)))

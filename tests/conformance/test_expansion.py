@@ -151,13 +151,13 @@ async def cutting(deployment: Deployment) -> AsyncIterator[Cutting]:
     await database.close()
 
 
-def whole(count: int, first: str = "ready") -> list[tuple[str, int, str]]:
+def whole(count: int) -> list[tuple[str, int, str]]:
     """Return what a job of so many chunks has when none is transcribed yet."""
     return [
         *(("align", index, "pending") for index in range(count)),
         ("merge", 0, "pending"),
         ("prepare", 0, "completed"),
-        *(("transcribe", index, first) for index in range(count)),
+        *(("transcribe", index, "ready") for index in range(count)),
     ]
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import msgspec
-import pytest
 
 from dalston.common.messages import Attempt, JobUpdated, QueueEntry, decode_entry, encode
 from dalston.common.models import Failure, JobStatus, new_attempt_token, new_job_id, new_task_id
@@ -24,22 +21,15 @@ from dalston.common.queue import (
 from dalston.common.redis import (
     STEADY,
     backlog_key,
-    connect,
     job_channel,
     job_tasks_key,
     lease_key,
     queue_key,
 )
 from tests.support.deployment import Deployment
+from tests.support.hand_off import backlogged, claim, publish
 
 ENGINE = "some-engine"
-
-
-@pytest.fixture
-async def queue(deployment: Deployment) -> AsyncIterator[TaskQueue]:
-    redis = connect(deployment.redis_url)
-    yield TaskQueue(redis)
-    await redis.aclose()
 
 
 def new_entry(hand_out: int = 1, task_id: str = "") -> QueueEntry:
@@ -70,7 +60,7 @@ async def test_entries_are_popped_in_the_order_in_which_they_were_published(
     queue: TaskQueue,
 ) -> None:
     entries = [new_entry() for _ in range(3)]
-    answers = await queue.publish(ENGINE, 5, entries)
+    answers = await publish(queue, ENGINE, 5, entries)
 
     assert answers == [Published.PUSHED] * 3
     popped = [await queue.pop(ENGINE, 1) for _ in entries]
@@ -84,12 +74,12 @@ async def test_entries_are_popped_in_the_order_in_which_they_were_published(
 async def test_a_queue_takes_no_more_than_its_window_and_nothing_twice(queue: TaskQueue) -> None:
     entries = [new_entry() for _ in range(3)]
 
-    assert await queue.publish(ENGINE, 2, entries) == [
+    assert await publish(queue, ENGINE, 2, entries) == [
         Published.PUSHED,
         Published.PUSHED,
         Published.FULL,
     ]
-    assert await queue.publish(ENGINE, 9, entries) == [
+    assert await publish(queue, ENGINE, 9, entries) == [
         Published.QUEUED,
         Published.QUEUED,
         Published.PUSHED,
@@ -99,26 +89,26 @@ async def test_a_queue_takes_no_more_than_its_window_and_nothing_twice(queue: Ta
 
 async def test_a_claimed_task_is_not_published_until_its_next_hand_out(queue: TaskQueue) -> None:
     entry = new_entry(hand_out=1)
-    assert await queue.claim(attempt_at(entry))
+    assert await claim(queue, attempt_at(entry))
 
-    assert await queue.publish(ENGINE, 9, [entry]) == [Published.LEASED]
+    assert await publish(queue, ENGINE, 9, [entry]) == [Published.LEASED]
     again = new_entry(hand_out=2, task_id=entry.task_id)
-    assert await queue.publish(ENGINE, 9, [again]) == [Published.PUSHED]
+    assert await publish(queue, ENGINE, 9, [again]) == [Published.PUSHED]
 
 
 async def test_a_hand_out_is_claimed_once_and_a_stale_entry_never(queue: TaskQueue) -> None:
     first, second = new_entry(hand_out=1), new_entry(hand_out=2)
     second = new_entry(hand_out=2, task_id=first.task_id)
 
-    assert await queue.claim(attempt_at(first))
-    assert not await queue.claim(attempt_at(first))
-    assert await queue.claim(attempt_at(second))
-    assert not await queue.claim(attempt_at(first))
+    assert await claim(queue, attempt_at(first))
+    assert not await claim(queue, attempt_at(first))
+    assert await claim(queue, attempt_at(second))
+    assert not await claim(queue, attempt_at(first))
 
 
 async def test_a_lease_says_how_far_its_attempt_is_and_expires(queue: TaskQueue) -> None:
     attempt = attempt_at(new_entry())
-    await queue.claim(attempt)
+    await claim(queue, attempt)
     update = LeaseUpdate(
         attempt, LeaseState.DONE, progress=(3.0, 4.0), outcome=Outcome(Failure("code", "text"))
     )
@@ -135,7 +125,7 @@ async def test_a_lease_says_how_far_its_attempt_is_and_expires(queue: TaskQueue)
 
 async def test_a_lease_that_redis_forgot_is_recreated_by_its_holder(queue: TaskQueue) -> None:
     attempt = attempt_at(new_entry())
-    await queue.claim(attempt)
+    await claim(queue, attempt)
     await queue.redis.flushall()
 
     assert await queue.renew([LeaseUpdate(attempt, LeaseState.RUNNING)]) == [Renewal.RECREATED]
@@ -145,10 +135,10 @@ async def test_a_lease_that_redis_forgot_is_recreated_by_its_holder(queue: TaskQ
 async def test_holders_of_a_closed_or_foreign_lease_are_told_to_stop(queue: TaskQueue) -> None:
     entry = new_entry(hand_out=1)
     ours, closed = attempt_at(entry), attempt_at(new_entry())
-    await queue.claim(ours)
-    await queue.claim(closed)
-    await queue.claim(attempt_at(new_entry(2, entry.task_id)))
-    await queue.close([(closed.task_id, closed.hand_out, closed.token)])
+    await claim(queue, ours)
+    await claim(queue, closed)
+    await claim(queue, attempt_at(new_entry(2, entry.task_id)))
+    await queue.tell(close=[(closed.task_id, closed.hand_out, closed.token)])
 
     updates = [LeaseUpdate(ours, LeaseState.RUNNING), LeaseUpdate(closed, LeaseState.RUNNING)]
     assert await queue.renew(updates) == [Renewal.CLOSED, Renewal.CLOSED]
@@ -157,25 +147,25 @@ async def test_holders_of_a_closed_or_foreign_lease_are_told_to_stop(queue: Task
 async def test_closing_spares_another_attempt_but_not_an_older_hand_out(queue: TaskQueue) -> None:
     entry = new_entry(hand_out=2)
     attempt = attempt_at(entry)
-    await queue.claim(attempt)
+    await claim(queue, attempt)
     running = [LeaseUpdate(attempt, LeaseState.RUNNING)]
 
-    await queue.close([(entry.task_id, 2, "f" * 12), (entry.task_id, 1, attempt.token)])
+    await queue.tell(close=[(entry.task_id, 2, "f" * 12), (entry.task_id, 1, attempt.token)])
     assert await queue.renew(running) == [Renewal.KEPT]
-    await queue.close([(entry.task_id, 3, "f" * 12)])
+    await queue.tell(close=[(entry.task_id, 3, "f" * 12)])
     assert await queue.renew(running) == [Renewal.CLOSED]
 
 
 async def test_closing_what_is_not_there_makes_nothing(queue: TaskQueue) -> None:
-    await queue.close([(new_task_id(), 1, "f" * 12)])
+    await queue.tell(close=[(new_task_id(), 1, "f" * 12)])
     assert await queue.redis.keys("*") == []
 
 
 async def test_a_withdrawn_task_is_neither_queued_nor_held(queue: TaskQueue) -> None:
     waiting, held = new_entry(), new_entry()
     attempt = attempt_at(held)
-    await queue.publish(ENGINE, 9, [waiting])
-    await queue.claim(attempt)
+    await publish(queue, ENGINE, 9, [waiting])
+    await claim(queue, attempt)
 
     await queue.withdraw(ENGINE, waiting.task_id)
     await queue.withdraw(ENGINE, held.task_id)
@@ -188,16 +178,16 @@ async def test_a_prefetched_task_that_is_handed_back_is_the_next_to_be_popped(
     queue: TaskQueue,
 ) -> None:
     entries = [new_entry(), new_entry()]
-    await queue.publish(ENGINE, 9, entries)
+    await publish(queue, ENGINE, 9, entries)
     raw = await queue.pop(ENGINE, 1)
     assert raw is not None
     attempt = attempt_at(entries[0])
-    await queue.claim(attempt)
+    await claim(queue, attempt)
 
     await queue.hand_back(attempt, raw, ENGINE)
 
     assert await queue.pop(ENGINE, 1) == raw
-    assert await queue.claim(attempt_at(entries[0]))
+    assert await claim(queue, attempt_at(entries[0]))
 
 
 async def test_redis_is_steady_only_since_it_was_last_wiped(
@@ -235,11 +225,11 @@ async def test_live_instances_are_those_that_said_so_lately(queue: TaskQueue) ->
 
 async def test_taking_drops_stale_entries_and_claims_the_rest_in_order(queue: TaskQueue) -> None:
     entries = [new_entry() for _ in range(5)]
-    await queue.publish(ENGINE, 9, entries)
+    await publish(queue, ENGINE, 9, entries)
     stale = [entries[0], entries[2]]
     holders = [attempt_at(entry) for entry in stale]
     for holder in holders:
-        await queue.claim(holder)
+        await claim(queue, holder)
     tokens = [new_attempt_token() for _ in range(9)]
 
     taken = await queue.take(ENGINE, "engine-2", tokens)
@@ -259,7 +249,7 @@ async def test_taking_drops_stale_entries_and_claims_the_rest_in_order(queue: Ta
 
 async def test_no_more_is_taken_than_there_are_tokens(queue: TaskQueue) -> None:
     entries = [new_entry() for _ in range(4)]
-    await queue.publish(ENGINE, 9, entries)
+    await publish(queue, ENGINE, 9, entries)
     first = await queue.pop(ENGINE, 1)
 
     taken = await queue.take(ENGINE, "engine-2", ["a", "b"], first)
@@ -271,7 +261,7 @@ async def test_no_more_is_taken_than_there_are_tokens(queue: TaskQueue) -> None:
 
 async def test_an_entry_that_can_not_be_read_is_taken_without_a_lease(queue: TaskQueue) -> None:
     known, newer = new_entry(), msgspec.structs.replace(new_entry(), v=99)
-    await queue.publish(ENGINE, 9, [newer, known])
+    await publish(queue, ENGINE, 9, [newer, known])
     await queue.redis.rpush(queue_key(ENGINE), b"no JSON")
 
     assert await queue.take(ENGINE, "engine-2", ["a", "b"]) == [(b"no JSON", None)]
@@ -284,8 +274,8 @@ async def test_a_later_hand_out_is_taken_from_whoever_holds_the_earlier(queue: T
     first = new_entry(hand_out=1)
     again = new_entry(hand_out=2, task_id=first.task_id)
     ours = attempt_at(first)
-    await queue.claim(ours)
-    await queue.publish(ENGINE, 9, [again])
+    await claim(queue, ours)
+    await publish(queue, ENGINE, 9, [again])
 
     assert await queue.take(ENGINE, "engine-2", ["a"]) == [(encode(again), "a")]
     assert await queue.renew([LeaseUpdate(ours, LeaseState.RUNNING)]) == [Renewal.CLOSED]
@@ -293,7 +283,7 @@ async def test_a_later_hand_out_is_taken_from_whoever_holds_the_earlier(queue: T
 
 async def test_an_unreadable_claim_goes_behind_all_others(queue: TaskQueue) -> None:
     entries = [new_entry(), new_entry()]
-    await queue.publish(ENGINE, 9, entries)
+    await publish(queue, ENGINE, 9, entries)
     [(raw, token)] = await queue.take(ENGINE, "engine-2", ["a"])
     assert token == "a"
     attempt = msgspec.structs.replace(attempt_at(entries[0]), token=token)
@@ -305,7 +295,7 @@ async def test_an_unreadable_claim_goes_behind_all_others(queue: TaskQueue) -> N
 
 async def test_a_renewal_that_was_under_way_does_not_undo_an_outcome(queue: TaskQueue) -> None:
     attempt = attempt_at(new_entry())
-    await queue.claim(attempt)
+    await claim(queue, attempt)
     done = LeaseUpdate(attempt, LeaseState.DONE, outcome=Outcome())
     await queue.renew([done])
 
@@ -317,24 +307,24 @@ async def test_a_renewal_that_was_under_way_does_not_undo_an_outcome(queue: Task
 
 async def test_a_full_queue_marks_a_backlog_until_all_of_it_was_taken(queue: TaskQueue) -> None:
     entries = [new_entry() for _ in range(3)]
-    assert await queue.backlogged([ENGINE, "other"]) == set()
+    assert await backlogged(queue, ENGINE, "other") == set()
 
-    await queue.publish(ENGINE, 2, entries)
-    assert await queue.backlogged([ENGINE, "other"]) == {ENGINE}
+    await publish(queue, ENGINE, 2, entries)
+    assert await backlogged(queue, ENGINE, "other") == {ENGINE}
     assert 0 < await queue.redis.ttl(backlog_key(ENGINE)) <= 60
 
-    await queue.publish(ENGINE, 9, entries[:1])
-    assert await queue.backlogged([ENGINE]) == {ENGINE}, "others may wait behind these"
-    await queue.publish(ENGINE, 2, entries, complete=True)
-    assert await queue.backlogged([ENGINE]) == {ENGINE}, "one of them still waits"
-    await queue.publish(ENGINE, 9, entries, complete=True)
-    assert await queue.backlogged([ENGINE]) == set()
+    await publish(queue, ENGINE, 9, entries[:1])
+    assert await backlogged(queue, ENGINE) == {ENGINE}, "others may wait behind these"
+    await publish(queue, ENGINE, 2, entries, complete=True)
+    assert await backlogged(queue, ENGINE) == {ENGINE}, "one of them still waits"
+    await publish(queue, ENGINE, 9, entries, complete=True)
+    assert await backlogged(queue, ENGINE) == set()
 
 
 async def test_no_ready_task_is_no_backlog(queue: TaskQueue) -> None:
-    await queue.publish(ENGINE, 0, [new_entry()])
-    assert await queue.publish(ENGINE, 0, [], complete=True) == []
-    assert await queue.backlogged([ENGINE]) == set()
+    await publish(queue, ENGINE, 0, [new_entry()])
+    assert await publish(queue, ENGINE, 0, [], complete=True) == []
+    assert await backlogged(queue, ENGINE) == set()
 
 
 async def test_everything_that_follows_a_commit_is_told_in_one_round_trip(
@@ -342,7 +332,7 @@ async def test_everything_that_follows_a_commit_is_told_in_one_round_trip(
 ) -> None:
     ended, waiting = new_entry(), new_entry()
     attempt = attempt_at(ended)
-    await queue.publish(ENGINE, 9, [ended])
+    await publish(queue, ENGINE, 9, [ended])
     await queue.take(ENGINE, attempt.instance, [attempt.token])
     with deployment.redis() as client, client.pubsub() as listener:
         listener.subscribe(job_channel(ended.job_id))
@@ -352,7 +342,7 @@ async def test_everything_that_follows_a_commit_is_told_in_one_round_trip(
 
         told = await queue.tell(
             close=[(ended.task_id, 1, attempt.token)],
-            offers=[Offer(ENGINE, 1, [waiting, new_entry()]), ("other", 1, [new_entry()])],
+            offers=[Offer(ENGINE, 1, [waiting, new_entry()]), Offer("other", 1, [new_entry()])],
             updates=[JobUpdated(ended.job_id, JobStatus.COMPLETED)],
             forget=[ended.job_id],
             check=[ENGINE, "other"],
@@ -371,8 +361,8 @@ async def test_everything_that_follows_a_commit_is_told_in_one_round_trip(
 
 async def test_what_comes_first_in_fair_order_goes_in_front(queue: TaskQueue) -> None:
     first, *others = [new_entry() for _ in range(4)]
-    await queue.publish(ENGINE, 3, others)
-    answers = await queue.publish(ENGINE, 3, [first, *others])
+    await publish(queue, ENGINE, 3, others)
+    answers = await publish(queue, ENGINE, 3, [first, *others])
 
     assert answers == [
         Published.PUSHED,
@@ -383,13 +373,13 @@ async def test_what_comes_first_in_fair_order_goes_in_front(queue: TaskQueue) ->
     popped = [await queue.pop(ENGINE, 1) for _ in range(3)]
     assert [decode_entry(raw or b"") for raw in popped] == [first, *others[:2]]
     assert await queue.pop(ENGINE, 0.01) is None
-    assert await queue.backlogged([ENGINE]) == {ENGINE}
+    assert await backlogged(queue, ENGINE) == {ENGINE}
 
 
 async def test_what_is_in_the_queue_and_not_offered_keeps_its_place(queue: TaskQueue) -> None:
     other, second, first = [new_entry() for _ in range(3)]
-    await queue.publish(ENGINE, 3, [other, second])
-    await queue.publish(ENGINE, 3, [first, second])
+    await publish(queue, ENGINE, 3, [other, second])
+    await publish(queue, ENGINE, 3, [first, second])
 
     popped = [await queue.pop(ENGINE, 1) for _ in range(3)]
     assert [decode_entry(raw or b"") for raw in popped] == [other, first, second]

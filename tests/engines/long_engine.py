@@ -71,7 +71,7 @@ def task(folder: Path, count: int, stage: str = "merge", **more: Any) -> ChildTa
 
 async def result_of(folder: Path, given: ChildTask) -> ChildOutput | Failure:
     async with child_of(folder) as child:
-        return await child.run(given, lambda *_: None)
+        return await child.give(given, lambda *_: None)
 
 
 def expected(count: int) -> list[dict[str, Any]]:

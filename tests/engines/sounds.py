@@ -18,10 +18,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-REPOSITORY = Path(__file__).parent.parent.parent
+from tests.support.deployment import REPOSITORY
+from tests.support.recordings import SPEECH
+
 ENGINES = REPOSITORY / "engines"
-SPEECH = REPOSITORY.parent / "shared" / "speech"
-"""Real recordings with their texts; not part of the repository."""
 
 PCM, FLOAT = 1, 3
 """Formats of samples in a WAV header."""

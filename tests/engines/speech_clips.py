@@ -8,16 +8,12 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pytest
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from tests.engines.sounds import SPEECH
+from tests.support.recordings import SPEECH
 
 RATE = 16_000
-needs_recordings = pytest.mark.skipif(
-    not SPEECH.is_dir(), reason="the recordings in ../shared/speech are not here"
-)
 
 
 def silence(seconds: float) -> NDArray[np.int16]:

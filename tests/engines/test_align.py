@@ -17,8 +17,9 @@ import pytest
 
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import EngineUnderTest, open_engine
-from tests.engines.sounds import ENGINES, SPEECH, tone, write_wav
-from tests.engines.speech_clips import needs_recordings, read_sound, silence
+from tests.engines.sounds import ENGINES, tone, write_wav
+from tests.engines.speech_clips import read_sound, silence
+from tests.support.recordings import SPEECH, needs_recordings
 
 FOLDER = ENGINES / "align" / "pocketsphinx"
 WRONGEST_MEDIAN = 0.02

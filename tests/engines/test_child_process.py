@@ -51,7 +51,7 @@ def nothing(_done: float, _total: float) -> None:
 
 async def run(child: ChildProcess, number: int, folder: Path) -> ChildOutput | Failure:
     async with asyncio.timeout(20):
-        return await child.run(task(number, folder), nothing)
+        return await child.give(task(number, folder), nothing)
 
 
 async def test_what_lies_in_the_current_folder_is_not_run(
@@ -109,7 +109,7 @@ async def test_an_abandoned_answer_is_not_taken_for_the_next_ones(tmp_path: Path
         "        return TaskOutput({'id': input.task_id})\n"
     )
     async with child_of(tmp_path, process) as child:
-        abandoned = asyncio.create_task(child.run(task(1, tmp_path), nothing))
+        abandoned = child.give(task(1, tmp_path), nothing)
         await asyncio.wait({abandoned}, timeout=0.05)
         abandoned.cancel()
         await asyncio.gather(abandoned, return_exceptions=True)

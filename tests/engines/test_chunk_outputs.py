@@ -49,10 +49,10 @@ async def test_outputs_that_are_gone_are_a_failure_of_the_task_alone(tmp_path: P
     folder = engine(tmp_path)
     gone = {"transcribe": str(tmp_path / "gone.jsonl")}
     async with child_of(folder) as child:
-        failure = await child.run(task(folder, 1, chunk_outputs=gone), lambda *_: None)
+        failure = await child.give(task(folder, 1, chunk_outputs=gone), lambda *_: None)
         assert isinstance(failure, Failure)
         assert (failure.code, failure.retryable) == ("engine_error", True)
-        assert isinstance(await child.run(task(folder, 1), lambda *_: None), ChildOutput)
+        assert isinstance(await child.give(task(folder, 1), lambda *_: None), ChildOutput)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peaks of other processes")
@@ -71,7 +71,7 @@ async def merging_peak(folder: Path, hours: int) -> float:
     await child.start(lambda *_: None)
     try:
         given = task(folder, 0, chunk_outputs={"transcribe": str(lines)})
-        result = await child.run(given, lambda *_: None)
+        result = await child.give(given, lambda *_: None)
         assert isinstance(result, ChildOutput), result
         assert result.whole is not None
         assert len(json.loads(result.whole.read_bytes())["segments"]) == hours * 60 * 15

@@ -19,7 +19,8 @@ from simpleder import DER
 
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import EngineUnderTest, open_engine
-from tests.engines.sounds import ENGINES, SPEECH, tone, write_wav
+from tests.engines.sounds import ENGINES, tone, write_wav
+from tests.support.recordings import SPEECH, needs_recordings
 
 FOLDER = ENGINES / "diarize" / "ge2e-speakers"
 RATE = 16_000
@@ -27,9 +28,6 @@ COLLAR = 0.25
 """Seconds before and after each change in the reference in which nothing counts as wrong."""
 MOST_WRONG = 0.05
 
-needs_recordings = pytest.mark.skipif(
-    not SPEECH.is_dir(), reason="the recordings in ../shared/speech are not here"
-)
 
 DIALOGUES = {
     "en_2spk_dialog_mono.flac": 2,

@@ -11,6 +11,7 @@ import pytest
 from dalston.common.messages import QueueEntry, TaskCompleted, TaskErrored, TaskReleased
 from dalston.engine_sdk import patience, reports
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES
+from tests.support.files import fill
 from tests.support.peaks import small_disk
 from tests.support.runner_bench import ENGINE, Bench, new_bench
 
@@ -61,17 +62,10 @@ async def entry_of(bench: Bench, do: str) -> QueueEntry:
     return msgspec.structs.replace(entry, audio_bytes=size)
 
 
-def write_without_end(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-
-
 def leave_room(bench: Bench, size: int) -> Path:
     """Fill the disk but for so many bytes."""
     filler = bench.folder / "filler"
-    with pytest.raises(OSError, match="No space left"):
-        write_without_end(filler)
+    fill(filler)
     with filler.open("r+b") as file:
         file.truncate(filler.stat().st_size - size)
     return filler

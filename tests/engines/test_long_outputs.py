@@ -73,13 +73,13 @@ async def test_what_is_wrong_in_the_middle_is_told(
 ) -> None:
     folder = engine(tmp_path, body)
     async with child_of(folder) as child:
-        failure = await child.run(task(folder, 1000), lambda *_: None)
+        failure = await child.give(task(folder, 1000), lambda *_: None)
         assert isinstance(failure, Failure)
         assert failure.code == code
         assert text in failure.message
         assert child.is_alive() is survives
         # The next task is another one.
-        result = await child.run(task(folder, 600), lambda *_: None)
+        result = await child.give(task(folder, 600), lambda *_: None)
         assert isinstance(result, ChildOutput) is survives
 
 
@@ -150,7 +150,7 @@ END = SAID % ("end", '"count": 1')
 async def test_what_comes_out_of_turn_is_believed_no_more(tmp_path: Path, lines: str) -> None:
     folder = engine(tmp_path, f"import os, sys; os.write(int(sys.argv[3]), {lines.encode()!r})")
     async with child_of(folder) as child:
-        failure = await child.run(task(folder, 1), lambda *_: None)
+        failure = await child.give(task(folder, 1), lambda *_: None)
         assert isinstance(failure, Failure)
         assert failure.code == "invalid_engine_output"
         assert not child.is_alive()
@@ -168,7 +168,7 @@ def in_place(folder: Path) -> str:
 async def test_what_an_engine_puts_in_the_way_harms_nobody_else(tmp_path: Path, way: str) -> None:
     folder = engine(tmp_path, in_place(tmp_path), after=f"{way} if n == 0 else None")
     async with asyncio.timeout(30), child_of(folder) as child:
-        result = await child.run(task(folder, 1000), lambda *_: None)
+        result = await child.give(task(folder, 1000), lambda *_: None)
     if "mkdir" in way:
         assert isinstance(result, Failure)
         assert result.code == "invalid_engine_output"
@@ -185,7 +185,7 @@ async def test_a_directory_in_place_of_a_half_written_output_harms_nobody_else(
     after = "(os.unlink(path), os.mkdir(path), 1 / 0) if n == 900 else None"
     folder = engine(tmp_path, in_place(tmp_path), after=after)
     async with asyncio.timeout(30), child_of(folder) as child:
-        result = await child.run(task(folder, 1000), lambda *_: None)
+        result = await child.give(task(folder, 1000), lambda *_: None)
         assert isinstance(result, Failure)
         assert result.code == "engine_error"
     assert (tmp_path / "output.json").is_dir()
@@ -196,7 +196,7 @@ async def test_an_output_that_is_taken_away_is_none(tmp_path: Path, way: str) ->
     after = f"(os.unlink(path), {way}) if n == 900 else None"
     folder = engine(tmp_path, in_place(tmp_path), after=after)
     async with asyncio.timeout(30), child_of(folder) as child:
-        failure = await child.run(task(folder, 1000), lambda *_: None)
+        failure = await child.give(task(folder, 1000), lambda *_: None)
     assert isinstance(failure, Failure)
     assert failure.code == "invalid_engine_output"
 
@@ -206,7 +206,7 @@ async def test_a_crash_is_seen_although_a_forked_process_lives_on(tmp_path: Path
     die = "os.kill(os.getpid(), signal.SIGKILL) if n == 5 else None"
     folder = engine(tmp_path, fork, after=die)
     async with asyncio.timeout(15), child_of(folder) as child:
-        failure = await child.run(task(folder, 20), lambda *_: None)
+        failure = await child.give(task(folder, 20), lambda *_: None)
     assert isinstance(failure, Failure)
     assert failure.code == "engine_out_of_memory"
 
@@ -216,7 +216,7 @@ async def test_an_endless_output_ends(tmp_path: Path) -> None:
     with (folder / "engine.yaml").open("a") as file:
         file.write("limits: {file_mb: 1}\n")
     async with asyncio.timeout(30), child_of(folder) as child:
-        failure = await child.run(task(folder, 10**12), lambda *_: None)
+        failure = await child.give(task(folder, 10**12), lambda *_: None)
         assert isinstance(failure, Failure)
         assert "longer than 1 MB" in failure.message
         assert not (folder / "output.json").exists()
@@ -227,8 +227,8 @@ async def test_a_task_for_a_child_that_has_died_says_why(tmp_path: Path) -> None
     async with asyncio.timeout(30), child_of(folder) as child:
         assert child.pid is not None
         os.kill(child.pid, signal.SIGRTMIN + 1)
-        first = await child.run(task(folder, 1), lambda *_: None)
-        again = await child.run(task(folder, 1), lambda *_: None)
+        first = await child.give(task(folder, 1), lambda *_: None)
+        again = await child.give(task(folder, 1), lambda *_: None)
     assert isinstance(first, Failure)
     assert first.code == "engine_crashed"
     assert again == first
@@ -251,7 +251,7 @@ async def test_no_room_for_a_long_output_is_not_the_engines_fault(tmp_path: Path
     folder = engine(tmp_path)
     async with child_of(folder) as child:
         with longest_file(50_000):
-            failure = await child.run(task(folder, 2000), lambda *_: None)
+            failure = await child.give(task(folder, 2000), lambda *_: None)
     assert isinstance(failure, Failure)
     assert (failure.code, failure.retryable) == ("no_temporary_space", True)
     assert not (folder / "output.json").exists()

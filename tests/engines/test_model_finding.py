@@ -20,8 +20,8 @@ import pytest
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import open_engine
 from tests.engines.hub_server import COMMIT, Hub, serving
-from tests.engines.random_model import write_random_model
-from tests.engines.sounds import ENGINES, REPOSITORY
+from tests.engines.sounds import ENGINES
+from tests.support.deployment import REPOSITORY
 
 FOLDER = ENGINES / "transcribe" / "faster-whisper"
 REPOSITORY_ID = "owner/random-whisper"
@@ -46,13 +46,6 @@ except TaskFailed as failed:
     found.update(code=failed.code, message=failed.message, retryable=failed.retryable)
 print(json.dumps(found))
 """
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    write_random_model(folder)
-    return folder
 
 
 @pytest.fixture

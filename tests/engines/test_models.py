@@ -14,16 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.engines.hub_server import Hub, serving
-from tests.engines.random_model import write_random_model
 
 NAME = "owner/random-whisper"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    write_random_model(folder)
-    return folder
 
 
 @pytest.fixture

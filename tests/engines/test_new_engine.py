@@ -23,7 +23,8 @@ from dalston.engine_sdk.scaffold import create_engine
 from dalston.engine_sdk.testing import open_engine, run_engine
 from dalston.engine_tool import try_engine
 from tests.compose.project import WITHOUT_IMAGE
-from tests.engines.sounds import ENGINES, REPOSITORY, tone, write_wav
+from tests.engines.sounds import ENGINES, tone, write_wav
+from tests.support.deployment import REPOSITORY
 
 ALL_ENGINES = sorted(path.parent for path in ENGINES.glob("*/*/engine.yaml"))
 

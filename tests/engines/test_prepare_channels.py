@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from dalston.engine_sdk.testing import EngineUnderTest
 from dalston.engine_sdk.types import TaskOutput
 from tests.engines.sounds import tone, write_wav
-from tests.engines.speech_clips import RATE, needs_recordings, read_aloud, silence
+from tests.engines.speech_clips import RATE, read_aloud, silence
 from tests.engines.test_prepare_formats import read_wav
+from tests.support.recordings import needs_recordings
 
 Samples = NDArray[np.int16]
 

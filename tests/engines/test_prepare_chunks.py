@@ -14,9 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from dalston.engine_sdk.testing import EngineUnderTest
-from tests.engines.sounds import ENGINES, REPOSITORY, SPEECH, tone, write_wav
-from tests.engines.speech_clips import RATE, needs_recordings, read_aloud, read_sound, silence
+from tests.engines.sounds import ENGINES, tone, write_wav
+from tests.engines.speech_clips import RATE, read_aloud, read_sound, silence
 from tests.engines.test_prepare_formats import read_wav
+from tests.support.deployment import REPOSITORY
+from tests.support.recordings import SPEECH, needs_recordings
 
 FOLDER = ENGINES / "prepare" / "audio-prepare"
 Chunks = list[dict[str, Any]]
@@ -43,9 +45,9 @@ def prepared(
     return output.data, whole, pieces
 
 
-def loudness(samples: NDArray[np.int16], at: float, seconds: float = 0.1) -> float:
-    """Root of the mean square around a time."""
-    first, last = (round((at + side * seconds / 2) * RATE) for side in (-1, 1))
+def loudness(samples: NDArray[np.int16], at: float) -> float:
+    """Root of the mean square of a tenth of a second around a time."""
+    first, last = (round((at + side * 0.05) * RATE) for side in (-1, 1))
     return float(np.sqrt(np.mean(samples[first:last].astype(float) ** 2)))
 
 

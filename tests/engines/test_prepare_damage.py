@@ -18,8 +18,9 @@ from av.audio.stream import AudioStream
 
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import EngineUnderTest
-from tests.engines.sounds import ENGINES, REPOSITORY, encode, noise, tone, write_wav
+from tests.engines.sounds import ENGINES, encode, noise, tone, write_wav
 from tests.engines.test_prepare_formats import read_wav
+from tests.support.deployment import REPOSITORY
 
 CUT: dict[str, dict[str, Any]] = {
     "wav": {"container": "wav", "codec": "pcm_s16le"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,16 +20,10 @@ from dalston.engine_sdk import patience
 from dalston.engine_sdk.reports import Reporter
 from tests.support.files import files_below
 from tests.support.gate import is_alive
-from tests.support.runner_bench import ENGINE, YAML, Bench, is_running, new_bench, until_true
+from tests.support.runner_bench import ENGINE, YAML, Bench, is_running, until_true
 
 QUICK_SECONDS = 0.05
 """What is done sooner sends no start."""
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with new_bench(tmp_path) as made:
-        yield made
 
 
 async def warm_up(bench: Bench) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,13 +9,7 @@ import pytest
 
 from dalston.common.messages import TaskCompleted
 from dalston.common.storage import output_path
-from tests.support.runner_bench import Bench, new_bench
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with new_bench(tmp_path) as made:
-        yield made
+from tests.support.runner_bench import Bench
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from dalston.common.messages import TaskCompleted, TaskErrored, TaskReleased
 from dalston.engine_sdk import availability
-from tests.support.runner_bench import ENGINE, Bench, is_running, new_bench, until_true
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with new_bench(tmp_path) as made:
-        yield made
+from tests.support.runner_bench import ENGINE, Bench, is_running, until_true
 
 
 async def test_reports_under_way_are_finished_before_the_runner_ends(bench: Bench) -> None:

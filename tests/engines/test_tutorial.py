@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.engines.sounds import REPOSITORY
+from tests.support.deployment import REPOSITORY
 
 
 def blocks(language: str) -> list[str]:

@@ -18,12 +18,10 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import EngineUnderTest, open_engine
 from tests.engines.random_model import write_random_model
-from tests.engines.sounds import ENGINES, SPEECH, encode, references, tone, write_wav
+from tests.engines.sounds import ENGINES, encode, references, tone, write_wav
+from tests.support.recordings import SPEECH, needs_recordings
 
 FOLDER = ENGINES / "transcribe" / "faster-whisper"
-needs_recordings = pytest.mark.skipif(
-    not SPEECH.is_dir(), reason="the recordings in ../shared/speech are not here"
-)
 
 READ_ALOUD = (
     "en_jfk.flac",

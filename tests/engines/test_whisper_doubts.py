@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from dalston.engine_sdk.testing import EngineUnderTest
-from tests.engines.sounds import SPEECH, write_wav
-from tests.engines.speech_clips import needs_recordings, read_sound, silence
+from tests.engines.sounds import write_wav
+from tests.engines.speech_clips import read_sound, silence
+from tests.support.recordings import SPEECH, needs_recordings
 
 FIGURES = {"confidence": 0.8, "no_speech_probability": 0.05, "compression_ratio": 1.4}
 

@@ -14,8 +14,8 @@ from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.testing import EngineUnderTest, open_engine
 from scripts.demo_recording import recording
 from tests.engines.random_model import write_random_model
-from tests.engines.sounds import ENGINES, SPEECH, tone, write_wav
-from tests.engines.speech_clips import needs_recordings
+from tests.engines.sounds import ENGINES, tone, write_wav
+from tests.support.recordings import SPEECH, needs_recordings
 
 QUICK = {"beam_size": 1, "word_timestamps": False}
 
@@ -62,6 +62,7 @@ def test_words_to_expect_are_heard_so(whisper: EngineUnderTest, option: str) -> 
 @needs_recordings
 def test_segments_tell_how_sure_they_are(whisper: EngineUnderTest) -> None:
     data = whisper.process(SPEECH / "en_jfk.flac", config={"temperatures": [0.0]}).data
+    assert data["segments"]
     for segment in data["segments"]:
         assert segment["confidence"] > 0.5
         assert 0 <= segment["no_speech_probability"] < 0.3

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from faster_whisper.transcribe import Segment, Word
 
-from dalston.engine_sdk.testing import EngineUnderTest, open_engine
-from tests.engines.sounds import ENGINES, SPEECH, write_wav
-from tests.engines.speech_clips import needs_recordings, read_sound, silence
+from dalston.engine_sdk.testing import EngineUnderTest
+from tests.engines.sounds import write_wav
+from tests.engines.speech_clips import read_sound, silence
+from tests.support.recordings import SPEECH, needs_recordings
 
 RATE = 16_000
 SPANS = [{"start": 0, "end": 4 * RATE}, {"start": 40 * RATE, "end": 45 * RATE}]
 """Four seconds of speech and, 36 seconds later, five more."""
-
-
-@pytest.fixture(scope="module")
-def whisper() -> Iterator[EngineUnderTest]:
-    with open_engine(ENGINES / "transcribe" / "faster-whisper") as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 import pytest
 
-from dalston.engine_sdk.testing import EngineUnderTest, open_engine
+from dalston.engine_sdk.testing import EngineUnderTest
 from scripts.demo_recording import WORDS, recording, word_error_rate
-from tests.engines.sounds import ENGINES
 
 RATE = 16_000
-
-
-@pytest.fixture(scope="module")
-def whisper() -> Iterator[EngineUnderTest]:
-    with open_engine(ENGINES / "transcribe" / "faster-whisper") as engine:
-        yield engine
 
 
 @pytest.fixture

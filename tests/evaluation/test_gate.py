@@ -21,7 +21,7 @@ import pytest
 from dalston.evaluation.manifest import read_manifest
 from scripts.demo_recording import recording
 from scripts.eval_manifest import demo_manifest
-from tests.conftest import SPEECH
+from tests.support.recordings import SPEECH
 
 DEMO = "two_cities.wav"
 MEASURED = {

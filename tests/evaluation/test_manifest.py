@@ -10,7 +10,7 @@ import pytest
 from dalston.evaluation.manifest import ManifestError, read_manifest
 from dalston.evaluation.word_times import TimedWord
 from scripts.eval_manifest import demo_manifest
-from tests.conftest import SPEECH
+from tests.support.recordings import SPEECH, needs_recordings
 
 RTTM = "SPEAKER a 1 0.500 2.000 <NA> <NA> anna <NA> <NA>\n"
 
@@ -109,7 +109,7 @@ def test_the_demo_has_a_manifest(folder: Path) -> None:
     assert clip.text.startswith("It was the best of times, it was the worst")
 
 
-@pytest.mark.skipif(not SPEECH.is_dir(), reason="the recordings in ../shared/speech are not here")
+@needs_recordings
 def test_the_recordings_to_measure_with() -> None:
     clips = {clip.name: clip for clip in read_manifest(SPEECH / "manifest.tsv")}
     assert len(clips) == 32

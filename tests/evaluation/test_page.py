@@ -13,9 +13,9 @@ import pytest
 from dalston.evaluation.page import page
 from dalston.evaluation.results import Evaluation
 from dalston.evaluation.waveform import HEIGHT, WIDTH, waveform
-from tests.conftest import SPEECH
 from tests.engines.sounds import encode, tone, write_wav
 from tests.evaluation.example import HOSTILE, evaluation, result
+from tests.support.recordings import SPEECH, needs_recordings
 
 NAMESPACE = {"h": "http://www.w3.org/1999/xhtml", "s": "http://www.w3.org/2000/svg"}
 
@@ -146,6 +146,6 @@ def test_what_can_not_be_decoded_has_no_waveform(tmp_path: Path) -> None:
     assert "No waveform" in page(evaluation(result("a", "en", "a", "a")), [None])
 
 
-@pytest.mark.skipif(not SPEECH.is_dir(), reason="the recordings in ../shared/speech are not here")
+@needs_recordings
 def test_a_waveform_of_stereo_flac() -> None:
     assert waveform(SPEECH / "en_jfk.flac") is not None

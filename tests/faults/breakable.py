@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,12 +19,11 @@ import redis
 from bench.parts.ports import free_port
 from bench.parts.postgresql import UNPRIVILEGED, PostgreSQL, start_postgresql
 from bench.parts.seaweedfs import store_environment
-from dalston.common.redis import STEADY
 from dalston.common.storage import StoreSettings
 from dalston.embedded_redis import find_server
 from tests.faults.failpoints import FaultPlans
 from tests.faults.proxy import Proxy, proxy
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, age
 from tests.support.distributed import database, object_server, postgresql_programs
 from tests.support.waiting import until
 
@@ -66,10 +64,9 @@ class RestartableRedis:
             self._process.wait()
 
     def age(self) -> None:
-        """Spare a test the wait of a lease before any lease is believed to have ended."""
+        """Have a wait over before it begins; see `tests.support.deployment.age`."""
         with self.client() as client:
-            now: Any = client.time()
-            client.set(STEADY, now[0] - 60, px=5000)
+            age(client)
 
     def _answers(self) -> bool:
         with self.client() as client:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.breakable import Breakable, breakable
+from tests.support.gate import Gate
 from tests.support.obedient import Obedient
 
 
@@ -26,3 +27,11 @@ def parts(request: pytest.FixtureRequest) -> Iterator[Breakable]:
 def obedient(tmp_path_factory: pytest.TempPathFactory) -> Obedient:
     """The marks of an engine that does what recordings tell it to do."""
     return Obedient(tmp_path_factory.mktemp("marks"))
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """What holds up the engines of a test."""
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    return Gate(folder)

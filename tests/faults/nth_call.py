@@ -9,17 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 
 from dalston.common.models import Job
-from dalston.common.redis import LEASES, STEADY
+from dalston.common.redis import LEASES
 from dalston.common.storage import transcript_path
 from dalston.db import reading
 from dalston.db.session import Database
 from tests.faults.failpoints import FaultPlans
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, age
 from tests.support.stack import TERMINAL, TRANSCRIPTIONS, Role, Stack, running
 from tests.support.waiting import until
 
@@ -150,8 +150,7 @@ class NthCall:
 
     def _end_leases(self, pid: int) -> None:
         """Spare the test the time after which a dead engine's leases end by themselves."""
-        now: Any = self._redis.time()
-        self._redis.set(STEADY, now[0] - 60, px=5000)
+        age(self._redis)
         for key in self._redis.scan_iter(f"{LEASES}*"):
             if f"-{pid}-".encode() in (self._redis.hget(key, "instance") or b""):
                 self._redis.delete(key)

@@ -27,13 +27,6 @@ pytestmark = pytest.mark.timeout(300)
 """A busy machine may take a while to start so many processes."""
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    folder = tmp_path / "gate"
-    folder.mkdir()
-    return Gate(folder)
-
-
 @pytest.fixture(scope="module")
 def stack(parts: Breakable, gates: Gate, obedient: Obedient) -> Iterator[Stack]:
     settings = {**gates.settings(), **obedient.settings(), **parts.settings}
@@ -79,10 +72,10 @@ def engines(stack: Stack, gate: Gate) -> Iterator[Engines]:
     engines.kill()
 
 
-def whys(stack: Stack, job_id: str, task: int = 0) -> list[str]:
-    """Return why a task came back, in words for programs: `retry: …` and so on."""
+def whys(stack: Stack, job_id: str) -> list[str]:
+    """Return why the first task came back, in words for programs: `retry: …` and so on."""
     shown = stack.read(job_id, include="history")
-    own = shown["tasks"][task]["id"]
+    own = shown["tasks"][0]["id"]
     return [
         row["why"]
         for row in shown["history"]

@@ -63,13 +63,6 @@ class Server:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    folder = tmp_path / "gate"
-    folder.mkdir()
-    return Gate(folder)
-
-
-@pytest.fixture
 def server(parts: Breakable, gate: Gate) -> Iterator[Server]:
     settings = gate.settings() | parts.settings
     with running(parts.deployment, module="tests.faults.process", **settings) as stack:

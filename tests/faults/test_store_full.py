@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults.test_matrix_parts import Server
 from tests.support.deployment import Deployment, embedded
+from tests.support.files import fill
 from tests.support.gate import Gate
 from tests.support.peaks import small_disk
 from tests.support.stack import TRANSCRIPTIONS, Stack, running
@@ -30,18 +31,6 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment
             if not folder.is_mount():
                 pytest.skip("only root may make a disk that can be filled")
             yield parts
-
-
-def fill(path: Path) -> None:
-    """Write until there is no room."""
-    with pytest.raises(OSError, match="No space left"):
-        write_without_end(path)
-
-
-def write_without_end(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 def store_is_full(stack: Stack) -> bool:

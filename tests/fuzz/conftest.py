@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.deployment import embedded
-from tests.support.stack import Role, Stack
+from tests.support.stack import Role, Stack, running_embedded
 
 ENGINES = ("url-fetch", "audio-prepare", "faster-whisper", "transcript-merger")
 
@@ -29,25 +26,18 @@ def engines() -> list[Role]:
 @pytest.fixture(scope="module")
 def server(engines: list[Role]) -> Iterator[Stack]:
     """A whole server whose engines really listen; whatever comes, nothing of it is a surprise."""
-    with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-    ):
-        stack = Stack(
-            parts,
-            DALSTON_PIPELINE="default",
-            DALSTON_TRANSCRIBE_ENGINE="faster-whisper",
-            DALSTON_MODEL="base",
-            # Nobody here answers at what is made up; a request that waits for it hears so at once.
-            DALSTON_FETCH_SECONDS="0.01",
-        )
-        try:
-            stack.migrate()
-            orchestrator = stack.start("orchestrator")
-            engines.append(stack.start("engine", "run", *ENGINES))
-            gateway = stack.gateway()
-            yield stack
-            for role in (gateway, orchestrator, *engines):
-                assert "Traceback" not in role.log.read_text(), role.log
-        finally:
-            stack.close()
+    settings = {
+        "DALSTON_PIPELINE": "default",
+        "DALSTON_TRANSCRIBE_ENGINE": "faster-whisper",
+        "DALSTON_MODEL": "base",
+        # Nobody here answers at what is made up; a request that waits for it hears so at once.
+        "DALSTON_FETCH_SECONDS": "0.01",
+    }
+    with running_embedded(**settings) as stack:
+        stack.migrate()
+        orchestrator = stack.start("orchestrator")
+        engines.append(stack.start("engine", "run", *ENGINES))
+        gateway = stack.gateway()
+        yield stack
+        for role in (gateway, orchestrator, *engines):
+            assert "Traceback" not in role.log.read_text(), role.log

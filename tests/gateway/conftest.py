@@ -12,6 +12,7 @@ from dalston.common.queue import TaskQueue
 from dalston.common.redis import connect
 from dalston.db.migrate import migrate
 from dalston.gateway.parts import Parts
+from dalston.gateway.services.acceptance import Acceptance
 from tests.support.deployment import Deployment
 from tests.support.gateway import WatchedDatabase
 
@@ -40,3 +41,11 @@ async def parts(deployment: Deployment, database: WatchedDatabase) -> AsyncItera
         body_timeout_seconds=5.0,
     )
     await redis.aclose()
+
+
+@pytest.fixture
+async def acceptance(parts: Parts) -> AsyncIterator[Acceptance]:
+    """What makes jobs of stored recordings."""
+    acceptance = Acceptance(parts)
+    yield acceptance
+    await acceptance.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import cast
 
 import msgspec
@@ -19,23 +18,12 @@ from dalston.db.admission import Applicant
 from dalston.gateway.parts import Parts
 from dalston.gateway.services import acceptance as module
 from dalston.gateway.services.acceptance import Acceptance, Accepted, JobIds
-from tests.support.gateway import WatchedDatabase, stored_job
-
-
-@pytest.fixture
-async def acceptance(parts: Parts) -> AsyncIterator[Acceptance]:
-    acceptance = Acceptance(parts)
-    yield acceptance
-    await acceptance.close()
+from tests.support.gateway import WatchedDatabase, recordings, stored_job
 
 
 async def rows_of(parts: Parts, jobs: list[Job]) -> set[str]:
     async with parts.database.read() as connection:
         return {job.id for job in await reading.find_jobs(connection, [job.id for job in jobs])}
-
-
-async def recordings(parts: Parts) -> set[str]:
-    return {path.split("/")[1] for path in await parts.store.list("jobs")}
 
 
 async def test_many_jobs_share_a_transaction(

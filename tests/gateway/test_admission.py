@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import Float, bindparam, update
@@ -21,7 +20,7 @@ from dalston.db.definitions.compiling import compile_statement
 from dalston.db.idempotency import IdempotencyKey
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.acceptance import Acceptance, Accepted
-from tests.support.gateway import WatchedDatabase, stored_job
+from tests.support.gateway import WatchedDatabase, recordings, stored_job
 
 _BECOME = compile_statement(
     update(tables.jobs).values(
@@ -36,24 +35,13 @@ _AGE = compile_statement(
 )
 
 
-@pytest.fixture
-async def acceptance(parts: Parts) -> AsyncIterator[Acceptance]:
-    acceptance = Acceptance(parts)
-    yield acceptance
-    await acceptance.close()
-
-
-def named(job: Job, key: str = "k", content: str = "same") -> Applicant:
-    return Applicant(job, key=IdempotencyKey(LOCAL_OWNER, key, content, job.id))
+def named(job: Job, content: str = "same") -> Applicant:
+    return Applicant(job, key=IdempotencyKey(LOCAL_OWNER, "k", content, job.id))
 
 
 def by_content(job: Job, repeats: Repeats) -> Applicant:
     key = IdempotencyKey.of_content(LOCAL_OWNER, "same", job.id)
     return Applicant(job, key=key, repeats=repeats)
-
-
-async def recordings(parts: Parts) -> set[str]:
-    return {path.split("/")[1] for path in await parts.store.list("jobs")}
 
 
 async def test_after_a_lost_answer_the_same_key_gets_the_same_job(

@@ -14,6 +14,7 @@ from dalston.common.storage import original_path
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.again import Again
 from tests.support.board import Board
+from tests.support.hand_off import claim
 
 ANYBODY = Caller(LOCAL_OWNER, frozenset({Scope.SUBMIT}))
 CATALOG = Catalog(
@@ -30,7 +31,7 @@ async def test_an_engine_that_nobody_told_of_a_cancellation_is_told(parts: Parts
     await board.set_up()
     await parts.store.put(original_path(board.job_id, "wav"), b"x")
     attempt = board.attempt()
-    await parts.queue.claim(attempt)
+    await claim(parts.queue, attempt)
     await board.start(attempt)
     await board.cancel()  # As if Redis had been away: nothing is said to the engine.
 

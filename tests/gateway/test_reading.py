@@ -8,9 +8,11 @@ import pytest
 
 from dalston.common.access import LOCAL_OWNER
 from dalston.common.errors import JobNotFoundError
+from dalston.common.models import JobStatus, TaskStatus
 from dalston.db import jobs as transitions
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.jobs import JobService
+from tests.support.board import Board
 from tests.support.gateway import WatchedDatabase, stored_job
 
 
@@ -49,3 +51,19 @@ async def test_one_that_is_not_there_is_missing_for_those_who_ask_for_it(
     assert there.job.id == job.id
     with pytest.raises(JobNotFoundError):
         await service.read(LOCAL_OWNER, "job_' OR 1=1")
+
+
+async def test_a_job_that_waits_to_go_on_has_what_is_done_of_it(
+    parts: Parts, database: WatchedDatabase
+) -> None:
+    board = Board(database)
+    await board.set_up()
+    await board.complete(board.attempt())
+    await board.move_on(board.first)
+    await board.fail(board.attempt(task_id=board.second))
+    assert await board.retry()
+
+    view = await JobService(parts).read(LOCAL_OWNER, board.job_id)
+
+    assert view.job.status is JobStatus.PENDING
+    assert [(task.id, task.status) for task in view.tasks] == [(board.first, TaskStatus.COMPLETED)]

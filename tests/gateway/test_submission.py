@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,10 +13,10 @@ import httpx
 import pytest
 
 from dalston.common.storage import original_path
-from tests.support.deployment import Deployment, embedded
+from tests.support.deployment import Deployment
 from tests.support.distributed import distributed, postgresql_server
 from tests.support.relay import relay
-from tests.support.stack import TRANSCRIPTIONS, Role, Stack, running
+from tests.support.stack import TRANSCRIPTIONS, Role, Stack, running, running_embedded
 from tests.support.waiting import until
 
 CLIENTS = 32
@@ -46,10 +45,6 @@ def submit_all(url: str, recordings: list[bytes]) -> list[httpx.Response]:
         return list(clients.map(lambda recording: submit(url, recording), recordings))
 
 
-def jobs_in_store(deployment: Deployment) -> set[str]:
-    return {path.split("/")[1] for path in asyncio.run(deployment.store().list("jobs"))}
-
-
 def test_each_of_many_gets_an_id_and_keeps_its_own_recording(
     stack: Stack, deployment: Deployment
 ) -> None:
@@ -61,7 +56,7 @@ def test_each_of_many_gets_an_id_and_keeps_its_own_recording(
     assert {answer.status_code for answer in answers} == {202}
     ids = [str(answer.json()["id"]) for answer in answers]
     assert len(set(ids)) == len(ids)
-    assert jobs_in_store(deployment) == set(ids)
+    assert deployment.jobs_in_store() == set(ids)
 
     async def stored() -> list[bytes]:
         store = deployment.store()
@@ -104,7 +99,7 @@ def test_clients_that_vanish_leave_nothing_and_disturb_nobody(
         answers = [client.result() for client in stays]
     assert {answer.status_code for answer in answers} == {202}
     ids = {str(answer.json()["id"]) for answer in answers}
-    until(lambda: jobs_in_store(deployment) == ids, "what the others left to be removed")
+    until(lambda: deployment.jobs_in_store() == ids, "what the others left to be removed")
 
 
 def test_without_its_database_every_client_hears_so_and_nothing_is_stored(
@@ -125,7 +120,7 @@ def test_without_its_database_every_client_hears_so_and_nothing_is_stored(
         answers = submit_all(stack.url, [b"x" * 10_000] * CLIENTS)
         assert {answer.status_code for answer in answers} == {503}
         assert {answer.json()["error"]["code"] for answer in answers} == {"database_unavailable"}
-        assert jobs_in_store(parts) == {accepted}
+        assert parts.jobs_in_store() == {accepted}
 
         line.mend()
         until(lambda: submit(stack.url, b"x").status_code == 202, "the database to be used again")
@@ -144,11 +139,7 @@ def test_a_large_recording_passes_through_little_memory(stack: Stack) -> None:
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells a process's peak of memory")
 def test_many_large_recordings_at_once_take_little_memory() -> None:
     """Into a folder; a bucket wants parts of 5 MB, of which each upload holds three."""
-    with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(parts, DALSTON_PIPELINE="stub") as stack,
-    ):
+    with running_embedded(DALSTON_PIPELINE="stub") as stack:
         stack.migrate()
         gateway = stack.gateway()
         submit(stack.url, b"x" * 100_000)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from dalston.common.storage import job_folder
+from tests.pipeline.test_fan_out import runs
 from tests.support.deployment import Deployment
 from tests.support.gate import Gate, is_alive
 from tests.support.stack import TRANSCRIPTIONS, Stack, running
@@ -28,11 +29,6 @@ def stack(deployment: Deployment, tmp_path: Path) -> Iterator[Stack]:
     settings = Gate(tmp_path).settings() | {"DALSTON_PIPELINE": "chunks"}
     with running(deployment, *ENGINES, **settings) as stack:
         yield stack
-
-
-def runs(folder: Path) -> list[int]:
-    """Return the numbers of the chunks whose transcription has begun, one for each time."""
-    return sorted(int(path.name.split(".")[0]) for path in folder.glob("*.part"))
 
 
 def children(folder: Path) -> list[int]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.test_again import act, runs
+from tests.pipeline.test_again import act
+from tests.pipeline.test_fan_out import runs
 from tests.support.deployment import Deployment
 from tests.support.gate import Gate
 from tests.support.stack import Stack, running

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import assemblyai
 import pytest
 
-from tests.engines.speech_clips import needs_recordings
-from tests.support.deployment import REPOSITORY, embedded
-from tests.support.stack import running
+from tests.support.recordings import SPEECH, needs_recordings
+from tests.support.stack import running_embedded
 from tests.support.vendor_clients import vendor_clients
 
 pytestmark = [
@@ -21,8 +18,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
+LIBRIVOX = SPEECH / "en_librivox_0880.wav"
 ENGINES = ("audio-prepare", "faster-whisper", "ge2e-speakers", "transcript-merger")
-SPEECH = REPOSITORY.parent / "shared" / "speech" / "en_librivox_0880.wav"
 SENTENCE = "he was not an ill disposed young man"
 LONGEST = 4
 
@@ -34,13 +31,11 @@ def plain(text: str) -> str:
 def test_words_have_times_and_speakers_in_each_vendors_way() -> None:
     settings = {"DALSTON_PIPELINE": "default", "DALSTON_MODEL": "base"}
     with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(parts, *ENGINES, **settings) as stack,
+        running_embedded(*ENGINES, **settings) as stack,
         vendor_clients(stack.url) as clients,
     ):
         said: Any = clients.elevenlabs.speech_to_text.convert(
-            file=("a.wav", SPEECH.read_bytes()),
+            file=("a.wav", LIBRIVOX.read_bytes()),
             model_id="scribe_v1",
             language_code="eng",
             diarize=True,
@@ -55,7 +50,7 @@ def test_words_have_times_and_speakers_in_each_vendors_way() -> None:
         assert all(word.logprob <= 0 for word in spoken)
 
         heard = clients.deepgram.transcribe_file(
-            request=SPEECH.read_bytes(), model="base", multichannel=True, language="en"
+            request=LIBRIVOX.read_bytes(), model="base", multichannel=True, language="en"
         )
         [channel] = heard.results.channels
         assert plain(channel.alternatives[0].transcript) == SENTENCE
@@ -64,7 +59,7 @@ def test_words_have_times_and_speakers_in_each_vendors_way() -> None:
         assert stack.read(heard.metadata.request_id)["pipeline"] == "default"
 
         found = clients.assemblyai.transcribe(
-            str(SPEECH),
+            str(LIBRIVOX),
             config=assemblyai.TranscriptionConfig(
                 language_code="en_us",
                 speaker_labels=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.pipeline.test_fan_out import runs, statuses
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, age
 from tests.support.gate import Gate
 from tests.support.stack import TRANSCRIPTIONS, Stack, running
 from tests.support.waiting import until
@@ -143,6 +143,7 @@ def test_everything_may_die_while_a_recording_is_being_cut(
         deployment.redis().flushall()
         (tmp_path / "hold-cut-3").unlink()
         stack.start("orchestrator")
+        age(deployment.redis())
         stack.start("engine", "run", *ENGINES)
         job = stack.ended(job_id, 90)
 

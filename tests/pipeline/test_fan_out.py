@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, age
 from tests.support.gate import Gate
 from tests.support.stack import TRANSCRIPTIONS, Stack, running
 from tests.support.waiting import until
@@ -105,6 +105,7 @@ def test_only_chunks_in_flight_are_done_again_after_everything_was_killed(
         deployment.redis().flushall()
         (tmp_path / "hold-30").unlink()
         stack.start("orchestrator")
+        age(deployment.redis())
         stack.start("engine", "run", *ENGINES)
 
         job = stack.ended(job_id, 90)

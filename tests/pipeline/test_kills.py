@@ -7,12 +7,10 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dalston.common.redis import STEADY
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, age
 from tests.support.gate import ENGINES, Gate, is_alive
 from tests.support.stack import TRANSCRIPTIONS, Role, Stack, running
 from tests.support.waiting import until
@@ -48,8 +46,9 @@ def is_on_record(stack: Stack, *job_ids: str) -> None:
     )
 
 
-def outputs(stack: Stack, job_id: str, stage: int = 0) -> list[str]:
-    task_id = stack.read(job_id)["tasks"][stage]["id"]
+def outputs(stack: Stack, job_id: str) -> list[str]:
+    """Return where there are outputs of the first task."""
+    task_id = stack.read(job_id)["tasks"][0]["id"]
     paths = asyncio.run(stack.deployment.store().list(f"jobs/{job_id}/tasks/{task_id}"))
     return [path for path in paths if path.endswith("output.json")]
 
@@ -104,7 +103,7 @@ def test_engine_killed_with_its_children_is_replaced_within_its_lease(
     job_id = stack.submit(silence)
     [child] = gate.wait_for_runs(1)
     is_on_record(stack, job_id)
-    redis_has_been_steady(stack)
+    age(stack.deployment.redis())
     first.kill()
     until(lambda: not is_alive(child), "the child to die with its supervisor", 2)
     start_engine(stack)
@@ -117,13 +116,6 @@ def test_engine_killed_with_its_children_is_replaced_within_its_lease(
     assert job["tasks"][0]["attempt"] == 2
     assert causes(stack, job_id) == ["lost"]
     assert len(outputs(stack, job_id)) == 1
-
-
-def redis_has_been_steady(stack: Stack) -> None:
-    """Spare the test the wait of a lease before any lease is believed to have ended."""
-    redis = stack.deployment.redis()
-    now: Any = redis.time()
-    redis.set(STEADY, now[0] - 60, px=5000)
 
 
 def test_child_killed_is_reported_within_a_second_and_tried_again(

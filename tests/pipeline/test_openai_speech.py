@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import pytest
 from openai import OpenAI
 
 from tests.engines.sounds import write_wav
-from tests.engines.speech_clips import RATE, needs_recordings, read_sound
-from tests.support.deployment import REPOSITORY, embedded
+from tests.engines.speech_clips import RATE, read_sound
 from tests.support.openai_client import openai_client
-from tests.support.stack import Stack, running
+from tests.support.recordings import SPEECH, needs_recordings
+from tests.support.stack import Stack, running_embedded
 
 pytestmark = [
     needs_recordings,
@@ -24,18 +23,13 @@ pytestmark = [
 ]
 
 ENGINES = ("audio-prepare", "faster-whisper", "ge2e-speakers", "transcript-merger")
-SPEECH = REPOSITORY.parent / "shared" / "speech"
 SHORT = SPEECH / "en_librivox_0880.wav"
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     settings = {"DALSTON_PIPELINE": "default", "DALSTON_MODEL": "base"}
-    with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(parts, *ENGINES, **settings) as stack,
-    ):
+    with running_embedded(*ENGINES, **settings) as stack:
         yield stack
 
 

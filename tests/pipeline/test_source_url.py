@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from tests.conftest import STUBS
-from tests.engines.sounds import SPEECH, noise, tone
-from tests.engines.speech_clips import needs_recordings
+from tests.engines.sounds import noise, tone
 from tests.support.deployment import Deployment
+from tests.support.recordings import SPEECH, needs_recordings
 from tests.support.stack import TRANSCRIPTIONS, Stack, running
 from tests.support.waiting import until
 from tests.support.web import Web, web_server

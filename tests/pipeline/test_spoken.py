@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from dalston.evaluation.speakers import read_turns, score_speakers, turns_of
 from tests.engines.sounds import references, write_wav
-from tests.engines.speech_clips import RATE, needs_recordings, read_sound, silence
-from tests.support.deployment import embedded
-from tests.support.stack import Stack, running
+from tests.engines.speech_clips import RATE, read_sound, silence
+from tests.support.recordings import SPEECH, needs_recordings
+from tests.support.stack import Stack, running_embedded
 
 pytestmark = [needs_recordings, pytest.mark.timeout(600)]
 
@@ -27,7 +26,6 @@ ENGINES = (
     "ge2e-speakers",
     "transcript-merger",
 )
-SPEECH = Path(__file__).parent.parent.parent.parent / "shared" / "speech"
 QUICK = {"beam_size": "1"}
 LONGEST_SECONDS = 240.0
 """What a job may take on a machine that others keep busy."""
@@ -36,11 +34,7 @@ LONGEST_SECONDS = 240.0
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     settings = {"DALSTON_PIPELINE": "default", "DALSTON_MODEL": "base"}
-    with (
-        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
-        embedded(Path(folder)) as parts,
-        running(parts, *ENGINES, **settings) as stack,
-    ):
+    with running_embedded(*ENGINES, **settings) as stack:
         yield stack
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import redis
 
+from dalston.common.redis import STEADY
 from dalston.common.storage import ObjectStore, StoreSettings
 from dalston.embedded_redis import find_server
 from tests.support.waiting import until
@@ -53,6 +56,16 @@ class Deployment:
     def store(self) -> ObjectStore:
         """Return a client for looking at the store from outside."""
         return ObjectStore(self.store_settings)
+
+    def jobs_in_store(self) -> set[str]:
+        """Return the ids of the jobs that have objects."""
+        return {path.split("/")[1] for path in asyncio.run(self.store().list("jobs"))}
+
+
+def age(client: redis.Redis) -> None:
+    """Spare a test the wait of a lease before any lease is believed to have ended."""
+    now: Any = client.time()
+    client.set(STEADY, now[0] - 60, px=5000)
 
 
 @contextmanager

@@ -44,9 +44,9 @@ class WatchedDatabase(Database):
             raise DatabaseUnavailableError("the connection broke after the commit")
 
 
-async def stored_job(parts: Parts, job_id: str | None = None, audio_bytes: int = 5) -> Job:
+async def stored_job(parts: Parts) -> Job:
     """Store a recording and return the job that it is to become."""
-    job_id = job_id or new_job_id()
+    job_id = new_job_id()
     path = original_path(job_id, "wav")
     await parts.store.put(path, job_id.encode())
     return Job(
@@ -57,6 +57,11 @@ async def stored_job(parts: Parts, job_id: str | None = None, audio_bytes: int =
         parameters={},
         filename="a.wav",
         audio_path=path,
-        audio_bytes=audio_bytes,
+        audio_bytes=len(job_id),
         created_at=datetime.now(UTC),
     )
+
+
+async def recordings(parts: Parts) -> set[str]:
+    """Return the ids of the jobs that have objects."""
+    return {path.split("/")[1] for path in await parts.store.list("jobs")}

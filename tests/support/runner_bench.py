@@ -23,6 +23,7 @@ from dalston.common.redis import connect, queue_key
 from dalston.common.storage import ObjectStore, output_path
 from dalston.engine_sdk.runner import EngineRunner, RunnerSettings
 from tests.support.deployment import embedded
+from tests.support.hand_off import publish
 
 ENGINE = "odd"
 YAML = f"id: {ENGINE}\nversion: '1'\nstage: odd\n"
@@ -128,7 +129,7 @@ class Bench:
         )
 
     async def publish(self, *entries: QueueEntry) -> None:
-        answers = await self.queue.publish(ENGINE, 1000, entries)
+        answers = await publish(self.queue, ENGINE, 1000, entries)
         assert set(answers) == {"pushed"}
 
     async def listen(self) -> None:
@@ -210,9 +211,7 @@ async def is_running(bench: Bench, entry: QueueEntry) -> bool:
     return lease is not None and lease.state is LeaseState.RUNNING
 
 
-async def until_true(
-    condition: Callable[[], Coroutine[Any, Any, bool]], what: str, seconds: float = 15
-) -> None:
-    give_up_at = asyncio.get_running_loop().time() + seconds
+async def until_true(condition: Callable[[], Coroutine[Any, Any, bool]], what: str) -> None:
+    give_up_at = asyncio.get_running_loop().time() + 15
     while not await condition():
         assert asyncio.get_running_loop().time() < give_up_at, f"waited for {what}"

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -19,7 +20,7 @@ import httpx
 
 from dalston.db.migrate import migrate
 from dalston.db.session import Database
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, embedded
 from tests.support.spawner import AVAILABLE, MODULE, SPAWNER, Spawned
 from tests.support.waiting import until
 
@@ -198,3 +199,14 @@ def running(
         yield stack
     finally:
         stack.close()
+
+
+@contextmanager
+def running_embedded(*engines: str, **settings: str) -> Iterator[Stack]:
+    """Run a whole server, or an empty stack, on embedded parts of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="dalston-") as folder,
+        embedded(Path(folder)) as parts,
+        running(parts, *engines, **settings) as stack,
+    ):
+        yield stack

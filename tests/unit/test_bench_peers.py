@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from bench.peers.celery_chain import measure_celery
-from bench.peers.chain import PeerResult
+from bench.peers.chain import CHAINS, Load, measure_chain
 from bench.peers.inline import inline_server
 from bench.peers.rows import BlockingConnection
 from bench.peers.server import RunningServer
-from bench.peers.taskiq_chain import measure_taskiq
 from bench.peers.uploadfile import uploadfile_server
 from tests.support.deployment import Deployment
 from tests.support.distributed import distributed
@@ -37,13 +35,12 @@ def database(parts: Deployment) -> Iterator[BlockingConnection]:
     connection.close()
 
 
-@pytest.mark.parametrize("measure", [measure_celery, measure_taskiq])
+@pytest.mark.parametrize("name", ["celery", "taskiq"])
 def test_chain_runs_to_its_end_and_is_removed(
-    parts: Deployment, database: BlockingConnection, measure: Callable[..., PeerResult]
+    parts: Deployment, database: BlockingConnection, name: str
 ) -> None:
-    result = measure(
-        parts.database_url, parts.redis_url, jobs=5, submitters=4, idle_jobs=5, concurrency=2
-    )
+    load = Load(jobs=5, submitters=4, idle_jobs=5, concurrency=2)
+    result = measure_chain(CHAINS[name], parts.database_url, parts.redis_url, load)
 
     assert result.jobs_per_second > 1
     assert 0 < result.idle_latency_p50_ms <= result.idle_latency_p95_ms

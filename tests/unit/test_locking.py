@@ -17,7 +17,6 @@ def row(status: TaskStatus) -> LockedTask:
     return LockedTask(
         id="task_1",
         job_id="job_1",
-        stage="merge",
         engine_id="some-engine",
         status=status,
         hand_out=1,

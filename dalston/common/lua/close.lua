@@ -1,7 +1,5 @@
 -- End attempts. KEYS[i] lease i; ARGV[1] milliseconds, then per lease: hand_out, token.
 -- An empty token closes whoever holds that hand-out; a lower hand-out is closed always.
--- Answers how many were closed.
-local closed = 0
 for i = 1, #KEYS do
   local hand_out = tonumber(ARGV[2 * i])
   local token = ARGV[2 * i + 1]
@@ -11,7 +9,5 @@ for i = 1, #KEYS do
   if leased >= 0 and (same or leased < hand_out) then
     redis.call('HSET', KEYS[i], 'state', 'closed')
     redis.call('PEXPIRE', KEYS[i], ARGV[1])
-    closed = closed + 1
   end
 end
-return closed

@@ -21,4 +21,3 @@ for i = 2, #KEYS do
   redis.call('PUBLISH', KEYS[1], ARGV[at])
   redis.call('PUBLISH', ARGV[at + 1], ARGV[at])
 end
-return #KEYS - 1

@@ -10,4 +10,3 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('HSET', KEYS[2], 'state', 'closed')
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
 end
-return 1

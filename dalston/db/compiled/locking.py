@@ -49,7 +49,6 @@ LOCK_TASKS = Statement(
     columns=(
         Column("id"),
         Column("job_id"),
-        Column("stage"),
         Column("engine_id"),
         Column("status"),
         Column("hand_out"),
@@ -64,14 +63,14 @@ LOCK_TASKS = Statement(
     ),
     postgresql=SQL(
         """\
-SELECT tasks.id, tasks.job_id, tasks.stage, tasks.engine_id, tasks.status, tasks.hand_out, tasks.token, tasks.instance, tasks.failures, tasks.losses, tasks.restarts, tasks.final, tasks.optional, tasks.expands
+SELECT tasks.id, tasks.job_id, tasks.engine_id, tasks.status, tasks.hand_out, tasks.token, tasks.instance, tasks.failures, tasks.losses, tasks.restarts, tasks.final, tasks.optional, tasks.expands
 FROM tasks
 WHERE tasks.id = ANY ($1::VARCHAR[]) ORDER BY tasks.id FOR UPDATE""",
         (Parameter("task_ids", Kind.TEXTS),),
     ),
     sqlite=SQL(
         """\
-SELECT tasks.id, tasks.job_id, tasks.stage, tasks.engine_id, tasks.status, tasks.hand_out, tasks.token, tasks.instance, tasks.failures, tasks.losses, tasks.restarts, tasks.final, tasks.optional, tasks.expands
+SELECT tasks.id, tasks.job_id, tasks.engine_id, tasks.status, tasks.hand_out, tasks.token, tasks.instance, tasks.failures, tasks.losses, tasks.restarts, tasks.final, tasks.optional, tasks.expands
 FROM tasks
 WHERE tasks.id IN (SELECT value FROM json_each(?)) ORDER BY tasks.id""",
         (Parameter("task_ids", Kind.TEXTS),),

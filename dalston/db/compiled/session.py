@@ -5,19 +5,6 @@ from __future__ import annotations
 from dalston.db.kinds import Kind
 from dalston.db.statements import SQL, Column, Constant, Statement
 
-NOW = Statement(
-    columns=(Column("now", Kind.MOMENT),),
-    postgresql=SQL(
-        """\
-SELECT clock_timestamp() AS now""",
-        (),
-    ),
-    sqlite=SQL(
-        """\
-SELECT (strftime('%Y-%m-%d %H:%M:%f', 'now') || '000') AS now""",
-        (),
-    ),
-)
 IS_READ_ONLY = {
     "postgresql": Statement(
         columns=(Column("read_only", Kind.FLAG),),

@@ -9,7 +9,7 @@ from dalston.db.definitions.reading import JOB_COLUMNS
 from dalston.db.definitions.tables import jobs, tasks
 
 _TASK_COLUMNS = (
-    "id job_id stage engine_id status hand_out token instance failures losses restarts final "
+    "id job_id engine_id status hand_out token instance failures losses restarts final "
     "optional expands"
 )
 LOCK_JOBS = (

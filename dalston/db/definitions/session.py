@@ -1,13 +1,10 @@
-"""What is asked of a database as such: its clock, and the revision of its schema."""
+"""What is asked of a database as such: whether it can be written, and its schema's revision."""
 
 from __future__ import annotations
 
 from sqlalchemy import String, column, false, func, select, table
 
-from dalston.db.definitions.tables import DatabaseNow
-
 _VERSION_TABLE = "alembic_version"
-NOW = select(DatabaseNow().label("now"))
 IS_READ_ONLY = {
     # Of a primary that was told so, and of any standby.
     "postgresql": select(

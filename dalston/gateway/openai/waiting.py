@@ -6,8 +6,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-import structlog
-
 from dalston.common.errors import (
     RECORDING_CODES,
     DalstonError,
@@ -28,8 +26,6 @@ from dalston.gateway.services.outcomes import (
     SpeakersNotFoundError,
 )
 from dalston.gateway.services.progress import length_of
-
-log = structlog.get_logger(__name__)
 
 _BYTES_PER_SECOND = 16_000.0
 """Of a recording whose length isn't known yet: 128 kbit/s."""

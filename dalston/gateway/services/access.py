@@ -5,16 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import structlog
-
 from dalston.common.access import LOCAL_OWNER, Caller, Limits, Scope, is_key_of, prefix_of
 from dalston.common.errors import InvalidKeyError
 from dalston.db.keys import KnownKey, any_key, find_keys
 from dalston.db.limits import limits_of
 from dalston.db.session import Database
 from dalston.gateway.services.batches import Batches
-
-log = structlog.get_logger(__name__)
 
 LIFETIME_SECONDS = 3.0
 """How long an answer of the database is believed: a revoked key is good for that long at most."""

@@ -281,8 +281,12 @@ class JobService:
         """Read many jobs with their tasks, because many clients ask at the same time."""
         async with self._parts.database.read() as connection:
             found = await reading.owned_jobs(connection, set(wanted))
-            # One that hasn't been planned has no tasks.
-            planned = [job.id for job in found.values() if job.status is not JobStatus.PENDING]
+            # One that has never been planned has no tasks.
+            planned = [
+                job.id
+                for job in found.values()
+                if job.status is not JobStatus.PENDING or job.resumed
+            ]
             own_tasks = await reading.tasks_of(connection, planned) if planned else {}
             completed = [job.id for job in found.values() if job.status is JobStatus.COMPLETED]
             small = await small_transcripts(connection, completed) if completed else {}
