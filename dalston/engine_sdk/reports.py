@@ -152,7 +152,7 @@ class Reporter:
             Whether all of its files lie where they may.
         """
         try:
-            check_stage_output(claim.entry.stage, output.data)
+            check_stage_output(claim.entry.stage, output.data, last=claim.entry.final)
             if claim.folder is not None:
                 kept = () if claim.files is None else claim.files.names
                 check_files(output, claim.folder.work, self._spec.produces, kept)

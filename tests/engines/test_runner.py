@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dalston.common.leases import LeaseState
@@ -223,6 +224,23 @@ async def test_what_is_no_path_at_all_is_refused(bench: Bench, file: str) -> Non
     [event] = bench.of(TaskErrored, entry)
     assert isinstance(event, TaskErrored)
     assert event.error.code == "invalid_engine_output"
+
+
+async def test_a_last_stage_must_give_a_transcript(bench: Bench) -> None:
+    code = "from dalston.engine_sdk import *\n\nclass Odd(Engine):\n    def process(self, input):\n"
+    code += "        return TaskOutput({'text': 'a', 'segments': [{'text': 'a'}]})\n"
+    (bench.folder / "engine.py").write_text(code)
+    between = await bench.entry()
+    last = msgspec.structs.replace(await bench.entry(), final=True)
+    async with bench.running():
+        for entry in (between, last):
+            await bench.publish(entry)
+        await bench.until(lambda: bool(bench.of(TaskCompleted, between)), "the other one's end")
+        await bench.until(lambda: bool(bench.of(TaskErrored, last)), "its refusal")
+    [event] = bench.of(TaskErrored, last)
+    assert isinstance(event, TaskErrored)
+    assert event.error.code == "invalid_engine_output"
+    assert "segments[0]: Object missing required field `start`" in event.error.message
 
 
 @pytest.mark.parametrize("what", ["carry", "_report_output"])

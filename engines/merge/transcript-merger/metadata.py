@@ -136,7 +136,7 @@ def _several(seconds: dict[str, float], language: str) -> Warnings:
 
 def _moved(warning: dict[str, Any], part: Part) -> dict[str, Any] | None:
     """Return a warning in the recording's time; None if another chunk tells of that time."""
-    if not isinstance(warning.get("start"), int | float) or "end" not in warning:
+    if warning.get("start") is None or warning.get("end") is None:
         return warning
     times = {name: round(warning[name] + part.offset, 3) for name in ("start", "end")}
     channel = {} if part.channel is None else {"channel": part.channel}
