@@ -155,3 +155,21 @@ def test_an_end_that_is_missed_by_less_is_not_told(tmp_path: Path) -> None:
     last = {"start": 4.6, "end": 7.0, "text": "Bye."}
     assert moved(tmp_path, {"start": 5.4, "end": 5.5, "text": "A."}) == []
     assert moved(tmp_path, last) == []
+
+
+def test_chunks_of_different_engines_are_told(tmp_path: Path) -> None:
+    chunks = [
+        transcribed(
+            engine={"id": "mine", "version": version, "device": "cpu"},
+            warnings=[],
+            offset=at, core_start=at, core_end=at + 1.0,
+        )
+        for at, version in ((0.0, "1"), (1.0, "2"), (2.0, "2"))
+    ]
+    metadata = merge(tmp_path, transcribe=chunks)["metadata"]
+    [warning] = metadata["warnings"]
+    assert warning["code"] == "several_engines"
+    assert (
+        "transcribe was done by different engines: mine 1 (1 chunks), mine 2 (2"
+        in (warning["message"])
+    )

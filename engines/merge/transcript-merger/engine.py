@@ -11,7 +11,7 @@ from typing import Any
 from chunks import Part, by_channel, joined_segments, parts_of, realigned
 from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 from dalston.engine_sdk.wording import joined
-from metadata import describe, gather_warnings, spoken_language
+from metadata import describe, gather_warnings, several_engines, spoken_language
 from placing import Moved, Segments, in_order, place_segments, times_moved
 from speakers import Turns, label, occurring, of_channel, of_channels
 
@@ -54,7 +54,7 @@ class TranscriptMerger(Engine):
             speakers = occurring(names, of_channels(channels))
         elif diarized is not None:
             speakers = occurring(names, diarized["speakers"])
-        own_warnings = [*spoken.warnings, *times_moved(moved)]
+        own_warnings = [*spoken.warnings, *several_engines(outputs), *times_moved(moved)]
         warnings = gather_warnings(outputs, [*own_warnings, *input.warnings])
         data: dict[str, Any] = {
             "text": joined(texts),
