@@ -162,7 +162,9 @@ def test_chunks_of_different_engines_are_told(tmp_path: Path) -> None:
         transcribed(
             engine={"id": "mine", "version": version, "device": "cpu"},
             warnings=[],
-            offset=at, core_start=at, core_end=at + 1.0,
+            offset=at,
+            core_start=at,
+            core_end=at + 1.0,
         )
         for at, version in ((0.0, "1"), (1.0, "2"), (2.0, "2"))
     ]
