@@ -210,6 +210,9 @@ def check_stage_output(stage: str, data: bytes, *, last: bool = False) -> Segmen
         checked = [msgspec.json.decode(text, type=schema) for schema in schemas]
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None
+    for one in checked:
+        if isinstance(one, DiarizeOutput):
+            _check_turns(one)
     if segments is None:
         return None
     lengths = [one.duration for one in checked if isinstance(one, Transcript)]
@@ -217,6 +220,18 @@ def check_stage_output(stage: str, data: bytes, *, last: bool = False) -> Segmen
     for segment in _each(segments):
         check.add(segment)
     return check
+
+
+def _check_turns(found: DiarizeOutput) -> None:
+    """Refuse turns and speakers of which nobody can tell who speaks when."""
+    for number, turn in enumerate(found.turns):
+        if turn.end + _TIME_TOLERANCE < turn.start:
+            raise ValueError(f"turns[{number}] ends before it starts")
+    known: set[str] = set()
+    for number, speaker in enumerate(found.speakers):
+        if speaker.id in known:
+            raise ValueError(f"speakers[{number}] has the id of one in front of it: {speaker.id}")
+        known.add(speaker.id)
 
 
 def _schemas(stage: str, *, is_transcript: bool) -> list[type[msgspec.Struct]]:

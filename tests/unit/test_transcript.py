@@ -98,6 +98,20 @@ def test_what_is_wrong_is_named(stage: str, change: dict[str, Any], said: str) -
         check(stage, {**GOOD, **change})
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"turns": [{"start": 3, "end": 1, "speaker": "A"}]}, r"turns\[0\] ends before"),
+        ({"speakers": [{"id": "A", "label": "x"}, {"id": "A", "label": "y"}]}, r"speakers\[1\]"),
+    ],
+)
+def test_turns_and_speakers_say_who_speaks_when(change: dict[str, Any], said: str) -> None:
+    good = {"turns": [{"start": 0, "end": 1, "speaker": "A"}], "speakers": []}
+    check("diarize", good)
+    with pytest.raises(ValueError, match=said):
+        check("diarize", {**good, **change})
+
+
 @pytest.mark.parametrize("channels", [0, -1, "2"])
 def test_prepared_audio_has_channels(channels: object) -> None:
     with pytest.raises(ValueError, match="channels"):
