@@ -175,3 +175,15 @@ def test_chunks_of_different_engines_are_told(tmp_path: Path) -> None:
         "transcribe was done by different engines: mine 1 (1 chunks), mine 2 (2"
         in (warning["message"])
     )
+
+
+def test_text_that_an_aligner_leaves_out_is_told(tmp_path: Path) -> None:
+    heard = transcribed(warnings=[])
+    later = [{**segment, "start": segment["start"] + 0.1} for segment in heard["segments"]]
+    whole = merge(tmp_path, transcribe=heard, align={"segments": later})
+    assert whole["metadata"]["warnings"] == []
+
+    cut = merge(tmp_path, transcribe=heard, align={"segments": later[:1]})
+    [warning] = cut["metadata"]["warnings"]
+    assert warning["code"] == "text_lost_in_alignment"
+    assert "11 of the 16 letters" in warning["message"]

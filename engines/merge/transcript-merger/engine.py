@@ -8,7 +8,7 @@ from functools import partial
 from heapq import merge
 from typing import Any
 
-from chunks import Part, by_channel, joined_segments, parts_of, realigned
+from chunks import Part, by_channel, joined_segments, lost_in_alignment, parts_of, realigned
 from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 from dalston.engine_sdk.wording import joined
 from metadata import describe, gather_warnings, several_engines, spoken_language
@@ -54,7 +54,12 @@ class TranscriptMerger(Engine):
             speakers = occurring(names, of_channels(channels))
         elif diarized is not None:
             speakers = occurring(names, diarized["speakers"])
-        own_warnings = [*spoken.warnings, *several_engines(outputs), *times_moved(moved)]
+        own_warnings = [
+            *spoken.warnings,
+            *several_engines(outputs),
+            *([] if aligned is found else lost_in_alignment(found, aligned)),
+            *times_moved(moved),
+        ]
         warnings = gather_warnings(outputs, [*own_warnings, *input.warnings])
         data: dict[str, Any] = {
             "text": joined(texts),
