@@ -99,8 +99,9 @@ def lost_in_alignment(parts: list[Part], aligned: list[Part]) -> Segments:
         parts: Of the stage `transcribe`.
         aligned: What takes their place.
     """
-    if len(parts) != len(aligned):
-        return []  # one of them tells what chunks share once, the other one twice
+    if aligned is parts or len(parts) != len(aligned):
+        # Nothing was aligned; or one of them tells what chunks share once, the other one twice.
+        return []
     heard, kept = (sum(map(_letters, of)) for of in (parts, aligned))
     if kept >= heard:
         return []

@@ -54,12 +54,8 @@ class TranscriptMerger(Engine):
             speakers = occurring(names, of_channels(channels))
         elif diarized is not None:
             speakers = occurring(names, diarized["speakers"])
-        own_warnings = [
-            *spoken.warnings,
-            *several_engines(outputs),
-            *([] if aligned is found else lost_in_alignment(found, aligned)),
-            *times_moved(moved),
-        ]
+        noticed = [*several_engines(outputs), *lost_in_alignment(found, aligned)]
+        own_warnings = [*spoken.warnings, *noticed, *times_moved(moved)]
         warnings = gather_warnings(outputs, [*own_warnings, *input.warnings])
         data: dict[str, Any] = {
             "text": joined(texts),
