@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import click
 import yaml
 
 from dalston.engine_sdk import TaskFailed
+from dalston.engine_sdk.plain import as_json
 from dalston.engine_sdk.testing import run_engine
 
 
@@ -40,32 +43,49 @@ def try_engine(
     asked = {name: _read_yaml(name, value) for name, value in _pairs(config, "--config")}
     with tempfile.TemporaryDirectory() as thrown_away:
         try:
-            output = run_engine(
-                folder,
-                audio,
-                previous=outputs,
-                config=asked,
-                keep_files_in=keep or Path(thrown_away),
-                on_progress=_show_progress,
-            )
+            with _prints_in_the_log():
+                output = run_engine(
+                    folder,
+                    audio,
+                    previous=outputs,
+                    config=asked,
+                    keep_files_in=keep or Path(thrown_away),
+                    on_progress=_show_progress,
+                )
         except TaskFailed as error:
             again = " A retry may help." if error.retryable else ""
             click.echo(f"{error.code}: {error.message}{again}", err=True)
             return 1
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # What leaves with sys.exit(0) has no output all the same: a server calls it crashed.
             told = _without_our_frames(error, folder)
             if told is None:
                 raise
             click.echo(told, nl=False, err=True)
             return 1
-    click.echo(json.dumps(output.data, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(json.loads(as_json(output.data)), indent=2, ensure_ascii=False))
     if keep is not None:
         for name, path in output.files.items():
             click.echo(f"kept {name}: {path}", err=True)
     return 0
 
 
-def _without_our_frames(error: Exception, folder: Path) -> str | None:
+@contextmanager
+def _prints_in_the_log() -> Iterator[None]:
+    """Keep what the engine prints out of its output: a server has it in the log as well."""
+    sys.stdout.flush()
+    output = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(output, 1)
+        os.close(output)
+
+
+def _without_our_frames(error: BaseException, folder: Path) -> str | None:
     """Return a traceback from the author's first line on; None if none of the author's is in it."""
     at, own = error.__traceback__, folder.resolve()
     while at is not None:
@@ -89,13 +109,13 @@ def _read_yaml(name: str, text: str) -> Any:  # noqa: ANN401 - whatever the engi
         raise click.UsageError(f"--config {name}: '{text}' is no YAML.") from None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any] | list[Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise click.UsageError(f"{path}: {error}") from None
-    if not isinstance(data, dict):
-        raise click.UsageError(f"{path}: expected a JSON object")
+    if not isinstance(data, dict | list):
+        raise click.UsageError(f"{path}: expected a JSON object, or a list of them for chunks")
     return data
 
 

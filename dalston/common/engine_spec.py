@@ -17,15 +17,18 @@ import yaml
 from dalston.common.errors import ConfigurationError
 from dalston.common.languages import LANGUAGES
 from dalston.common.models import ATTEMPT_LIMITS, Cause
-from dalston.common.pipeline_checks import check_engines, check_stages, unable_stages, without
+from dalston.common.pipeline_checks import (
+    check_engine,
+    check_engines,
+    check_stages,
+    unable_stages,
+    without,
+)
 
 ANY_LANGUAGE = "*"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _STAGE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
-_SPDX = r"[A-Za-z0-9][A-Za-z0-9.+-]*"
-_LICENSE = re.compile(rf"\(*{_SPDX}\)*(?: (?:AND|OR|WITH) \(*{_SPDX}\)*)*")
-"""An SPDX expression, as far as its form shows: `MIT`, `Apache-2.0 AND (MIT OR BSD-3-Clause)`."""
 
 Megabytes = Annotated[int, msgspec.Meta(gt=0)]
 
@@ -40,8 +43,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         file_mb: Megabytes that a file may have that it writes by itself.
     """
 
-    base_seconds: float = 60.0
-    seconds_per_audio_second: float = 2.0
+    base_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    seconds_per_audio_second: Annotated[float, msgspec.Meta(ge=0)] = 2.0
     memory_mb: Megabytes | None = None
     file_mb: Megabytes = 4096
 
@@ -269,7 +272,7 @@ def read_engine(folder: Path) -> EngineSpec:
     try:
         spec = msgspec.convert({**raw, "folder": str(folder)}, EngineSpec, dec_hook=_as_path)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+        raise ConfigurationError(f"{path}: {_in_yaml(str(error))}") from None
     if not _NAME.fullmatch(spec.id):
         raise ConfigurationError(f"{path}: id must be lower case letters, digits and hyphens")
     if not all(_STAGE.fullmatch(stage) for stage in (spec.stage, *spec.further_stages)):
@@ -280,29 +283,8 @@ def read_engine(folder: Path) -> EngineSpec:
         raise ConfigurationError(f"{path}: unknown languages: {', '.join(sorted(unknown))}")
     if not spec.languages:
         raise ConfigurationError(f'{path}: languages is empty; write ["*"] for all of them')
-    _check_origin(spec, path)
+    check_engine(spec, path)
     return spec
-
-
-def _check_origin(spec: EngineSpec, path: Path) -> None:
-    """Refuse what doesn't say in a usable form whose the engine and its weights are."""
-    for weights in spec.weights:
-        if not weights.name.strip() or not weights.source.strip():
-            raise ConfigurationError(f"{path}: each of the weights needs a name and a source")
-    for license_ in filter(None, [spec.license, *(weights.license for weights in spec.weights)]):
-        if not _LICENSE.fullmatch(license_):
-            raise ConfigurationError(
-                f"{path}: the license '{license_}' is no SPDX expression, like MIT or "
-                f"Apache-2.0 AND BSD-3-Clause"
-            )
-    if not all(weights.license for weights in spec.weights):
-        raise ConfigurationError(
-            f"{path}: each of the weights needs a license; NOASSERTION if nobody states one"
-        )
-    if spec.needs.model_memory_mb and not spec.accepts("model"):
-        raise ConfigurationError(
-            f"{path}: needs.model_memory_mb is for engines whose config has a property `model`"
-        )
 
 
 def read_catalog(
@@ -355,7 +337,7 @@ def _read_pipeline(
     try:
         pipeline = msgspec.convert(raw, Pipeline)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+        raise ConfigurationError(f"{path}: {_in_yaml(str(error))}") from None
     if not _NAME.fullmatch(pipeline.name):
         raise ConfigurationError(f"{path}: name must be lower case letters, digits and hyphens")
     stages = [_resolve(stage, path, variables) for stage in pipeline.stages]
@@ -391,6 +373,14 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path}: expected a mapping of names to values")
     return raw
+
+
+def _in_yaml(error: str) -> str:
+    """Return what is wrong with a value, and what helps."""
+    if error.startswith("Invalid enum value"):
+        return f"{error}. docs/engines.md and docs/pipelines.md say which there are."
+    read_as_other = re.match(r"Expected `str`, got `(?:float|int|bool|date)`", error)
+    return f"{error}. Put it into quotes." if read_as_other else error
 
 
 def _as_path(kind: type, value: object) -> object:

@@ -1,10 +1,11 @@
-"""Whether a pipeline's stages can be done, one after the other, and make one transcript."""
+"""Whether engines are described well, and a pipeline can be done and makes one transcript."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,6 +25,78 @@ FETCH = "fetch"
 has one, so no pipeline may have a stage of that name."""
 CONDITIONS = frozenset({"channels", "diarize", "language", "language_detection", "task"})
 """Fields of a request that a pipeline's stage may depend on."""
+_SPDX = r"[A-Za-z0-9][A-Za-z0-9.+-]*"
+_LICENSE = re.compile(rf"\(*{_SPDX}\)*(?: (?:AND|OR|WITH) \(*{_SPDX}\)*)*")
+"""An SPDX expression, as far as its form shows: `MIT`, `Apache-2.0 AND (MIT OR BSD-3-Clause)`."""
+
+
+def check_engine(spec: EngineSpec, path: Path) -> None:
+    """Refuse what doesn't say in a usable form whose an engine is, and how it is configured.
+
+    Args:
+        spec: The engine.
+        path: Its `engine.yaml`, for the message.
+
+    Raises:
+        ConfigurationError: Says what is wrong.
+    """
+    for weights in spec.weights:
+        if not weights.name.strip() or not weights.source.strip():
+            raise ConfigurationError(f"{path}: each of the weights needs a name and a source")
+    for license_ in filter(None, [spec.license, *(weights.license for weights in spec.weights)]):
+        if not _LICENSE.fullmatch(license_):
+            raise ConfigurationError(
+                f"{path}: the license '{license_}' is no SPDX expression, like MIT or "
+                f"Apache-2.0 AND BSD-3-Clause"
+            )
+    if not all(weights.license for weights in spec.weights):
+        raise ConfigurationError(
+            f"{path}: each of the weights needs a license; NOASSERTION if nobody states one"
+        )
+    if spec.needs.model_memory_mb and not spec.accepts("model"):
+        raise ConfigurationError(
+            f"{path}: needs.model_memory_mb is for engines whose config has a property `model`"
+        )
+    _check_config(spec.config, path)
+
+
+def _check_config(config: Mapping[str, Any], path: Path) -> None:
+    """Refuse what is no JSON schema, and defaults that it doesn't allow."""
+    properties = config.get("properties", {})
+    if not isinstance(properties, dict):
+        raise ConfigurationError(f"{path}: config.properties must map names to what each may be")
+    for name, rule in properties.items():
+        if not isinstance(rule, dict):
+            raise ConfigurationError(
+                f"{path}: config.properties.{name} must be a mapping, such as {{type: number}}"
+            )
+    given = {name: rule["default"] for name, rule in properties.items() if "default" in rule}
+    # What has no default may be set by the server or the pipeline.
+    found = _fault({**config, "required": []}, given)
+    if found is None:
+        return
+    for name, rule in properties.items():
+        alone = {**config, "required": [], "properties": {name: rule}, "additionalProperties": True}
+        own = {name: given[name]} if name in given else {}
+        if (what := _fault(alone, own)) is not None:
+            raise ConfigurationError(f"{path}: config.properties.{name}: {what}")
+    raise ConfigurationError(f"{path}: config: {found}")
+
+
+def _fault(schema: dict[str, Any], values: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a schema, or with values by it; None if that is nothing."""
+    if schema.keys() <= {"required"}:
+        return None
+    # Imported here because only a process that checks configurations should carry it.
+    import fastjsonschema  # noqa: PLC0415
+
+    try:
+        fastjsonschema.validate(schema, values, use_default=False)
+    except fastjsonschema.JsonSchemaValueException as error:
+        return f"its default is not what it allows: {error.message.removeprefix('data').strip('.')}"
+    except Exception as error:  # noqa: BLE001 - for many mistakes the library has no error of its own
+        return f"this is no JSON schema ({error})"
+    return None
 
 
 def unable_stages(

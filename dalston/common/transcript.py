@@ -47,12 +47,17 @@ class Speaker(msgspec.Struct, frozen=True):
 
 
 class TranscribeOutput(msgspec.Struct, frozen=True):
-    """What a `transcribe` engine must return, at least."""
+    """What a `transcribe` engine must return, at least.
+
+    Attributes:
+        speakers: Those that its segments or words name.
+    """
 
     text: str
     segments: list[Segment]
     language: str | None = None
     language_confidence: Probability | None = None
+    speakers: list[Speaker] = []
 
 
 class LanguageOutput(msgspec.Struct, frozen=True):
@@ -134,6 +139,28 @@ class Transcript(msgspec.Struct, frozen=True):
     metadata: dict[str, Any] = {}
 
 
+class AnyEngine(msgspec.Struct, frozen=True):
+    """The engine that a stage's output is of; whatever more it says is passed on."""
+
+    id: str
+
+
+class AnyWarning(msgspec.Struct, frozen=True):
+    """What the user should know; whatever more it says is passed on."""
+
+    code: str = ""
+    message: str = ""
+    start: float | None = None
+    end: float | None = None
+
+
+class AnyOutput(msgspec.Struct, frozen=True):
+    """What is understood in the output of any stage."""
+
+    engine: AnyEngine | None = None
+    warnings: list[AnyWarning] = []
+
+
 STAGE_SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "prepare": PrepareOutput,
     "language": LanguageOutput,
@@ -154,14 +181,16 @@ _TIME_TOLERANCE = 0.01
 """Seconds by which rounding may move a time past its neighbour."""
 
 
-def check_stage_output(stage: str, data: bytes) -> SegmentCheck | None:
+def check_stage_output(stage: str, data: bytes, *, last: bool = False) -> SegmentCheck | None:
     """Check an engine's output against what its stage promises.
 
-    A stage that isn't known here may return any JSON object.
+    A stage that isn't known here may return any JSON object. If it comes last and has segments,
+    these are the transcript's.
 
     Args:
         stage: The stage's name.
         data: The output, as JSON.
+        last: Whether it comes last in its pipeline, so that the output is the transcript.
 
     Returns:
         The check of segments that come behind these; None if the stage promises none.
@@ -169,25 +198,49 @@ def check_stage_output(stage: str, data: bytes) -> SegmentCheck | None:
     Raises:
         ValueError: The output is not what the stage promises; says where.
     """
-    schema = STAGE_SCHEMAS.get(stage)
     try:
         found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        if schema is None:
-            return None
-        promises = "segments" in schema.__struct_fields__
+        schemas = _schemas(stage, is_transcript=last and "segments" in found)
+        promises = any("segments" in schema.__struct_fields__ for schema in schemas)
         segments = found.get("segments") if promises else None
         if segments is not None:
             # One by one: those of many hours take several times their room as objects.
             found["segments"] = msgspec.Raw(b"[]")
-        checked = msgspec.json.decode(msgspec.json.encode(found), type=schema)
+        text = msgspec.json.encode(found)
+        checked = [msgspec.json.decode(text, type=schema) for schema in schemas]
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from None
+    for one in checked:
+        if isinstance(one, DiarizeOutput):
+            _check_turns(one)
     if segments is None:
         return None
-    check = SegmentCheck(checked.duration if isinstance(checked, Transcript) else None)
+    lengths = [one.duration for one in checked if isinstance(one, Transcript)]
+    check = SegmentCheck(lengths[0] if lengths else None)
     for segment in _each(segments):
         check.add(segment)
     return check
+
+
+def _check_turns(found: DiarizeOutput) -> None:
+    """Refuse turns and speakers of which nobody can tell who speaks when."""
+    for number, turn in enumerate(found.turns):
+        if turn.end + _TIME_TOLERANCE < turn.start:
+            raise ValueError(f"turns[{number}] ends before it starts")
+    known: set[str] = set()
+    for number, speaker in enumerate(found.speakers):
+        if speaker.id in known:
+            raise ValueError(f"speakers[{number}] has the id of one in front of it: {speaker.id}")
+        known.add(speaker.id)
+
+
+def _schemas(stage: str, *, is_transcript: bool) -> list[type[msgspec.Struct]]:
+    own = STAGE_SCHEMAS.get(stage)
+    return [
+        AnyOutput,
+        *(() if own is None else (own,)),
+        *((Transcript,) if is_transcript and own is not Transcript else ()),
+    ]
 
 
 def _each(segments: msgspec.Raw) -> list[msgspec.Raw]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from dalston.common.errors import DalstonError, StoreUnavailableError
+from dalston.common.errors import DalstonError, ObjectMissingError, StoreUnavailableError
 from dalston.common.messages import Attempt
 from dalston.common.models import Failure, Part
 from dalston.common.storage import (
@@ -93,6 +93,11 @@ class AttemptFiles:
         if not isinstance(self._error, StoreUnavailableError):
             return None
         return UNREADABLE_INPUT if self._was_reading else not_stored(self._error)
+
+    @property
+    def lacked_object(self) -> bool:
+        """Whether the store answered, and did not have what the engine asked for."""
+        return isinstance(self._error, ObjectMissingError)
 
     @property
     def lacked_room(self) -> bool:

@@ -33,6 +33,7 @@ from typing import IO, Any
 from dalston.engine_sdk.base import Engine
 from dalston.engine_sdk.chunk_outputs import ChunkOutputs
 from dalston.engine_sdk.loading import load_engine_class
+from dalston.engine_sdk.plain import NotPlainError, as_json, named_paths
 from dalston.engine_sdk.remote import Line, RemoteAccess
 from dalston.engine_sdk.types import TaskFailed, TaskInput, TaskOutput
 
@@ -75,25 +76,16 @@ class Channel:
         """Send a message.
 
         Raises:
-            ValueError: A field is not JSON, for example a number that is not finite.
-            TypeError: A field is of a type that JSON doesn't have.
+            NotPlainError: A field is not JSON, for example a number that is not finite.
         """
-        message = {"kind": kind, **fields}
-        line = _as_json(message)
+        # Each by itself, so that an error names its place as the engine's author knows it.
+        plain = [(name.encode(), as_json(value, name)) for name, value in fields.items()]
+        parts = [b'"kind":"%s"' % kind.encode(), *(b'"%s":%s' % part for part in plain)]
+        line = b"{%s}" % b",".join(parts)
         with self._lock:
             self._writer.write(line)
             self._writer.write(b"\n")
             self._writer.flush()
-
-
-def _as_json(message: dict[str, Any]) -> bytes:
-    """Return a message as it is stored later, where people may look at it: with plain letters."""
-    text = json.dumps(message, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        # Two halves of a letter next to each other, as some libraries return it, are that letter.
-        return text.encode("utf-16", "surrogatepass").decode("utf-16").encode()
 
 
 def run(arguments: list[str]) -> None:
@@ -289,18 +281,12 @@ def _send_output(task_id: str, output: object, channel: Channel) -> None:
     Raises:
         _UnusableError: It isn't what an engine may return.
     """
-
-    def send(kind: str, **fields: object) -> None:
-        try:
-            channel.send(kind, task_id=task_id, **fields)
-        except (TypeError, ValueError) as error:
-            raise _UnusableError(error) from error
-
+    send = partial(_send_plain, channel, task_id)
     if not isinstance(output, TaskOutput):
         raise _UnusableError(f"process returned {type(output).__name__}, not TaskOutput")
     try:
-        files = {name: str(Path(path).resolve()) for name, path in output.files.items()}
-    except TypeError as error:
+        files = named_paths(output)
+    except ValueError as error:
         raise _UnusableError(error) from error
     if output.segments is None:
         send("output", data=output.data, files=files)
@@ -317,9 +303,22 @@ def _send_output(task_id: str, output: object, channel: Channel) -> None:
         return
     send("output", data=output.data, files=files, goes_on=True)
     count = 0
-    for count, segment in enumerate(chain(first, segments), start=1):  # noqa: B007 - said below
-        send("segment", data=segment)
+    for count, segment in enumerate(chain(first, segments), start=1):
+        send("segment", f".segments[{count - 1}]", data=segment)
     send("end", count=count)
+
+
+def _send_plain(
+    channel: Channel, task_id: str, kind: str, place: str = "", **fields: object
+) -> None:
+    """Send a part of an output; `place` says where in its data it belongs."""
+    try:
+        channel.send(kind, task_id=task_id, **fields)
+    except NotPlainError as error:
+        text = str(error)
+        raise _UnusableError(
+            f"data{place}{text.removeprefix('data')}" if place else text
+        ) from error
 
 
 def _progress_sink(channel: Channel, task_id: str) -> Any:  # noqa: ANN401 - a function

@@ -18,6 +18,7 @@ class ChildTask(msgspec.Struct, frozen=True):
     Attributes:
         chunk_outputs: By stage, a file with what the stage found in each chunk, one JSON object
             in each line.
+        last: Whether the output will be the transcript.
     """
 
     task_id: str
@@ -29,6 +30,7 @@ class ChildTask(msgspec.Struct, frozen=True):
     chunk_outputs: dict[str, str] = {}
     warnings: list[str] = []
     stage: str = ""
+    last: bool = False
 
 
 class ChildOutput(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from redis.exceptions import RedisError
 
 from dalston.common.disk import NO_ROOM
 from dalston.common.engine_spec import EngineSpec
+from dalston.common.errors import StoreUnavailableError
 from dalston.common.messages import Attempt, QueueEntry, decode_entry
 from dalston.common.models import new_attempt_token
 from dalston.common.queue import TaskQueue
 from dalston.common.redis import in_words
-from dalston.common.storage import ObjectStore
+from dalston.common.storage import ObjectStore, job_folder
 from dalston.engine_sdk.attempt_files import AttemptFiles
 from dalston.engine_sdk.child_messages import ChildTask
 from dalston.engine_sdk.folders import FolderPool, TaskFolder
@@ -160,6 +162,16 @@ class Claimer:
     async def store_answers(self) -> bool:
         """Tell whether the store can be used, be it for others than a task's inputs."""
         return await self._store.answers()
+
+    async def knows_job(self, claim: Claim) -> bool:
+        """Tell whether the store has anything of a task's job, or can't say so."""
+        try:
+            async with aclosing(
+                self._store.list_in_pieces(job_folder(claim.entry.job_id))
+            ) as found:
+                return any([paths async for paths in found])
+        except StoreUnavailableError:
+            return True
 
     def fills_store(self, error: OSError) -> bool:
         """Tell whether what an input had no room on is the very disk that the store is on."""

@@ -15,6 +15,14 @@ UNREADABLE_INPUT = Failure(
     retryable=True,
 )
 
+OTHER_STORE = Failure(
+    "object_missing",
+    "The store that this engine uses has nothing of the job, not even its recording. Look whether "
+    "it is the server's store (S3_BUCKET, S3_ENDPOINT_URL, DALSTON_DATA_DIR), and who removes "
+    "files there; then retry the job.",
+)
+"""Of an engine on its own, more often than not, that was started without the server's settings."""
+
 OWN_FAULT = Failure(
     "engine_error",
     "A fault of the server's own ended this task; its log says which.",

@@ -86,6 +86,7 @@ async def fetch_inputs(
         task_id=entry.task_id,
         job_id=entry.job_id,
         stage=entry.stage,
+        last=entry.final,
         audio_path=str(audio),
         previous_outputs=previous | {stage: _output(of, outputs) for stage, of in inputs.items()},
         config=config,

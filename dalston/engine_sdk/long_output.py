@@ -35,7 +35,7 @@ class LongOutput:
         fields.pop("segments", None)
         begin, self._end = layout(fields)
         self._data = begin + self._end
-        self._check = check_stage_output(task.stage, self._data)
+        self._check = check_stage_output(task.stage, self._data, last=task.last)
         self._path = path
         self._files = head.paths()
         self._most_mb = most_mb

@@ -28,7 +28,7 @@ from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.attempt_files import AttemptFiles, FileRefusedError, is_full, why
 from dalston.engine_sdk.child_messages import ChildOutput
 from dalston.engine_sdk.claims import Claim, Claimer
-from dalston.engine_sdk.failures import OWN_FAULT, not_stored, refused
+from dalston.engine_sdk.failures import OTHER_STORE, OWN_FAULT, not_stored, refused
 from dalston.engine_sdk.folders import SMALL_AUDIO_BYTES
 from dalston.engine_sdk.io import check_files, store_failure, store_output
 from dalston.engine_sdk.leases import LeaseKeeper
@@ -44,6 +44,9 @@ _STORE_PAUSE_SECONDS = 5.0
 """A task that the store was away for is handed back after this: it may be next again."""
 _MOST_HAND_OUTS = 100
 """Of a task that the store lacks room for, before that counts as its failure."""
+_MOST_ELSEWHERE = 12
+"""Of a task of whose job an engine's store has nothing, before that counts as its failure: about a
+minute, or one chance for each that another engine takes it."""
 _CHEAP_SECONDS = 0.25
 """Work of less than this is sooner done again than kept safe: its output, if it is small, has no
 object of its own."""
@@ -152,7 +155,7 @@ class Reporter:
             Whether all of its files lie where they may.
         """
         try:
-            check_stage_output(claim.entry.stage, output.data)
+            check_stage_output(claim.entry.stage, output.data, last=claim.entry.final)
             if claim.folder is not None:
                 kept = () if claim.files is None else claim.files.names
                 check_files(output, claim.folder.work, self._spec.produces, kept)
@@ -271,6 +274,21 @@ class Reporter:
             # What was never said to have begun counts as no hand-out.
             self.start(claim)
         await self.release_after_pause(claim, missed, *sooner)
+
+    async def wait_for_another_store(self, claim: Claim, *sooner: asyncio.Future[Any]) -> None:
+        """Hand back a task of whose job the store has nothing: others may use the right one.
+
+        Args:
+            claim: The task.
+            sooner: Any of these ends the pause.
+        """
+        if claim.entry.hand_out >= _MOST_ELSEWHERE:
+            await self.report_failure(claim, OTHER_STORE)
+            return
+        if claim.lease.said is None:
+            # What was never said to have begun counts as no hand-out.
+            self.start(claim)
+        await self.release_after_pause(claim, OTHER_STORE, *sooner)
 
     async def release_after_pause(
         self, claim: Claim, missed: Failure, *sooner: asyncio.Future[Any]

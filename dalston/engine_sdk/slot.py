@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from dalston.common.engine_spec import EngineSpec
-from dalston.common.errors import DalstonError, StoreUnavailableError
+from dalston.common.errors import DalstonError, ObjectMissingError, StoreUnavailableError
 from dalston.common.leases import LeaseState
 from dalston.common.models import Failure
 from dalston.engine_sdk.ahead import Ahead
@@ -168,9 +168,21 @@ class Slot:
             else:
                 await self._reporter.report_failure(claim, failure)
         except DalstonError as error:
+            await self._miss(claim, error)
+        return None
+
+    async def _miss(self, claim: Claim, error: DalstonError) -> None:
+        """Fail a task one of whose inputs isn't there, or leave it to others."""
+        if not await self._is_elsewhere(claim, lacks=isinstance(error, ObjectMissingError)):
             failure = Failure(error.code, error.message, retryable=error.retryable)
             await self._reporter.report_failure(claim, failure)
-        return None
+
+    async def _is_elsewhere(self, claim: Claim, *, lacks: bool) -> bool:
+        """Hand back a task that lacks an object if nothing of its job is here; tell whether so."""
+        if not lacks or await self._claimer.knows_job(claim):
+            return False
+        await self._reporter.wait_for_another_store(claim, self._stopping)
+        return True
 
     async def _compute(
         self, claim: Claim, task: ChildTask, child: ChildProcess
@@ -207,6 +219,8 @@ class Slot:
         if not isinstance(outcome, Failure):
             return outcome
         await files.abort()
+        if await self._is_elsewhere(claim, lacks=files.lacked_object):
+            return None
         missed = files.missed
         if missed is None:
             return outcome

@@ -26,6 +26,7 @@ from dalston.engine_sdk.child_messages import ChildOutput
 from dalston.engine_sdk.chunk_outputs import ChunkOutputs
 from dalston.engine_sdk.io import PROMISED, check_files
 from dalston.engine_sdk.loading import load_engine_class
+from dalston.engine_sdk.plain import NotPlainError, as_json, named_paths
 from dalston.engine_sdk.types import ProgressSink, TaskFailed, TaskInput, TaskOutput, no_progress
 
 KEPT_AUDIO = PROMISED["audio"]
@@ -84,7 +85,7 @@ class EngineUnderTest:
             task = TaskInput(
                 task_id=f"task_{secrets.token_hex(8)}",
                 job_id=f"job_{secrets.token_hex(6)}",
-                audio_path=audio.resolve(),
+                audio_path=self._audio_path(audio.resolve(), Path(folder)),
                 previous_outputs=self._previous(previous or {}, Path(folder)),
                 config=complete,
                 work_folder=work,
@@ -95,6 +96,13 @@ class EngineUnderTest:
             output = self._checked_output(task, access)
             kept = {} if keep_files_in is None else access.files
             return TaskOutput(output.data, kept | _keep(output.files, keep_files_in))
+
+    def _audio_path(self, audio: Path, folder: Path) -> Path:
+        """Return what an engine of that `engine.yaml` is given: nothing lies there for some."""
+        needs = self.spec.needs.audio
+        if needs is True:
+            return audio
+        return folder / f"not here: engine.yaml says needs.audio {str(needs).lower()}"
 
     def _previous(self, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """Return outputs of earlier stages as the engine would get them from a server."""
@@ -168,8 +176,9 @@ def open_engine(
     engine.id, engine.version = spec.id, spec.version
     engine.config = spec.configure(config or {})
     engine._setup_sink = on_setup  # noqa: SLF001 - set by whoever hosts an engine
+    # One that can't be set up isn't closed by its child process either.
+    engine.setup()
     try:
-        engine.setup()
         yield EngineUnderTest(spec, engine)
     finally:
         engine.close()
@@ -204,7 +213,7 @@ def _held(output: TaskOutput, most_mb: int) -> TaskOutput:
     if not isinstance(data, dict) or not isinstance(given, Iterable):
         raise _invalid("data must be a dictionary, and segments something to go through.")
     segments = list(given)
-    if len(_as_json(segments)) > most_mb * _MEGABYTE:
+    if len(_as_json(segments, "data.segments")) > most_mb * _MEGABYTE:
         raise _invalid(f"the segments take more than {most_mb} MB, which is limits.file_mb.")
     return TaskOutput({**data, "segments": segments}, output.files)
 
@@ -226,7 +235,7 @@ def check_output(
     """
     if not isinstance(output, TaskOutput):
         raise _invalid(f"process() must return a TaskOutput, not {type(output).__name__}.")
-    data = _as_json(output.data)
+    data = _as_json(output.data, "data")
     try:
         check_stage_output(task.stage, data)
     except ValueError as error:
@@ -234,8 +243,8 @@ def check_output(
             f"data is not what the stage {task.stage} promises: {error}. docs/engines.md lists "
             f"the fields."
         ) from error
-    files = {name: Path(path) for name, path in output.files.items()}
     try:
+        files = {str(name): Path(path) for name, path in named_paths(output).items()}
         check_files(ChildOutput(data, files), str(task.work_folder), spec.produces, access.files)
     except ValueError as error:
         raise _invalid(f"{error}.") from error
@@ -243,13 +252,11 @@ def check_output(
         raise _invalid("the output's chunks must be those that keep() was told of.")
 
 
-def _as_json(data: object) -> bytes:
+def _as_json(value: object, name: str) -> bytes:
     try:
-        return json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
-        raise _invalid(
-            f"data must be JSON: {error}. Turn numpy numbers into float(), paths into str()."
-        ) from error
+        return as_json(value, name)
+    except NotPlainError as error:
+        raise _invalid(f"{error}.") from error
 
 
 def _invalid(message: str) -> TaskFailed:

@@ -95,6 +95,15 @@ async def test_what_comes_first_is_checked_first(tmp_path: Path, count: int) -> 
     assert "segments[0] ends after the recording does" in failure.message
 
 
+async def test_segments_of_a_last_stage_are_the_transcripts(tmp_path: Path) -> None:
+    folder = engine(tmp_path, "if n == 700: segment['start'] = 9.0", "redact")
+    assert isinstance(await result_of(folder, task(folder, 1000, "redact")), ChildOutput)
+
+    failure = await result_of(folder, task(folder, 1000, "redact", last=True))
+    assert isinstance(failure, Failure)
+    assert "segments[700] starts before" in failure.message
+
+
 @pytest.mark.parametrize(
     ("data", "segments", "said"),
     [

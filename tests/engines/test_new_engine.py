@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -178,8 +179,11 @@ def test_engines_do_not_get_each_others_modules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "spec", "word"),
     [
-        ("{'number': float('nan')}", "stage: notes", "JSON"),
-        ("{'path': __import__('pathlib').Path()}", "stage: notes", "JSON"),
+        ("{'number': [1, float('nan')]}", "stage: notes", "data.number[1] is nan"),
+        ("{'path': __import__('pathlib').Path()}", "stage: notes", "data.path is a pathlib.Po"),
+        ("(lambda x: x.append(x) or {'x': x})([])", "stage: notes", "too many levels"),
+        ("{}, [input.audio_path]", "stage: notes", "files is a list"),
+        ("{'text': 'a', 'segments': [], 'warnings': ['b']}", "stage: transcribe", "warnings[0]"),
         ("{'segments': []}", "stage: transcribe", "text"),
         (
             "{'text': 'a', 'segments': [{'start': 2.0, 'end': 1.0, 'text': 'a'}]}",
@@ -294,3 +298,65 @@ def test_a_configuration_that_is_no_yaml_is_said_so(tmp_path: Path, value: str) 
     folder = engine(tmp_path / "mine", ONE.format(name="A", body="{}"))
     with pytest.raises(click.UsageError, match="--config greeting: "):
         try_engine(folder, folder / "engine.py", (), [f"greeting={value}"], None)
+
+
+PRINTS = """
+import os
+class Mine(Engine):
+    def process(self, input: TaskInput) -> TaskOutput:
+        print("printed")
+        os.write(1, b"written")
+        {body}
+        return TaskOutput({{"text": "\\ud83d\\ude00"}})
+"""
+
+
+def tried(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dalston", "engine", "test", str(folder), __file__, *options]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def test_what_an_engine_prints_is_no_part_of_its_output(tmp_path: Path) -> None:
+    done = tried(engine(tmp_path / "mine", PRINTS.format(body="pass")))
+    assert json.loads(done.stdout) == {"text": "\N{GRINNING FACE}"}
+    assert "printed" in done.stderr
+    assert "written" in done.stderr
+
+
+def test_an_engine_that_leaves_with_success_has_failed(tmp_path: Path) -> None:
+    done = tried(engine(tmp_path / "mine", PRINTS.format(body="raise SystemExit(0)")))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "SystemExit: 0" in done.stderr
+
+
+def test_earlier_results_of_chunks_are_a_list(tmp_path: Path) -> None:
+    (tmp_path / "heard.json").write_text('[{"text": "a"}, {"text": "b"}]')
+    code = ONE.format(name="Mine", body="{'got': len(input.previous_outputs['transcribe'])}")
+    done = tried(engine(tmp_path / "mine", code), "--previous", f"transcribe={tmp_path}/heard.json")
+    assert json.loads(done.stdout) == {"got": 2}
+
+
+@pytest.mark.parametrize("audio", ["false", "on_demand"])
+def test_audio_that_no_server_brings_is_not_there(tmp_path: Path, audio: str) -> None:
+    code = ONE.format(name="Mine", body="{'size': input.audio_path.stat().st_size}")
+    folder = engine(tmp_path / "mine", code, f"stage: notes\nneeds: {{audio: {audio}}}")
+    with pytest.raises(FileNotFoundError, match=f"needs.audio {audio}"):
+        run_engine(folder, write_wav(tmp_path / "audio.wav", tone(0.1)))
+    opening = "with input.open_audio() as audio:\n            return"
+    code = ONE.format(name="Mine", body="{'size': audio.seek(0, 2)}")
+    (folder / "engine.py").write_text(EMPTY + code.replace("return", opening))
+    assert run_engine(folder, tmp_path / "audio.wav").data["size"] > 0
+
+
+def test_why_an_engine_could_not_be_set_up_is_said_whatever_its_end_needs(tmp_path: Path) -> None:
+    code = """
+class Mine(Engine):
+    def setup(self):
+        raise TaskFailed("model_missing", "Bring the model.")
+    def process(self, input): ...
+    def close(self):
+        self.model.close()
+"""
+    code = f"from dalston.engine_sdk import TaskFailed\n{code}"
+    with pytest.raises(TaskFailed, match="Bring the model"):
+        run_engine(engine(tmp_path / "mine", code), tmp_path)

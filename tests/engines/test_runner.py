@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dalston.common.leases import LeaseState
@@ -16,7 +17,8 @@ from dalston.common.messages import (
 )
 from dalston.common.redis import lease_key
 from dalston.common.storage import output_path
-from dalston.engine_sdk import patience
+from dalston.engine_sdk import patience, reports
+from dalston.engine_sdk.io import SHORT_AUDIO_BYTES
 from dalston.engine_sdk.reports import Reporter
 from tests.support.files import files_below
 from tests.support.gate import is_alive
@@ -217,6 +219,61 @@ async def test_what_is_no_path_at_all_is_refused(bench: Bench, file: str) -> Non
     [event] = bench.of(TaskErrored, entry)
     assert isinstance(event, TaskErrored)
     assert event.error.code == "invalid_engine_output"
+
+
+async def test_a_last_stage_must_give_a_transcript(bench: Bench) -> None:
+    code = "from dalston.engine_sdk import *\n\nclass Odd(Engine):\n    def process(self, input):\n"
+    code += "        return TaskOutput({'text': 'a', 'segments': [{'text': 'a'}]})\n"
+    (bench.folder / "engine.py").write_text(code)
+    between = await bench.entry()
+    last = msgspec.structs.replace(await bench.entry(), final=True)
+    async with bench.running():
+        for entry in (between, last):
+            await bench.publish(entry)
+        await bench.until(lambda: bool(bench.of(TaskCompleted, between)), "the other one's end")
+        await bench.until(lambda: bool(bench.of(TaskErrored, last)), "its refusal")
+    [event] = bench.of(TaskErrored, last)
+    assert isinstance(event, TaskErrored)
+    assert event.error.code == "invalid_engine_output"
+    assert "segments[0]: Object missing required field `start`" in event.error.message
+
+
+READS = """
+from dalston.engine_sdk import *
+
+class Odd(Engine):
+    def process(self, input):
+        with input.open_audio() as audio:
+            return TaskOutput({"heard": audio.read().decode()})
+"""
+
+
+@pytest.mark.parametrize("audio", ["true", "on_demand"])
+async def test_a_task_whose_job_is_in_another_store_is_left_to_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, audio: str
+) -> None:
+    monkeypatch.setattr(reports, "_MOST_ELSEWHERE", 2)
+    monkeypatch.setattr(reports, "_STORE_PAUSE_SECONDS", 0.1)
+    (bench.folder / "engine.yaml").write_text(f"{YAML}needs: {{audio: {audio}}}\n")
+    (bench.folder / "engine.py").write_text(READS)
+    entry = msgspec.structs.replace(await bench.entry(), audio_bytes=SHORT_AUDIO_BYTES + 1)
+    broken = msgspec.structs.replace(await bench.entry(), audio_bytes=SHORT_AUDIO_BYTES + 1)
+    await bench.store.delete_below(f"jobs/{entry.job_id}")
+    await bench.store.delete(broken.audio)
+    await bench.store.put(f"jobs/{broken.job_id}/transcript.json", b"{}")
+    again = msgspec.structs.replace(entry, hand_out=2)
+    async with bench.running():
+        for one in (entry, broken):
+            await bench.publish(one)
+        await bench.until(lambda: bool(bench.of(TaskReleased, entry)), "it to be handed back")
+        await bench.until(lambda: bool(bench.of(TaskErrored, broken)), "the other's failure")
+        assert not bench.of(TaskErrored, entry)
+        await bench.publish(again)
+        await bench.until(lambda: bool(bench.of(TaskErrored, again)), "its failure in the end")
+    [event] = bench.of(TaskErrored, again)
+    assert isinstance(event, TaskErrored)
+    assert event.error.code == "object_missing"
+    assert "S3_BUCKET" in event.error.message
 
 
 @pytest.mark.parametrize("what", ["carry", "_report_output"])

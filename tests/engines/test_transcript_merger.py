@@ -61,7 +61,7 @@ def test_everything_that_is_known_stands_in_the_transcript(tmp_path: Path) -> No
             "engines": {
                 "audio-prepare": {"version": "1.0.0"},
                 "faster-whisper": {"version": "1.0.0", "model": "base", "device": "cpu"},
-                "transcript-merger": {"version": "1.2.2"},
+                "transcript-merger": {"version": "1.3.0"},
             },
             "audio": {
                 "channels": 2,
@@ -87,7 +87,7 @@ def test_what_is_not_known_is_absent(tmp_path: Path) -> None:
         "speakers": [],
         "metadata": {
             "pipeline": ["transcript-merger"],
-            "engines": {"transcript-merger": {"version": "1.2.2"}},
+            "engines": {"transcript-merger": {"version": "1.3.0"}},
             "warnings": [],
         },
     }
@@ -128,3 +128,62 @@ def test_without_a_transcription_it_says_what_is_missing(tmp_path: Path) -> None
         merge(tmp_path, prepare=PREPARED)
     assert failed.value.code == "missing_transcription"
     assert not failed.value.retryable
+
+
+def moved(tmp_path: Path, *segments: dict[str, Any], offset: float = 0.0) -> list[str]:
+    chunk = {"offset": offset, "core_start": offset, "core_end": 5.0}
+    found = transcribed(segments=list(segments), warnings=[], **chunk)
+    merged = merge(tmp_path, transcribe=[found], prepare=PREPARED | {"warnings": []})
+    warnings = merged["metadata"]["warnings"]
+    assert {warning["code"] for warning in warnings} <= {"times_moved"}
+    return [warning["message"] for warning in warnings]
+
+
+def test_times_that_can_not_be_are_told(tmp_path: Path) -> None:
+    # Of a transcriber that adds the chunk's start to its times.
+    doubled = {"start": 4.0, "end": 4.5, "text": "Late."}
+    [message] = moved(tmp_path, doubled, offset=4.0)
+    assert "times, 1 of the segments" in message
+    assert "by up to 3 s" in message
+
+    words = [{"text": text, "start": at, "end": at + 0.1} for text, at in (("b", 3), ("a", 0.2))]
+    [message] = moved(tmp_path, {"start": 0.0, "end": 4.0, "text": "b a", "words": words})
+    assert "out of order" in message
+
+
+def test_an_end_that_is_missed_by_less_is_not_told(tmp_path: Path) -> None:
+    last = {"start": 4.6, "end": 7.0, "text": "Bye."}
+    assert moved(tmp_path, {"start": 5.4, "end": 5.5, "text": "A."}) == []
+    assert moved(tmp_path, last) == []
+
+
+def test_chunks_of_different_engines_are_told(tmp_path: Path) -> None:
+    chunks = [
+        transcribed(
+            engine={"id": "mine", "version": version, "device": "cpu"},
+            warnings=[],
+            offset=at,
+            core_start=at,
+            core_end=at + 1.0,
+        )
+        for at, version in ((0.0, "1"), (1.0, "2"), (2.0, "2"))
+    ]
+    metadata = merge(tmp_path, transcribe=chunks)["metadata"]
+    [warning] = metadata["warnings"]
+    assert warning["code"] == "several_engines"
+    assert (
+        "transcribe was done by different engines: mine 1 (1 chunks), mine 2 (2"
+        in (warning["message"])
+    )
+
+
+def test_text_that_an_aligner_leaves_out_is_told(tmp_path: Path) -> None:
+    heard = transcribed(warnings=[])
+    later = [{**segment, "start": segment["start"] + 0.1} for segment in heard["segments"]]
+    whole = merge(tmp_path, transcribe=heard, align={"segments": later})
+    assert whole["metadata"]["warnings"] == []
+
+    cut = merge(tmp_path, transcribe=heard, align={"segments": later[:1]})
+    [warning] = cut["metadata"]["warnings"]
+    assert warning["code"] == "text_lost_in_alignment"
+    assert "11 of the 16 letters" in warning["message"]

@@ -145,6 +145,10 @@ def test_languages_may_depend_on_the_model(folders: Path) -> None:
     assert listener.known_languages() == listener.known_languages("tiny")
 
 
+JOINER = "id: joiner\nversion: '1'\nstage: merge\n"
+JOINER_A = f"{JOINER}config: {{{{properties: {{{{b: {{{{type: string}}}}, a: {{}}}}}}}}}}\n"
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -152,6 +156,16 @@ def test_languages_may_depend_on_the_model(folders: Path) -> None:
         ("id: joiner\nversion: '1'\nstage: merge\nlanguages: [klingon]\n", "klingon"),
         ("id: joiner\nversion: '1'\n", "stage"),
         ("id: joiner\nversion: '1'\nstage: merge\nspeed: 9\n", "speed"),
+        ("id: joiner\nversion: 1.0\nstage: merge\n", "$.version`. Put it into quotes"),
+        (f"{JOINER}needs: {{gpu: cuda}}\n", "$.needs.gpu`. docs/engines.md"),
+        (f"{JOINER}limits: {{base_seconds: -1}}\n", "$.limits.base_seconds"),
+        (f"{JOINER}limits: {{seconds_per_audio_second: .nan}}\n", "seconds_per_audio_second"),
+        (f"{JOINER}config: {{type: objekt}}\n", "config: this is no JSON schema (Unknown type)"),
+        (f"{JOINER}config: {{properties: [a]}}\n", "config.properties must map"),
+        (f"{JOINER}config: {{properties: {{a: 5}}}}\n", "config.properties.a must be a mapping"),
+        (JOINER_A.format("{type: string, pattern: (}"), "config.properties.a: this is no JSON"),
+        (JOINER_A.format("{type: integr}"), "config.properties.a: this is no JSON schema"),
+        (JOINER_A.format("{type: integer, default: x}"), "properties.a: its default is not"),
     ],
 )
 def test_a_wrong_engine_is_named_with_its_file(folders: Path, wrong: str, said: str) -> None:
@@ -160,6 +174,13 @@ def test_a_wrong_engine_is_named_with_its_file(folders: Path, wrong: str, said: 
         read(folders)
     assert said in error.value.message
     assert "engine.yaml" in error.value.message
+
+
+def test_what_has_no_default_may_be_set_by_a_pipeline(folders: Path) -> None:
+    schema = "config: {required: [beam], properties: {beam: {type: integer}}}\n"
+    path = folders / "engines" / "transcribe" / "listener" / "engine.yaml"
+    path.write_text(path.read_text() + schema)
+    read(folders, GOOD.replace("engine: listener", "engine: listener, config: {beam: 2}"))
 
 
 def test_a_configuration_outside_of_the_schema_is_refused(folders: Path) -> None:

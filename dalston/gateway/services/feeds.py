@@ -182,6 +182,8 @@ class Feed:
 
     async def _hear(self, view: JobView, place: Place) -> None:
         """Tell the segments of the chunks that have been finished since the last look."""
+        if view.words_may_change:
+            return
         for path, part in first_heard(view.tasks)[self._chunks :]:
             try:
                 found = _heard.decode(await self._store.get(path)).segments

@@ -25,6 +25,7 @@ class JobView:
         transcript: The final task's output, field by field as it is stored, once the job is
             completed.
         pieces: The rest of it, if it is long and may come in pieces (`stored_transcripts.py`).
+        words_may_change: What was heard in chunks isn't told, as the transcript may have less.
         history: Only if it was asked for.
     """
 
@@ -37,3 +38,4 @@ class JobView:
     partial_text: str | None = None
     waiting_for: Sequence[WaitingFor] = ()
     pieces: AsyncGenerator[bytes] | None = None
+    words_may_change: bool = False

@@ -36,7 +36,7 @@ from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.lookup import found_job, not_found, require_id
 from dalston.gateway.services.media import stored_extension
 from dalston.gateway.services.options import Options
-from dalston.gateway.services.partial import PartialTexts
+from dalston.gateway.services.partial import PartialTexts, words_may_change
 from dalston.gateway.services.progress import (
     finished_outputs,
     first_heard,
@@ -224,7 +224,8 @@ class JobService:
         job, own_tasks, _ = await self._rows.add((owner, job_id))
         progress = await self._progress(own_tasks)
         whole = progress_of(job, own_tasks, progress, datetime.now(UTC))
-        return JobView(job, own_tasks, progress, whole=whole)
+        hidden = words_may_change(job, own_tasks, self._parts.catalog)
+        return JobView(job, own_tasks, progress, whole=whole, words_may_change=hidden)
 
     async def _order(
         self, caller: Caller, job_id: str, source: Source, upload: _Upload | None
@@ -269,12 +270,15 @@ class JobService:
         if job.status is not JobStatus.RUNNING:
             return JobView(job, own_tasks, progress, fields, history, pieces=pieces)
         whole = progress_of(job, own_tasks, progress, datetime.now(UTC))
-        text = await self._texts.text_of(finished_outputs(own_tasks))
+        hidden = words_may_change(job, own_tasks, self._parts.catalog)
+        text = await self._texts.text_of([] if hidden else finished_outputs(own_tasks))
         waiting = await self._waiting.of(own_tasks)
         return JobView(job, own_tasks, progress, None, history, whole, text, waiting)
 
     async def first_texts(self, view: JobView) -> list[str]:
         """Return the texts of a job's chunks that won't change any more, from the start."""
+        if words_may_change(view.job, view.tasks, self._parts.catalog):
+            return []
         return await self._texts.first_texts_of([path for path, _ in first_heard(view.tasks)])
 
     async def _read_rows(self, wanted: Sequence[tuple[str, str]]) -> list[_Rows | Exception]:

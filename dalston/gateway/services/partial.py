@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from dalston.common.engine_spec import Catalog
 from dalston.common.errors import ObjectMissingError, UnavailableError
+from dalston.common.models import Job, Task
+from dalston.common.pipeline_checks import FETCH
 from dalston.common.storage import ObjectStore
+from dalston.common.transcript import STAGE_SCHEMAS
 from dalston.common.wording import joined
 
 _KEPT_CHARACTERS = 8_000_000
 """Of all chunks that are kept, so that polling reads each chunk once."""
 _READ_TOGETHER = 16
+_WORDS_STAY = frozenset({FETCH, *STAGE_SCHEMAS})
+"""Stages of which it is known that none of them makes other words of those that were heard."""
+
+
+def words_may_change(job: Job, own_tasks: Iterable[Task], catalog: Catalog) -> bool:
+    """Tell whether the transcript may have other words than the transcriber heard.
+
+    A stage of another name that comes last may have been written to take some out, such as names
+    or numbers: nobody may see these while the job runs.
+
+    Args:
+        job: The job.
+        own_tasks: All tasks that it has by now.
+        catalog: The pipelines as they are now; the job may have been planned by another one.
+    """
+    pipeline = catalog.pipelines.get(job.pipeline)
+    stages = () if pipeline is None else pipeline.stages
+    others = {task.stage for task in own_tasks} - {stage.stage for stage in stages}
+    last = set() if pipeline is None else {pipeline.final.stage}
+    return not last | others <= _WORDS_STAY
 
 
 class _Heard(msgspec.Struct):

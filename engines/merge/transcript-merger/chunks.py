@@ -92,6 +92,30 @@ def realigned(parts: list[Part], aligned: list[Part]) -> list[Part]:
     return [found.get((part.channel, part.offset), part) for part in parts]
 
 
+def lost_in_alignment(parts: list[Part], aligned: list[Part]) -> Segments:
+    """Return the warning that segments of the stage `align` have less text than was heard.
+
+    Args:
+        parts: Of the stage `transcribe`.
+        aligned: What takes their place.
+    """
+    if aligned is parts or len(parts) != len(aligned):
+        # Nothing was aligned; or one of them tells what chunks share once, the other one twice.
+        return []
+    heard, kept = (sum(map(_letters, of)) for of in (parts, aligned))
+    if kept >= heard:
+        return []
+    message = (
+        f"The stage align returned {kept} of the {heard} letters and digits that were heard. What "
+        f"it left out is missing in the transcript: it must return all segments of the transcriber."
+    )
+    return [{"code": "text_lost_in_alignment", "message": message}]
+
+
+def _letters(part: Part) -> int:
+    return sum(map(str.isalnum, "".join(str(segment["text"]) for segment in part.segments())))
+
+
 def joined_segments(parts: list[Part]) -> Iterator[tuple[float, Segments]]:
     """Yield the segments of one part after the other, each word once.
 

@@ -8,11 +8,11 @@ from functools import partial
 from heapq import merge
 from typing import Any
 
-from chunks import Part, by_channel, joined_segments, parts_of, realigned
+from chunks import Part, by_channel, joined_segments, lost_in_alignment, parts_of, realigned
 from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 from dalston.engine_sdk.wording import joined
-from metadata import describe, gather_warnings, spoken_language
-from placing import Segments, in_order, place_segments
+from metadata import describe, gather_warnings, several_engines, spoken_language
+from placing import Moved, Segments, in_order, place_segments, times_moved
 from speakers import Turns, label, occurring, of_channel, of_channels
 
 
@@ -45,7 +45,8 @@ class TranscriptMerger(Engine):
         # be held.
         texts: list[str] = []
         names: set[str] = set()
-        for segment in segments():
+        moved: Moved = []
+        for segment in segments(moved):
             texts.append(segment["text"])
             names |= {segment["speaker"]} if "speaker" in segment else set()
         speakers = _known_speakers(found)
@@ -53,7 +54,9 @@ class TranscriptMerger(Engine):
             speakers = occurring(names, of_channels(channels))
         elif diarized is not None:
             speakers = occurring(names, diarized["speakers"])
-        warnings = gather_warnings(outputs, [*spoken.warnings, *input.warnings])
+        noticed = [*several_engines(outputs), *lost_in_alignment(found, aligned)]
+        own_warnings = [*spoken.warnings, *noticed, *times_moved(moved)]
+        warnings = gather_warnings(outputs, [*own_warnings, *input.warnings])
         data: dict[str, Any] = {
             "text": joined(texts),
             "language": spoken.language,
@@ -63,13 +66,14 @@ class TranscriptMerger(Engine):
             "metadata": describe(outputs, prepared, self.id, self.version, warnings),
         }
         known = {name: value for name, value in data.items() if value is not None}
-        return TaskOutput(known, segments=segments())
+        return TaskOutput(known, segments=segments([]))
 
 
 def _segments(
     channels: dict[int | None, list[Part]],
     turns: Turns | None,
     duration: float | None,
+    moved: Moved,
 ) -> Iterator[dict[str, Any]]:
     """Yield the transcript's segments.
 
@@ -77,6 +81,7 @@ def _segments(
         channels: What was heard in each.
         turns: Who speaks when, if that was asked.
         duration: Seconds of the recording, if that is known.
+        moved: Is told of starts that can't be what they are said to be.
     """
 
     def spoken(channel: int | None, parts: list[Part]) -> Iterator[tuple[float, Segments]]:
@@ -88,7 +93,7 @@ def _segments(
 
     each = [in_order(spoken(channel, parts)) for channel, parts in channels.items()]
     ordered = merge(*each, key=lambda segment: float(segment["start"]))
-    return place_segments(ordered, math.inf if duration is None else duration)
+    return place_segments(ordered, math.inf if duration is None else duration, moved)
 
 
 def _only(parts: list[Part]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +80,28 @@ def gather_warnings(outputs: Outputs, further: Iterable[str | dict[str, Any]]) -
     return list({json.dumps(warning, sort_keys=True): warning for warning in found}.values())
 
 
+def several_engines(outputs: Outputs) -> Warnings:
+    """Return a warning for each stage whose chunks were done by different engines or models.
+
+    That is so where one of them came into use while the job ran; `describe` names only the first.
+
+    Args:
+        outputs: Of all stages.
+    """
+    found = []
+    for name in _in_order(outputs):
+        told = (part.facts.get("engine") for part in outputs[name])
+        names = Counter(_engine_name(engine) for engine in told if engine is not None)
+        if len(names) > 1:
+            listed = ", ".join(f"{engine} ({count} chunks)" for engine, count in names.items())
+            message = (
+                f"The stage {name} was done by different engines: {listed}. Rerun the job from "
+                f"that stage to have all of it from one."
+            )
+            found.append({"code": "several_engines", "message": message})
+    return found
+
+
 def describe(
     outputs: Outputs, prepared: dict[str, Any], own_id: str, own_version: str, warnings: Warnings
 ) -> dict[str, Any]:
@@ -118,6 +141,12 @@ def _engine(parts: list[Part]) -> dict[str, Any] | None:
     return next((part.facts["engine"] for part in parts if "engine" in part.facts), None)
 
 
+def _engine_name(engine: dict[str, Any]) -> str:
+    """Return what one engine differs by from another one that does the same otherwise."""
+    told = (engine.get(name) for name in ("id", "version", "model"))
+    return " ".join(str(one) for one in told if one is not None)
+
+
 def _several(seconds: dict[str, float], language: str) -> Warnings:
     if len(seconds) == 1:
         return []
@@ -136,7 +165,7 @@ def _several(seconds: dict[str, float], language: str) -> Warnings:
 
 def _moved(warning: dict[str, Any], part: Part) -> dict[str, Any] | None:
     """Return a warning in the recording's time; None if another chunk tells of that time."""
-    if not isinstance(warning.get("start"), int | float) or "end" not in warning:
+    if warning.get("start") is None or warning.get("end") is None:
         return warning
     times = {name: round(warning[name] + part.offset, 3) for name in ("start", "end")}
     channel = {} if part.channel is None else {"channel": part.channel}

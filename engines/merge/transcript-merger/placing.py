@@ -8,6 +8,11 @@ from itertools import count
 from typing import Any
 
 Segments = list[dict[str, Any]]
+Moved = list[float]
+"""Seconds by which starts of segments and words were moved: what no rounding explains."""
+
+_ROUNDED_SECONDS = 1.0
+"""By less than this engines miss the end of what they hear."""
 
 _WORD_FACTS = ("text", "confidence", "speaker")
 _SEGMENT_FACTS = ("confidence", "speaker", "no_speech_probability", "compression_ratio")
@@ -30,12 +35,28 @@ def in_order(groups: Iterable[tuple[float, Segments]]) -> Iterator[dict[str, Any
         yield heappop(waiting)[-1]
 
 
-def place_segments(segments: Iterable[dict[str, Any]], duration: float) -> Iterator[dict[str, Any]]:
+def times_moved(moved: Moved) -> Segments:
+    """Return the warning that times were none that can be, if there were such."""
+    if not moved:
+        return []
+    message = (
+        f"By the transcriber's times, {len(moved)} of the segments and words begin behind the end "
+        f"of the recording or out of order, by up to {max(moved):.0f} s. They were put to the "
+        f"nearest place where they can be, so times in the transcript are wrong. A transcriber "
+        f"must give seconds from the start of the audio that it gets."
+    )
+    return [{"code": "times_moved", "message": message}]
+
+
+def place_segments(
+    segments: Iterable[dict[str, Any]], duration: float, moved: Moved
+) -> Iterator[dict[str, Any]]:
     """Number segments, none outside of the recording, none before another.
 
     Args:
         segments: In order, timed in seconds of the recording; those without text are left out.
         duration: Seconds of the recording.
+        moved: Is told of starts that can't be what they are said to be.
     """
     number = 0
     earliest = 0.0
@@ -43,30 +64,34 @@ def place_segments(segments: Iterable[dict[str, Any]], duration: float) -> Itera
         text = str(segment["text"]).strip()
         if not text:
             continue
-        start, end = _place(segment, earliest, duration)
+        start, end = _place(segment, earliest, duration, moved)
         earliest = start
         facts = {name: segment[name] for name in _SEGMENT_FACTS if segment.get(name) is not None}
         result = {"id": number, "start": start, "end": end, **facts, "text": text}
         if segment.get("words") is not None:
-            result["words"] = _place_words(segment["words"], start, end)
+            result["words"] = _place_words(segment["words"], start, end, moved)
         number += 1
         yield result
 
 
-def _place_words(words: list[dict[str, Any]], start: float, end: float) -> list[dict[str, Any]]:
+def _place_words(words: Segments, start: float, end: float, moved: Moved) -> Segments:
     """Put words into their segment's time, one after the other."""
     placed = []
     earliest = start
     for word in words:
-        word_start, word_end = _place(word, earliest, end)
+        word_start, word_end = _place(word, earliest, end, moved)
         earliest = word_start
         facts = {name: word[name] for name in _WORD_FACTS if word.get(name) is not None}
         placed.append({**facts, "start": word_start, "end": word_end})
     return placed
 
 
-def _place(span: dict[str, Any], earliest: float, latest: float) -> tuple[float, float]:
+def _place(
+    span: dict[str, Any], earliest: float, latest: float, moved: Moved
+) -> tuple[float, float]:
     start = min(max(round(float(span["start"]), _DIGITS), earliest), latest)
+    if abs(start - span["start"]) > _ROUNDED_SECONDS:
+        moved.append(abs(start - span["start"]))
     end = min(max(round(float(span["end"]), _DIGITS), start), latest)
     return start, end
 
