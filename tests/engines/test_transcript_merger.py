@@ -61,7 +61,7 @@ def test_everything_that_is_known_stands_in_the_transcript(tmp_path: Path) -> No
             "engines": {
                 "audio-prepare": {"version": "1.0.0"},
                 "faster-whisper": {"version": "1.0.0", "model": "base", "device": "cpu"},
-                "transcript-merger": {"version": "1.2.2"},
+                "transcript-merger": {"version": "1.3.0"},
             },
             "audio": {
                 "channels": 2,
@@ -87,7 +87,7 @@ def test_what_is_not_known_is_absent(tmp_path: Path) -> None:
         "speakers": [],
         "metadata": {
             "pipeline": ["transcript-merger"],
-            "engines": {"transcript-merger": {"version": "1.2.2"}},
+            "engines": {"transcript-merger": {"version": "1.3.0"}},
             "warnings": [],
         },
     }
@@ -128,3 +128,33 @@ def test_without_a_transcription_it_says_what_is_missing(tmp_path: Path) -> None
         merge(tmp_path, prepare=PREPARED)
     assert failed.value.code == "missing_transcription"
     assert not failed.value.retryable
+
+
+NOBODY: dict[str, Any] = {"turns": [], "speakers": [], "warnings": []}
+SOMEBODY: dict[str, Any] = {
+    "turns": [{"start": 0.0, "end": 2.0, "speaker": "speaker_1"}],
+    "speakers": [{"id": "speaker_1", "label": "Speaker 1"}],
+    "warnings": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("diarized", "segments", "told"),
+    [
+        (NOBODY, transcribed()["segments"], True),
+        (NOBODY, [], False),
+        (SOMEBODY, transcribed()["segments"], False),
+    ],
+)
+def test_words_that_nobody_is_known_to_say_are_told(
+    tmp_path: Path, diarized: dict[str, Any], segments: list[dict[str, Any]], told: bool
+) -> None:
+    """As of half a second of speech: the transcriber hears a word and the diarizer no voice."""
+    found = merge(tmp_path, transcribe=transcribed(segments=segments), diarize=diarized)
+    codes = [warning["code"] for warning in found["metadata"]["warnings"]]
+    assert ("speakers_not_found" in codes) == told
+
+
+def test_who_speaks_is_only_missed_where_it_was_asked_for(tmp_path: Path) -> None:
+    found = merge(tmp_path, transcribe=transcribed())
+    assert [one["code"] for one in found["metadata"]["warnings"]] == ["gpu_unavailable"]

@@ -13,7 +13,7 @@ from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 from dalston.engine_sdk.wording import joined
 from metadata import describe, gather_warnings, spoken_language
 from placing import Segments, in_order, place_segments
-from speakers import Turns, label, occurring, of_channel, of_channels
+from speakers import Turns, label, occurring, of_channel, of_channels, unnamed
 
 
 class TranscriptMerger(Engine):
@@ -53,7 +53,8 @@ class TranscriptMerger(Engine):
             speakers = occurring(names, of_channels(channels))
         elif diarized is not None:
             speakers = occurring(names, diarized["speakers"])
-        warnings = gather_warnings(outputs, [*spoken.warnings, *input.warnings])
+        unknown = unnamed(names, texts) if diarized is not None else []
+        warnings = gather_warnings(outputs, [*spoken.warnings, *unknown, *input.warnings])
         data: dict[str, Any] = {
             "text": joined(texts),
             "language": spoken.language,
