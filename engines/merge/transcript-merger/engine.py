@@ -9,6 +9,7 @@ from heapq import merge
 from typing import Any
 
 from chunks import Part, by_channel, joined_segments, parts_of, realigned
+from crosstalk import Crosstalk
 from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 from dalston.engine_sdk.wording import joined
 from metadata import describe, gather_warnings, spoken_language
@@ -45,16 +46,20 @@ class TranscriptMerger(Engine):
         # be held.
         texts: list[str] = []
         names: set[str] = set()
+        crosstalk = Crosstalk()
         for segment in segments():
             texts.append(segment["text"])
             names |= {segment["speaker"]} if "speaker" in segment else set()
+            if any(channels):
+                crosstalk.take(segment)
         speakers = _known_speakers(found)
         if any(channels):
             speakers = occurring(names, of_channels(channels))
         elif diarized is not None:
             speakers = occurring(names, diarized["speakers"])
         unknown = unnamed(names, texts) if diarized is not None else []
-        warnings = gather_warnings(outputs, [*spoken.warnings, *unknown, *input.warnings])
+        further = [*spoken.warnings, *unknown, *crosstalk.warnings(), *input.warnings]
+        warnings = gather_warnings(outputs, further)
         data: dict[str, Any] = {
             "text": joined(texts),
             "language": spoken.language,
