@@ -58,8 +58,8 @@ class TranscriptMerger(Engine):
         elif diarized is not None:
             speakers = occurring(names, diarized["speakers"])
         unknown = unnamed(names, texts) if diarized is not None else []
-        further = [*spoken.warnings, *unknown, *crosstalk.warnings(), *input.warnings]
-        warnings = gather_warnings(outputs, further)
+        own = [*spoken.warnings, *unknown, *crosstalk.warnings()]
+        warnings = gather_warnings(outputs, [*own, *input.warnings])
         data: dict[str, Any] = {
             "text": joined(texts),
             "language": spoken.language,
