@@ -187,3 +187,33 @@ def test_text_that_an_aligner_leaves_out_is_told(tmp_path: Path) -> None:
     [warning] = cut["metadata"]["warnings"]
     assert warning["code"] == "text_lost_in_alignment"
     assert "11 of the 16 letters" in warning["message"]
+
+
+NOBODY: dict[str, Any] = {"turns": [], "speakers": [], "warnings": []}
+SOMEBODY: dict[str, Any] = {
+    "turns": [{"start": 0.0, "end": 2.0, "speaker": "speaker_1"}],
+    "speakers": [{"id": "speaker_1", "label": "Speaker 1"}],
+    "warnings": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("diarized", "segments", "told"),
+    [
+        (NOBODY, transcribed()["segments"], True),
+        (NOBODY, [], False),
+        (SOMEBODY, transcribed()["segments"], False),
+    ],
+)
+def test_words_that_nobody_is_known_to_say_are_told(
+    tmp_path: Path, diarized: dict[str, Any], segments: list[dict[str, Any]], told: bool
+) -> None:
+    """As of half a second of speech: the transcriber hears a word and the diarizer no voice."""
+    found = merge(tmp_path, transcribe=transcribed(segments=segments), diarize=diarized)
+    codes = [warning["code"] for warning in found["metadata"]["warnings"]]
+    assert ("speakers_not_found" in codes) == told
+
+
+def test_who_speaks_is_only_missed_where_it_was_asked_for(tmp_path: Path) -> None:
+    found = merge(tmp_path, transcribe=transcribed())
+    assert [one["code"] for one in found["metadata"]["warnings"]] == ["gpu_unavailable"]

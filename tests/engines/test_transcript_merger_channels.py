@@ -80,3 +80,59 @@ def test_a_warning_tells_of_which_channel_it_is(merger: EngineUnderTest) -> None
     )
     told = [(w["start"], w["end"], w["channel"]) for w in data["metadata"]["warnings"]]
     assert sorted(told) == [(1.0, 2.0, 2), (3.0, 4.0, 1)]
+
+
+def told(data: dict[str, Any]) -> list[tuple[str, float, float]]:
+    return [
+        (warning["message"].partition(" have ")[0], warning["start"], warning["end"])
+        for warning in data["metadata"]["warnings"]
+        if warning["code"] == "same_words_in_channels"
+    ]
+
+
+def test_a_voice_that_is_heard_in_two_channels_is_told(merger: EngineUnderTest) -> None:
+    data = merge(
+        merger,
+        chunk(
+            0.0,
+            (0.0, 40.0),
+            said("I never said that at all.", 2.0),
+            said("Good bye then, my dear friend.", 30.0),
+            channel=1,
+        ),
+        chunk(
+            0.0,
+            (0.0, 40.0),
+            said("never said that at all", 2.9),
+            said("Well, you did.", 15.0),
+            said("Good bye then my dear friend", 30.2),
+            channel=3,
+        ),
+    )
+    ((channels, start, end),) = told(data)
+    assert channels == "channel_1 and channel_3"
+    assert (start, end) == (2.0, max(segment["end"] for segment in data["segments"]))
+
+
+def test_what_two_people_say_is_no_voice_in_two_channels(merger: EngineUnderTest) -> None:
+    """A greeting at the same time, the same sentence later, and other words at the same time."""
+    data = merge(
+        merger,
+        chunk(
+            0.0,
+            (0.0, 40.0),
+            said("Hello there, Tom.", 1.0),
+            said("I never said that at all.", 5.0),
+            said("We could meet on Monday or so.", 30.0),
+            channel=1,
+        ),
+        chunk(
+            0.0,
+            (0.0, 40.0),
+            said("Hello there, Ann.", 1.0),
+            said("I never said that at all.", 15.0),
+            said("It was not on Monday, was it?", 30.0),
+            channel=2,
+        ),
+    )
+    assert told(data) == []

@@ -117,7 +117,16 @@ def test_a_loop_with_small_changes(whisper: EngineUnderTest) -> None:
 
 @pytest.mark.parametrize(
     ("no_speech", "confidence", "flagged"),
-    [(0.9, 0.45, True), (0.9, 0.8, False), (0.1, 0.3, False), (0.1, 0.1, True)],
+    [
+        (0.9, 0.45, True),
+        (0.9, 0.8, False),
+        (0.1, 0.3, False),
+        (0.1, 0.1, True),
+        (0.55, 0.46, True),
+        (0.37, 0.29, True),
+        (0.44, 0.54, False),
+        (0.71, 0.65, False),
+    ],
 )
 def test_text_over_no_speech(
     whisper: EngineUnderTest, no_speech: float, confidence: float, flagged: bool
@@ -151,3 +160,20 @@ def test_a_sentence_that_comes_again_and_again(
     assert all(("dropped" in warning) is drop for warning in data["warnings"])
     said = data["text"].lower().count("young man")
     assert said <= 1 if drop else said >= 5
+
+
+@needs_recordings
+def test_hotwords_that_are_written_over_faint_speech_are_told(
+    whisper: EngineUnderTest, tmp_path: Path
+) -> None:
+    """Nothing of this can be understood; with hotwords the model writes some of them."""
+    speech = read_sound(SPEECH / "en_ls_1688-142285-0006.flac") / 100
+    hiss = np.random.default_rng(0).standard_normal(len(speech)) * 104
+    path = write_wav(tmp_path / "faint.wav", np.rint(speech + hiss).astype(np.int16))
+    hotwords = "Zywicki, Grüneberg, Acme Corporation, quarterly report, Dalston, Mr. Hale"
+    config = {"language": "en", "hotwords": hotwords, "temperatures": [0.0]}
+    data = whisper.process(path, config=config).data
+    told = [(one["start"], one["end"]) for one in data["warnings"]]
+    assert told
+    for segment in data["segments"]:
+        assert any(start <= segment["start"] < end for start, end in told)

@@ -116,7 +116,8 @@ def test_what_is_said_again_after_a_pause_is_no_loop(transcription: Any) -> None
     one = {"start": 1.0, "end": 60.4, "text": "Yes. Yes. Yes. Yes.", "words": words, **rest}
     other = {"start": 10.0, "end": 11.0, "text": "Really?", **rest}
     pauses = [5.0, 30.0, 50.0]
-    found = transcription._written([], [one, other], pauses, {"drop_doubtful_text": False})
+    config = {"drop_doubtful_text": False}
+    found = transcription._written([], [one, other], "en", pauses, config)
     assert found["text"] == "Yes. Really? Yes. Yes. Yes."
     assert [segment["start"] for segment in found["segments"]] == [1.0, 10.0, 20.0, 40.0, 60.0]
     assert found["warnings"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 from typing import Any
 
@@ -76,3 +77,46 @@ def test_what_a_first_hearing_leaves_out_is_in_the_text(
 def test_silence_between_segments_is_nothing_missed(unheard: Any) -> None:
     spoken = spans((0, 3), (60, 63))
     assert list(unheard(spoken, [segment(0, 3), segment(60, 63)], 0.0)) == []
+
+
+def test_speech_of_which_nothing_is_written_is_told(
+    whisper: EngineUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = whisper.engine._model.model  # type: ignore[attr-defined]
+    real = model.transcribe
+
+    def deaf(samples: Any, **wishes: Any) -> Any:
+        pieces, info = real(samples, **wishes)
+        return islice(pieces, 0), info
+
+    monkeypatch.setattr(model, "transcribe", deaf)
+    data = whisper.process(recording(), config={"language": "en"}).data
+    assert data["text"] == ""
+    (warning,) = data["warnings"]
+    assert warning["code"] == "speech_without_text"
+    assert warning["start"] < 2
+    assert warning["end"] > 20
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([], [(100, 120)]),
+        ([segment(100, 112)], [(112, 120)]),
+        ([segment(100, 119)], []),
+        ([segment(100, 108), segment(112, 120)], [(108, 112)]),
+    ],
+)
+def test_each_stretch_without_text_is_told(
+    whisper: EngineUnderTest, found: list[dict[str, float]], told: list[tuple[float, float]]
+) -> None:
+    assert whisper.spec.id == "faster-whisper"
+    never_heard = sys.modules["second_hearing"].never_heard
+    warnings = never_heard(spans((0, 20)), found, 100.0)
+    assert [(one["start"], one["end"]) for one in warnings] == told
+
+
+def test_a_short_sound_without_text_is_not_told(whisper: EngineUnderTest) -> None:
+    assert whisper.spec.id == "faster-whisper"
+    never_heard = sys.modules["second_hearing"].never_heard
+    assert list(never_heard(spans((0, 1), (5, 5.9)), [], 0.0)) == []

@@ -165,9 +165,13 @@ def test_a_recording_in_two_languages(stack: Stack, tmp_path: Path) -> None:
     once = transcribed(stack, path)
     assert once["language"] == "en"
     assert "several_languages" not in codes(once)
+    (told,) = (w for w in once["metadata"]["warnings"] if w["code"] == "other_language")
+    assert "'de'" in told["message"]
+    assert told["start"] > len(english) / RATE
     assert once["language_confidence"] > 0.5
     assert [task["stage"] for task in once["tasks"]].count("language") == 1
 
     each = transcribed(stack, path, language_detection="chunk")
     assert "several_languages" in codes(each)
+    assert "other_language" not in codes(each)
     assert "Hans" in each["text"]

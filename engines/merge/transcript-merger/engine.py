@@ -9,11 +9,12 @@ from heapq import merge
 from typing import Any
 
 from chunks import Part, by_channel, joined_segments, lost_in_alignment, parts_of, realigned
+from crosstalk import Crosstalk
 from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 from dalston.engine_sdk.wording import joined
 from metadata import describe, gather_warnings, several_engines, spoken_language
 from placing import Moved, Segments, in_order, place_segments, times_moved
-from speakers import Turns, label, occurring, of_channel, of_channels
+from speakers import Turns, label, occurring, of_channel, of_channels, unnamed
 
 
 class TranscriptMerger(Engine):
@@ -46,23 +47,22 @@ class TranscriptMerger(Engine):
         texts: list[str] = []
         names: set[str] = set()
         moved: Moved = []
+        crosstalk = Crosstalk()
         for segment in segments(moved):
             texts.append(segment["text"])
             names |= {segment["speaker"]} if "speaker" in segment else set()
-        speakers = _known_speakers(found)
-        if any(channels):
-            speakers = occurring(names, of_channels(channels))
-        elif diarized is not None:
-            speakers = occurring(names, diarized["speakers"])
-        noticed = [*several_engines(outputs), *lost_in_alignment(found, aligned)]
-        own_warnings = [*spoken.warnings, *noticed, *times_moved(moved)]
-        warnings = gather_warnings(outputs, [*own_warnings, *input.warnings])
+            if any(channels):
+                crosstalk.take(segment)
+        unknown = unnamed(names, texts) if diarized is not None else []
+        noticed = [*several_engines(outputs), *lost_in_alignment(found, aligned), *unknown]
+        own = [*spoken.warnings, *noticed, *times_moved(moved), *crosstalk.warnings()]
+        warnings = gather_warnings(outputs, [*own, *input.warnings])
         data: dict[str, Any] = {
             "text": joined(texts),
             "language": spoken.language,
             "language_confidence": spoken.confidence,
             "duration": duration,
-            "speakers": speakers,
+            "speakers": _speakers(found, channels, diarized, names),
             "metadata": describe(outputs, prepared, self.id, self.version, warnings),
         }
         known = {name: value for name, value in data.items() if value is not None}
@@ -99,6 +99,20 @@ def _segments(
 def _only(parts: list[Part]) -> dict[str, Any]:
     """Return the output of a stage that works on the whole recording."""
     return parts[0].facts if len(parts) == 1 else {}
+
+
+def _speakers(
+    found: list[Part],
+    channels: dict[int | None, list[Part]],
+    diarized: dict[str, Any] | None,
+    names: set[str],
+) -> list[dict[str, str]]:
+    """Return who speaks, by channel, by voice or as the transcriber has it."""
+    if any(channels):
+        return occurring(names, of_channels(channels))
+    if diarized is not None:
+        return occurring(names, diarized["speakers"])
+    return _known_speakers(found)
 
 
 def _known_speakers(parts: list[Part]) -> list[dict[str, Any]]:

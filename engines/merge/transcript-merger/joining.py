@@ -75,10 +75,10 @@ def _same_words(before: Words, after: Words, within: float) -> list[tuple[int, i
 
 def _likeness(before: Words, after: Words, within: float) -> list[list[float]]:
     """Return for each word and each of the others from 0 to 1 how much they are the same."""
-    texts = [_plain(word) for word in after]
+    texts = [plain(word) for word in after]
     table = []
     for word in before:
-        text, when = _plain(word), _middle(word)
+        text, when = plain(word), _middle(word)
         apart = (abs(when - _middle(other)) / within for other in after)
         table.append(
             [
@@ -89,7 +89,7 @@ def _likeness(before: Words, after: Words, within: float) -> list[list[float]]:
     return table
 
 
-def _plain(word: dict[str, Any]) -> str:
+def plain(word: dict[str, Any]) -> str:
     """Return a word's letters and digits, without case and punctuation."""
     text = unicodedata.normalize("NFKC", str(word["text"])).casefold()
     return "".join(character for character in text if belongs_to_word(character))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -120,6 +120,26 @@ def occurring(names: set[str], known: list[dict[str, Any]]) -> list[dict[str, An
     described = [speaker for speaker in known if speaker["id"] in names]
     missing = names - {speaker["id"] for speaker in described}
     return [*described, *({"id": name, "label": name} for name in sorted(missing))]
+
+
+def unnamed(names: set[str], texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a warning if there are words and nobody is known who says them.
+
+    Args:
+        names: Of those who have at least one segment.
+        texts: Of all segments.
+    """
+    if names or not any(text.strip() for text in texts):
+        return []
+    return [
+        {
+            "code": "speakers_not_found",
+            "message": (
+                "No voice was heard for long or clearly enough to tell who speaks, so no words "
+                "have a speaker. Send a longer or clearer recording, or do without speakers."
+            ),
+        }
+    ]
 
 
 def _spoken_by(span: dict[str, Any], speaker: str | None) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Decoded:
         silence: Seconds of that silence.
         unfilled: Seconds by which the end comes too early, because gaps are too long to fill.
         cancelled: Seconds in which channels that cancel each other are not mixed.
+        peak: The loudest sample that came out, of 32,768.
         sample_rate: Hertz of the original.
         channels: Channels of the original.
         damaged_packets: How many could not be decoded, but for the last one.
@@ -80,6 +81,7 @@ class Decoded:
     silence: float = 0.0
     unfilled: float = 0.0
     cancelled: float = 0.0
+    peak: int = 0
     sample_rate: int = 0
     channels: int = 0
     damaged_packets: int = 0
@@ -143,6 +145,7 @@ class Decoder:
         for converter, write in self._tracks:
             _pass_on(converter.finish(), write)
         self._result.cancelled = sum(track.cancelled_seconds for track, _ in self._tracks)
+        self._result.peak = max(track.peak for track, _ in self._tracks)
         if last_failed:
             self._result.damaged_packets -= 1
         self._result.broken_off |= last_failed or last_partial

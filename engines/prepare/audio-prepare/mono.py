@@ -37,9 +37,13 @@ class MonoConverter:
     Args:
         channel: The channel that is wanted, counted from 1; None means the mean of all. Where the
             recording hasn't that many, silence stands for it.
+
+    Attributes:
+        peak: The loudest sample so far, of 32,768.
     """
 
     def __init__(self, channel: int | None = None) -> None:
+        self.peak = 0
         self._channel = channel
         self._cancellation = Cancellation() if channel is None else None
         self._graph: Graph | None = None
@@ -71,14 +75,19 @@ class MonoConverter:
         # Time stamps are the time line's business; here only samples count.
         frame.pts = None
         self._graph.push(frame)
-        yield from _pull(self._graph)
+        yield from self._pull(self._graph)
 
     def finish(self) -> Iterator[bytes]:
         """Give what is still held back."""
         graph, self._graph, self._kind = self._graph, None, None
         if graph is not None:
             graph.push(None)
-            yield from _pull(graph)
+            yield from self._pull(graph)
+
+    def _pull(self, graph: Graph) -> Iterator[bytes]:
+        for samples in _pulled(graph):
+            self.peak = max(self.peak, -int(samples.min(initial=0)), int(samples.max(initial=0)))
+            yield samples.tobytes()
 
 
 def _build_graph(frame: AudioFrame, channel: int | None) -> Graph:
@@ -112,7 +121,7 @@ def _build_graph(frame: AudioFrame, channel: int | None) -> Graph:
     return graph
 
 
-def _pull(graph: Graph) -> Iterator[bytes]:
+def _pulled(graph: Graph) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.int16]]]:
     while True:
         try:
             frame = graph.pull()
@@ -122,7 +131,9 @@ def _pull(graph: Graph) -> Iterator[bytes]:
             yield _as_pcm(frame.to_ndarray()[0])
 
 
-def _as_pcm(samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes:
+def _as_pcm(
+    samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
     # One sample that is not a number makes all that the filter mixes it with not a number.
     if not np.isfinite(samples).all():
         raise TaskFailed(
@@ -131,4 +142,4 @@ def _as_pcm(samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes
             "or FLAC.",
         )
     scaled = np.rint(samples * _FULL_SCALE)
-    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2").tobytes()
+    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")

@@ -13,11 +13,10 @@ from typing import Any
 
 from dalston.engine_sdk.wording import belongs_to_word
 
-_NO_SPEECH = 0.6
 _UNSURE = 0.6
-"""Where the model itself finds it probable that nobody speaks (from the first on) and is unsure of
-its words (below the second), it made them up. Over silence, noise and beats 0.77 and more were
-measured, and 0.58 and less; in speech, music below it included, 0.12 and 0.59 were the worst."""
+"""Where the model is unsure of its words (below this) and finds it more probable that nobody speaks
+at all, it made them up. Of 14 sentences that it made up over faint or very short speech 11 were
+such, with 0.3 and more that nobody speaks; of 206 that were said, in 72 recordings, none."""
 _GUESSED = 0.2
 """A confidence below which the words are guessed: speech played backwards gave 0.11."""
 
@@ -81,7 +80,7 @@ def _codes(segments: Segments) -> list[str | None]:
 
 def _is_made_up(segment: dict[str, Any]) -> bool:
     confidence = segment["confidence"]
-    silent = segment["no_speech_probability"] >= _NO_SPEECH and confidence < _UNSURE
+    silent = confidence < min(segment["no_speech_probability"], _UNSURE)
     return bool(silent or confidence < _GUESSED)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import ctranslate2  # type: ignore[import-untyped, unused-ignore]
 import numpy as np
-from faster_whisper import WhisperModel
 
 from dalston.engine_sdk import TaskFailed
 from model_files import ModelFiles
+from other_languages import ListeningModel
 
 _MOST_THREADS = 8
 """More make a single recording hardly faster."""
@@ -109,7 +109,7 @@ def _compute_type(device: str, wanted: str) -> str:
 
 
 def _load(files: ModelFiles, device: str, compute_type: str, threads: int) -> Any:  # noqa: ANN401 - untyped
-    model = WhisperModel(
+    model = ListeningModel(
         str(files.folder) if files.folder is not None else files.name,
         device=device,
         compute_type=compute_type,

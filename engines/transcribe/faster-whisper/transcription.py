@@ -12,9 +12,10 @@ from doubts import review
 from hints import shortened
 from loaded_model import LoadedModel, load_model
 from model_files import find_model
+from other_languages import without_language
 from pauses import parted, pauses_between, restored
 from recording import SAMPLE_RATE, Recording, Samples, Spans, Window, only_speech, speech_spans
-from second_hearing import unheard
+from second_hearing import never_heard, unheard
 from wording import Segments
 
 __all__ = ["detect_language", "find_model", "load_model", "transcribe"]
@@ -53,15 +54,11 @@ def transcribe(
     Raises:
         TaskFailed: `unsupported_language`, `unsupported_task` or `undecodable_audio`.
     """
-    language: str | None = config["language"]
-    _check_wishes(model, language, config["task"])
-    confidence: float | None = None
-    if language is None and detected and config["language_detection"] == "recording":
-        language, confidence = detected.get("language"), detected.get("language_confidence")
-    config, cut = shortened(model, config)
+    language, confidence = _language_to_write(model, config, detected)
+    config, told = shortened(model, config)
     recording = Recording(path, work_folder)
     segments = Segments(recording.duration)
-    again: list[Segment] = []
+    found: list[Segment] = []
     pauses: list[float] = []
     for window in recording.windows():
         spans = speech_spans(window.samples, **_SPEECH)
@@ -70,14 +67,18 @@ def transcribe(
             language, confidence = (language, confidence) if language else _detected(model, info)
             first = len(segments.found)
             for piece in pieces:
-                segments.add(piece, window.start, _end(window, spans))
+                other = _other_language(model, language, config)
+                segments.add(piece, window.start, _end(window, spans), other)
                 progress(min(window.start + float(piece.end), window.end), recording.duration)
-            missing = list(unheard(spans, segments.found[first:], window.start))
-            again += _heard_again(model, window, missing, language, config)
+            heard = segments.found[first:]
+            missing = list(unheard(spans, heard, window.start))
+            heard += _heard_again(model, window, missing, language, config)
+            told += never_heard(spans, _in_order(heard), window.start)
+            found += heard
             pauses += pauses_between(spans, window.start)
         progress(window.end, recording.duration or 1.0)
-    found = _written([*model.warnings, *cut], _in_order([*segments.found, *again]), pauses, config)
-    return found | _as_fields(language, confidence)
+    written = _written([*model.warnings, *told], _in_order(found), language, pauses, config)
+    return written | _as_fields(language, confidence)
 
 
 def detect_language(
@@ -110,8 +111,30 @@ def detect_language(
     return {}
 
 
+def _language_to_write(
+    model: LoadedModel, config: Mapping[str, Any], detected: Mapping[str, Any] | None
+) -> tuple[str | None, float | None]:
+    """Return the language that is asked for, or was found out before, and how sure that is."""
+    language: str | None = config["language"]
+    _check_wishes(model, language, config["task"])
+    if language is None and detected and config["language_detection"] == "recording":
+        return detected.get("language"), detected.get("language_confidence")
+    return language, None
+
+
 def _detected(model: LoadedModel, info: Any) -> tuple[str, float | None]:  # noqa: ANN401 - untyped
     return info.language, info.language_probability if model.is_multilingual else None
+
+
+def _other_language(
+    model: LoadedModel, language: str | None, config: Mapping[str, Any]
+) -> str | None:
+    """Return what is spoken where the last piece was heard, if that isn't what is written."""
+    # A translation is English, whatever language the model takes it to be of.
+    if config["task"] == "translate":
+        return None
+    other: str | None = model.model.other_language(language)
+    return other
 
 
 def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]:
@@ -126,17 +149,19 @@ def _as_fields(language: str | None, confidence: float | None) -> dict[str, Any]
 def _written(
     warnings: list[dict[str, Any]],
     found: list[Segment],
+    language: str | None,
     pauses: list[float],
     config: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the text, its segments, and what is doubtful about them behind other warnings."""
     # As they were heard: "yes", said again after a pause, is no loop.
-    kept, doubts = review(found, drop=config["drop_doubtful_text"])
+    plain, others = without_language(found, language)
+    kept, doubts = review(plain, drop=config["drop_doubtful_text"])
     written = _in_order(parted(kept, pauses))
     return {
         "text": joined(segment["text"] for segment in written),
         "segments": written,
-        "warnings": [*warnings, *doubts],
+        "warnings": [*warnings, *others, *doubts],
     }
 
 
@@ -158,7 +183,8 @@ def _heard_again(
         pieces, _ = _start(model, window.samples, spans, language, config)
         segments = Segments(_end(window, spans))
         for piece in pieces:
-            segments.add(piece, window.start, _end(window, spans))
+            other = _other_language(model, language, config)
+            segments.add(piece, window.start, _end(window, spans), other)
         kept, _ = review(segments.found, drop=True)
         again += [segment for segment in kept if segment["confidence"] >= _SURE]
     return again

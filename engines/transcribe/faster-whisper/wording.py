@@ -20,13 +20,16 @@ class Segments:
         self._duration = self._latest = duration
         self._earliest = 0.0
 
-    def add(self, segment: Segment, offset: float, latest: float) -> None:
+    def add(
+        self, segment: Segment, offset: float, latest: float, other_language: str | None = None
+    ) -> None:
         """Take one segment.
 
         Args:
             segment: As faster-whisper gives it.
             offset: Seconds to add to its times.
             latest: Seconds until which somebody speaks; what seems to end later ends there.
+            other_language: What is spoken there if that isn't what is written.
         """
         self._latest = min(latest, self._duration)
         text = segment.text.strip()
@@ -43,6 +46,8 @@ class Segments:
             "no_speech_probability": _probability(segment.no_speech_prob),
             "compression_ratio": round(float(segment.compression_ratio), 3),
         }
+        if other_language is not None:
+            result["other_language"] = other_language
         if segment.words is not None:
             result["words"] = self._words(segment.words, offset, start)
         self.found.append(result)
