@@ -77,6 +77,8 @@ def test_a_later_part_in_another_language_is_told(whisper: EngineUnderTest, tmp_
         ({"de": 0.7, "es": 0.25, "en": 0.01}, "en", "de"),
         ({"en": 0.6, "es": 0.4}, "es", None),
         ({"nn": 0.3, "cy": 0.2, "en": 0.01}, "en", None),
+        ({"nn": 0.9, "no": 0.01}, "no", None),
+        ({"nn": 0.9, "no": 0.01}, "en", "nn"),
     ],
 )
 def test_only_what_is_sure_is_told(

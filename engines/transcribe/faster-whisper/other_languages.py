@@ -19,6 +19,8 @@ _SURE = 0.5
 """How probable another language must be, and"""
 _UNLIKELY = 0.05
 """how improbable the one that is written."""
+_ALIKE = ({"no", "nn"}, {"hr", "sr", "bs"}, {"id", "ms"}, {"hi", "ur"}, {"zh", "yue"})
+"""Languages that a model can't be sure to tell apart when they are spoken."""
 
 Segments = list[dict[str, Any]]
 
@@ -53,8 +55,9 @@ class ListeningModel(WhisperModel):  # type: ignore[misc, unused-ignore]
         """
         if language is None or not self.heard:
             return None
+        alike = next((codes for codes in _ALIKE if language in codes), {language})
         likely = max(self.heard, key=lambda code: self.heard[code])
-        unlikely = self.heard.get(language, 0.0) < _UNLIKELY
+        unlikely = sum(self.heard.get(code, 0.0) for code in alike) < _UNLIKELY
         return likely if unlikely and self.heard[likely] >= _SURE else None
 
 
