@@ -318,7 +318,7 @@ def test_the_documentation_needs_no_key_and_tells_of_it(
     submission = told["paths"][TRANSCRIPTIONS]["post"]
     assert {"key": []} in submission["security"]
     assert {"401", "403", "409", "422", "429"} <= set(submission["responses"])
-    assert [one["name"] for one in submission["parameters"]] == ["Idempotency-Key"]
+    assert [one["name"] for one in submission["parameters"]] == ["Idempotency-Key", "Prefer"]
     assert "security" not in told["paths"]["/health"]["get"]
 
 
