@@ -223,6 +223,9 @@ class JobService:
         require_id(job_id)
         job, own_tasks, _ = await self._rows.add((owner, job_id))
         progress = await self._progress(own_tasks)
+        if job.status is JobStatus.PENDING and job.resumed:
+            # What is to be done again has no tasks yet: the rest would look as if it were all.
+            return JobView(job, own_tasks, progress)
         whole = progress_of(job, own_tasks, progress, datetime.now(UTC))
         return JobView(job, own_tasks, progress, whole=whole)
 
