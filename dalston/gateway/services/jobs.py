@@ -282,7 +282,7 @@ class JobService:
 
     async def _read_rows(self, wanted: Sequence[tuple[str, str]]) -> list[_Rows | Exception]:
         """Read many jobs with their tasks, because many clients ask at the same time."""
-        async with self._parts.database.read() as connection:
+        async with self._parts.database.snapshot() as connection:
             found = await reading.owned_jobs(connection, set(wanted))
             # One that has never been planned has no tasks.
             planned = [
@@ -329,7 +329,7 @@ class JobService:
         self, owner: str, limit: int, status: JobStatus | None, after: tuple[datetime, str] | None
     ) -> list[JobView]:
         """Return a page of an owner's jobs, newest first, without transcripts and chunks."""
-        async with self._parts.database.read() as connection:
+        async with self._parts.database.snapshot() as connection:
             found = await reading.list_jobs(
                 connection, owner=owner, limit=limit, status=status, after=after
             )

@@ -69,10 +69,14 @@ class Versions:
             VersionNotFoundError: It has no such version.
         """
         job, earlier = await self._read(owner, job_id)
-        if number == job.version:
-            return await self._jobs.read(
+        while number == job.version:
+            view = await self._jobs.read(
                 owner, job_id, with_history=with_history, in_pieces=in_pieces
             )
+            if view.job.version == number:
+                return view
+            # It has been rerun in between, and what was asked for is an earlier version now.
+            job, earlier = await self._read(owner, job_id)
         found = next((version for version in earlier if version.version == number), None)
         if found is None:
             raise VersionNotFoundError(
@@ -98,7 +102,7 @@ class Versions:
         return JobView(_as_it_was(job, found), found.tasks, {}, fields, history, pieces=pieces)
 
     async def _read(self, owner: str, job_id: str) -> tuple[Job, list[Version]]:
-        async with self._parts.database.read() as connection:
+        async with self._parts.database.snapshot() as connection:
             job = await found_job(connection, owner, job_id)
             return job, await versions_of(connection, [job_id])
 
