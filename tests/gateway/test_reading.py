@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from dalston.common.access import LOCAL_OWNER
 from dalston.common.errors import JobNotFoundError
-from dalston.common.models import JobStatus, TaskStatus
+from dalston.common.models import JobStatus, Retention, TaskStatus
 from dalston.db import jobs as transitions
 from dalston.db import reading
 from dalston.db.locking import lock
+from dalston.db.reopening import Rerun, rerun_job
 from dalston.db.session import Database
 from dalston.gateway.parts import Parts
 from dalston.gateway.services import versions
@@ -124,6 +126,25 @@ async def test_a_version_is_the_one_that_was_asked_for_also_if_the_next_one_is_j
 
     assert (view.job.status, view.job.version) == (JobStatus.COMPLETED, 1)
     assert view.transcript is not None
+
+
+async def test_an_earlier_version_shows_what_its_job_was_asked_for(
+    parts: Parts, database: WatchedDatabase
+) -> None:
+    asked = {"deadline_seconds": 3600.0, "retention": Retention.DELETE_AUDIO, "retention_days": 7.0}
+    job = msgspec.structs.replace(await stored_job(parts), **asked)
+    async with database.write() as connection:
+        await transitions.create_jobs(connection, [job])
+        locked = await lock(connection, [job.id])
+        await transitions.cancel_jobs(connection, locked, [job.id])
+    async with database.write() as connection:
+        locked = await lock(connection, [job.id])
+        await rerun_job(connection, locked, job.id, [], [], Rerun("transcribe", {}, {}))
+
+    shown = (await Versions(parts, JobService(parts)).read(LOCAL_OWNER, job.id, 1)).job
+
+    assert (shown.version, shown.status) == (1, JobStatus.CANCELLED)
+    assert {name: getattr(shown, name) for name in asked} == asked
 
 
 async def _completed(database: Database) -> Board:

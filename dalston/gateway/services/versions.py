@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from dalston.common.errors import ObjectMissingError, VersionNotFoundError
 from dalston.common.models import Job, JobStatus
 from dalston.db.reading import history_of
@@ -108,16 +110,10 @@ class Versions:
 
 
 def _as_it_was(job: Job, version: Version) -> Job:
-    return Job(
-        id=job.id,
+    return msgspec.structs.replace(
+        job,
         status=version.status,
-        pipeline=job.pipeline,
-        owner=job.owner,
         parameters=version.parameters,
-        filename=job.filename,
-        audio_path=job.audio_path,
-        audio_bytes=job.audio_bytes,
-        created_at=job.created_at,
         started_at=version.started_at,
         completed_at=version.completed_at,
         transcript_path=version.transcript_path,
