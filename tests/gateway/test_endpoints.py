@@ -14,14 +14,16 @@ from dalston.db.compiled import outbox as sql
 from dalston.db.definitions.compiling import compile_statement
 from dalston.db.locking import lock
 from dalston.db.outbox import Tried
-from dalston.db.session import Database
 from dalston.gateway.services.webhooks import (
     MOST_WEBHOOKS,
     TooManyWebhooksError,
     WebhookService,
 )
 from tests.support.board import new_job
+from tests.support.deployment import Deployment
 from tests.support.gateway import WatchedDatabase
+from tests.support.keys import in_database
+from tests.support.waiting import until
 
 POLICY = WebhookPolicy(secrets=("a secret of 32 bytes, or of more",), allow_private=True)
 URL = "http://127.0.0.1:9/hook"
@@ -47,7 +49,7 @@ async def test_many_registrations_at_once_are_no_more_than_may_be(
 
 
 async def test_an_endpoint_that_is_removed_while_it_says_that_it_is_gone_waits_for_nobody(
-    database: WatchedDatabase,
+    deployment: Deployment, database: WatchedDatabase
 ) -> None:
     service = WebhookService(database, POLICY)
     webhook_id = (await service.register(LOCAL_OWNER, URL)).webhook.id
@@ -62,17 +64,18 @@ async def test_an_endpoint_that_is_removed_while_it_says_that_it_is_gone_waits_f
         # What a sender does first who hears it.
         await connection.fetch(sql.DISABLE, webhook_ids=[webhook_id])
         removing = asyncio.create_task(service.remove(LOCAL_OWNER, webhook_id))
-        await _wait_for_a_lock(database)
+        await asyncio.to_thread(_wait_for_a_lock, deployment)
         await outbox.note_outcome(connection, Tried(claimed, "not_accepted", 410, gone=True))
     await removing
     assert not await service.endpoints(LOCAL_OWNER)
     assert not await service.deliveries(LOCAL_OWNER, 10, None, {})
 
 
-async def _wait_for_a_lock(database: Database) -> None:
+def _wait_for_a_lock(deployment: Deployment) -> None:
     """Wait until a transaction waits for another one; with SQLite none begins before."""
-    if database.kind == "sqlite":
-        return
-    async with asyncio.timeout(10), database.read() as connection:
-        while not (await connection.fetch(_WAITING))[0].some:
-            await asyncio.sleep(0)
+
+    def is_waiting() -> bool:
+        return bool(in_database(deployment, lambda connection: connection.fetch(_WAITING))[0].some)
+
+    if deployment.database_url.startswith("postgresql"):
+        until(is_waiting, "a transaction to wait for another one")

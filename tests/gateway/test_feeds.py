@@ -179,17 +179,20 @@ async def test_progress_never_goes_back_when_a_job_goes_on(parts: Parts) -> None
         await retry_job(connection, locked, job.id, [unheard])
     service = JobService(parts)
     told = b""
-    async with Feeds(service, parts.store).of(LOCAL_OWNER, job.id) as feed:
-        async with asyncio.timeout(30), aclosing(feed.events(Place())) as events:
-            async for news in events:
-                told += news
-                if b'"running"' in told:
-                    break
-                if b'"pending"' in news:
-                    plan = [PlannedTask(again, "transcribe", 1, "one", {}, part=chunks[1])]
-                    async with parts.database.write() as connection:
-                        locked = await lock(connection, [job.id])
-                        await transitions.start_jobs(connection, locked, {job.id: plan})
+    async with (
+        Feeds(service, parts.store).of(LOCAL_OWNER, job.id) as feed,
+        asyncio.timeout(30),
+        aclosing(feed.events(Place())) as events,
+    ):
+        async for news in events:
+            told += news
+            if b'"running"' in told:
+                break
+            if b'"pending"' in news:
+                plan = [PlannedTask(again, "transcribe", 1, "one", {}, part=chunks[1])]
+                async with parts.database.write() as connection:
+                    locked = await lock(connection, [job.id])
+                    await transitions.start_jobs(connection, locked, {job.id: plan})
     await service.close()
     fractions = [float(found) for found in re.findall(rb'"fraction":([0-9.]+)', told)]
     assert fractions

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from dalston.common.errors import ObjectMissingError, VersionNotFoundError
 from dalston.common.models import Job, JobStatus
 from dalston.db.reading import history_of
@@ -17,7 +15,7 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.lookup import found_job
-from dalston.gateway.services.stored_transcripts import stored
+from dalston.gateway.services.stored_transcripts import Stored, stored
 
 
 @dataclass(frozen=True)
@@ -86,22 +84,32 @@ class Versions:
                 f"lists them.",
                 param="version",
             )
-        fields, pieces = None, None
-        if found.status is JobStatus.COMPLETED:
-            with contextlib.suppress(ObjectMissingError):
-                fields, pieces = await stored(
-                    self._parts.store, found.transcript_path, found.transcript, in_pieces=in_pieces
-                )
-            if fields is None:
-                raise VersionNotFoundError(
-                    f"The transcript of version {number} isn't in the store any more.",
-                    param="version",
-                )
         history = None
         if with_history:
             async with self._parts.database.read() as connection:
                 history = await history_of(connection, job_id)
+        fields, pieces = await self._transcript(found, in_pieces=in_pieces)
         return JobView(_as_it_was(job, found), found.tasks, {}, fields, history, pieces=pieces)
+
+    async def _transcript(self, version: Version, *, in_pieces: bool) -> Stored:
+        """Return the transcript of a version, if it has one.
+
+        Raises:
+            VersionNotFoundError: It isn't in the store any more.
+        """
+        if version.status is not JobStatus.COMPLETED:
+            return Stored(None)
+        found = Stored(None)
+        with contextlib.suppress(ObjectMissingError):
+            found = await stored(
+                self._parts.store, version.transcript_path, version.transcript, in_pieces=in_pieces
+            )
+        if found.fields is None:
+            raise VersionNotFoundError(
+                f"The transcript of version {version.version} isn't in the store any more.",
+                param="version",
+            )
+        return found
 
     async def _read(self, owner: str, job_id: str) -> tuple[Job, list[Version]]:
         async with self._parts.database.snapshot() as connection:
@@ -110,16 +118,26 @@ class Versions:
 
 
 def _as_it_was(job: Job, version: Version) -> Job:
-    return msgspec.structs.replace(
-        job,
+    return Job(
+        id=job.id,
         status=version.status,
+        pipeline=job.pipeline,
+        owner=job.owner,
         parameters=version.parameters,
+        filename=job.filename,
+        audio_path=job.audio_path,
+        audio_bytes=job.audio_bytes,
+        created_at=job.created_at,
         started_at=version.started_at,
         completed_at=version.completed_at,
         transcript_path=version.transcript_path,
         error=version.error,
         version=version.version,
         rerun=version.rerun,
+        deadline_seconds=job.deadline_seconds,
+        retention=job.retention,
+        retention_days=job.retention_days,
+        audio_deleted_at=job.audio_deleted_at,
     )
 
 
