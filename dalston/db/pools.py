@@ -16,6 +16,9 @@ class Pool(Protocol):
     def lend(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection."""
 
+    def lend_for_reading(self) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection all of whose questions are answered as of one moment."""
+
     def lend_for_writing(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection inside a transaction."""
 

@@ -76,6 +76,16 @@ class PostgreSQLPool:
             yield PostgreSQLConnection(driver)
 
     @asynccontextmanager
+    async def lend_for_reading(self) -> AsyncIterator[Connection]:
+        """Lend a connection all of whose questions are answered as of one moment."""
+        pool = await self._open()
+        async with (
+            pool.acquire(timeout=_LEND_SECONDS) as driver,
+            driver.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield PostgreSQLConnection(driver)
+
+    @asynccontextmanager
     async def lend_for_writing(self) -> AsyncIterator[Connection]:
         """Lend a connection inside a transaction."""
         pool = await self._open()

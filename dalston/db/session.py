@@ -33,6 +33,19 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Lend a connection for several questions about the same things, seen as of one moment.
+
+        Otherwise what is committed between two of them makes answers that don't fit together.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        with translated(self._pool.is_passing):
+            async with self._pool.lend_for_reading() as connection:
+                yield connection
+
+    @asynccontextmanager
     async def write(self) -> AsyncIterator[Connection]:
         """Open a transaction that is committed at the end, or rolled back by an exception.
 

@@ -97,6 +97,17 @@ class SQLitePool:
             yield SQLiteConnection(driver)
 
     @asynccontextmanager
+    async def lend_for_reading(self) -> AsyncIterator[Connection]:
+        """Lend a connection all of whose questions are answered as of one moment."""
+        async with self._lend_driver() as driver:
+            connection = SQLiteConnection(driver)
+            try:
+                await connection.script("BEGIN")
+                yield connection
+            finally:
+                await driver.rollback()
+
+    @asynccontextmanager
     async def lend_for_writing(self) -> AsyncIterator[Connection]:
         """Lend a connection inside a transaction.
 

@@ -89,8 +89,9 @@ async def exchange_secret(connection: Connection, owner: str, webhook_id: str) -
 
 async def remove_webhook(connection: Connection, owner: str, webhook_id: str) -> None:
     """Remove an endpoint, and whatever it was or is to be sent."""
-    await connection.fetch(sql.REMOVE_DELIVERIES, by_owner=owner, by_id=webhook_id)
+    # In this order, as who hears that an endpoint is gone: otherwise each waits for the other.
     await connection.fetch(sql.REMOVE, by_owner=owner, by_id=webhook_id)
+    await connection.fetch(sql.REMOVE_DELIVERIES, by_owner=owner, by_id=webhook_id)
 
 
 async def list_deliveries(

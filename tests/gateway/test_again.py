@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from dalston.common.access import LOCAL_OWNER, Caller, Scope
 from dalston.common.engine_spec import Catalog, EngineSpec, Pipeline, Stage
-from dalston.common.models import JobStatus
+from dalston.common.errors import JobNotFinishedError
+from dalston.common.models import Job, JobStatus, PlannedTask
 from dalston.common.queue import LeaseState
-from dalston.common.storage import original_path
+from dalston.common.storage import original_path, output_path
+from dalston.db.jobs import start_jobs
+from dalston.db.locking import lock
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.again import Again
 from tests.support.board import Board
@@ -43,3 +47,83 @@ async def test_an_engine_that_nobody_told_of_a_cancellation_is_told(parts: Parts
     assert job.status is JobStatus.PENDING
     leases = await parts.queue.leases([board.first])
     assert leases[board.first].state is LeaseState.CLOSED
+
+
+@pytest.mark.parametrize("way", ["retry", "rerun"])
+async def test_a_job_that_ends_while_its_objects_are_listed_is_not_said_to_have_lost_them(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Its newest outputs are in the store, but not in the list that was made before them."""
+    parts = dataclasses.replace(parts, catalog=CATALOG)
+    board = Board(parts.database)
+    await board.set_up()
+    await parts.store.put(original_path(board.job_id, "wav"), b"x")
+
+    async def finish_first_task_and_cancel() -> None:
+        attempt = board.attempt()
+        path = output_path(board.job_id, board.first, attempt.folder)
+        await parts.store.put(path, b"{}")
+        await board.complete(attempt)
+        await board.cancel()
+
+    _do_behind_listing(parts, monkeypatch, finish_first_task_and_cancel)
+
+    with pytest.raises(JobNotFinishedError):
+        await _again(parts, board, way)
+    monkeypatch.undo()
+    await finish_first_task_and_cancel()
+    assert (await _again(parts, board, way)).status is JobStatus.PENDING
+
+
+@pytest.mark.parametrize("way", ["retry", "rerun"])
+async def test_of_two_that_have_a_job_go_on_the_slower_one_hears_that_it_goes_on(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Also if it has ended once more by then, with outputs that were not there before."""
+    parts = dataclasses.replace(parts, catalog=CATALOG)
+    board = Board(parts.database)
+    await board.set_up()
+    await parts.store.put(original_path(board.job_id, "wav"), b"x")
+    await board.cancel()
+
+    async def do_it_for_another() -> None:
+        await board.retry()
+        plan = [
+            PlannedTask(board.first, "transcribe", 0, "one", {}),
+            PlannedTask(board.second, "merge", 0, "two", {}, after=(board.first,), final=True),
+        ]
+        async with parts.database.write() as connection:
+            locked = await lock(connection, [board.job_id])
+            await start_jobs(connection, locked, {board.job_id: plan})
+        attempt = board.attempt()
+        await parts.store.put(output_path(board.job_id, board.first, attempt.folder), b"{}")
+        await board.complete(attempt)
+        await board.cancel()
+
+    _do_behind_listing(parts, monkeypatch, do_it_for_another)
+
+    with pytest.raises(JobNotFinishedError, match="meanwhile"):
+        await _again(parts, board, way)
+    assert (await _again(parts, board, way)).status is JobStatus.PENDING
+
+
+async def _again(parts: Parts, board: Board, way: str) -> Job:
+    again = Again(parts)
+    if way == "retry":
+        return await again.retry(ANYBODY, board.job_id)
+    return await again.rerun(ANYBODY, board.job_id, "merge", {})
+
+
+def _do_behind_listing(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, do: Callable[[], Awaitable[None]]
+) -> None:
+    """Have something happen once, between a list of objects and the transaction behind it."""
+    list_objects = parts.store.list
+
+    async def list_and_do(path: str) -> list[str]:
+        found = await list_objects(path)
+        monkeypatch.undo()
+        await do()
+        return found
+
+    monkeypatch.setattr(parts.store, "list", list_and_do)

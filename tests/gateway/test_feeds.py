@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack, aclosing, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,11 @@ import msgspec
 import pytest
 
 from dalston.common.access import LOCAL_OWNER
-from dalston.common.models import JobStatus, Part, Task, TaskStatus
+from dalston.common.messages import Attempt
+from dalston.common.models import JobStatus, Part, PlannedTask, Task, TaskStatus, new_task_id
 from dalston.db import jobs as transitions
+from dalston.db.locking import lock
+from dalston.db.reopening import retry_job
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.feeds import Feed, Feeds, Place
 from dalston.gateway.services.job_view import JobView
@@ -152,3 +156,67 @@ def test_an_id_brings_its_place_back(place: Place) -> None:
 )
 def test_any_other_id_is_the_beginning(text: str) -> None:
     assert Place.read(text) == Place()
+
+
+async def test_progress_never_goes_back_when_a_job_goes_on(parts: Parts) -> None:
+    """What is to be done again has no tasks until it is planned, and counts all the same."""
+    job = await stored_job(parts)
+    heard, unheard, again = new_task_id(), new_task_id(), new_task_id()
+    chunks = [Part(f"{n}.wav", n, n + 1.0, n, n + 1.0) for n in range(2)]
+    plan = [
+        PlannedTask(heard, "transcribe", 0, "one", {}, part=chunks[0]),
+        PlannedTask(unheard, "transcribe", 1, "one", {}, part=chunks[1]),
+    ]
+    async with parts.database.write() as connection:
+        await transitions.create_jobs(connection, [job])
+        locked = await lock(connection, [job.id])
+        await transitions.start_jobs(connection, locked, {job.id: plan})
+    attempt = Attempt(job_id=job.id, task_id=heard, hand_out=1, token="a" * 12, instance="one-a")
+    async with parts.database.write() as connection:
+        locked = await lock(connection, [job.id], [heard])
+        await transitions.complete_tasks(connection, locked, [attempt])
+        await transitions.cancel_jobs(connection, locked, [job.id])
+        await retry_job(connection, locked, job.id, [unheard])
+    service = JobService(parts)
+    told = b""
+    async with (
+        Feeds(service, parts.store).of(LOCAL_OWNER, job.id) as feed,
+        asyncio.timeout(30),
+        aclosing(feed.events(Place())) as events,
+    ):
+        async for news in events:
+            told += news
+            if b'"running"' in told:
+                break
+            if b'"pending"' in news:
+                plan = [PlannedTask(again, "transcribe", 1, "one", {}, part=chunks[1])]
+                async with parts.database.write() as connection:
+                    locked = await lock(connection, [job.id])
+                    await transitions.start_jobs(connection, locked, {job.id: plan})
+    await service.close()
+    fractions = [float(found) for found in re.findall(rb'"fraction":([0-9.]+)', told)]
+    assert fractions
+    assert fractions == sorted(fractions)
+
+
+async def test_a_feed_tells_no_end_without_the_segments_that_belong_to_it() -> None:
+    """The job is rerun between its end and the reading of its transcript."""
+    job = msgspec.structs.replace(new_job("job_000000000000"), status=JobStatus.COMPLETED)
+    again = msgspec.structs.replace(job, version=2, resumed=1)
+    segments = msgspec.Raw(b'[{"start": 0.0, "end": 1.0, "text": "Of the second version."}]')
+    transcript = {"text": msgspec.Raw(b'"x"'), "segments": segments}
+
+    async def look(_owner: str, _job_id: str) -> JobView:
+        return JobView(job, [], {})
+
+    async def read(_owner: str, _job_id: str) -> JobView:
+        return JobView(again, [], {}, transcript)
+
+    service: Any = SimpleNamespace(
+        watch=SimpleNamespace(watch=lambda _: nullcontext(Watched())), look=look, read=read
+    )
+    store: Any = None
+    feed = Feed(service, store, LOCAL_OWNER, job.id)
+    await asyncio.wait_for(feed.run(), 10)
+    told = b"".join([news async for news in feed.events(Place())])
+    assert told == b""

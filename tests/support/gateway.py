@@ -34,6 +34,12 @@ class WatchedDatabase(Database):
             yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        self.reads += 1
+        async with super().snapshot() as connection:
+            yield connection
+
+    @asynccontextmanager
     async def write(self) -> AsyncIterator[Connection]:
         self.writes += 1
         async with super().write() as connection:

@@ -194,6 +194,18 @@ def test_audio_that_was_deleted_is_gone_whatever_lies_there() -> None:
         kept.require_objects(deleted, CATALOG, own, parted, objects(*own))
 
 
+def test_chunks_that_were_not_planned_again_before_the_job_was_stopped_are_there() -> None:
+    """No task names them then, and not every engine that cuts makes `audio.wav` too."""
+    own = [task("prepare")]
+    parted = kept.part_tasks(own, pairs(own))
+    there = {path for path in objects(*own) if not path.endswith("audio.wav")}
+    kept.require_objects(job(), CATALOG, own, parted, there)
+    with pytest.raises(ObjectsGoneError, match="language can't be done: its audio"):
+        kept.require_objects(
+            job(), CATALOG, own, parted, there - {f"jobs/{JOB}/tasks/prepare-0/1-a/chunk-0.wav"}
+        )
+
+
 def test_a_pipeline_that_is_gone_is_said_so() -> None:
     with pytest.raises(UnknownPipelineError):
         kept.pipeline_of(msgspec.structs.replace(job(), pipeline="gone"), CATALOG)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -36,6 +36,17 @@ from dalston.gateway.services.options import DIARIZE, FIELDS, Options, short
 from dalston.gateway.services.stopping import stop_replaced, stop_tasks
 
 log = structlog.get_logger(__name__)
+
+
+class _Looked(NamedTuple):
+    """A job that had ended, and its objects at that time.
+
+    Attributes:
+        paths: Of all objects that it had.
+    """
+
+    job: Job
+    paths: set[str]
 
 
 class Again:
@@ -76,10 +87,10 @@ class Again:
             ConflictError: It can't go on; says why.
             LimitReachedError: The caller has as much as may be.
         """
-        there = await self._objects(caller.owner, job_id)
+        looked = await self._look(caller.owner, job_id)
         async with self._parts.database.write() as connection:
             held = await hold(connection, caller)
-            locked, job, own_tasks, pairs = await self._ended(connection, caller.owner, job_id)
+            locked, job, own_tasks, pairs = await self._ended(connection, looked)
             if job.status is JobStatus.COMPLETED:
                 raise JobCompletedError(
                     "The job is completed, so there is nothing to retry. POST …/rerun makes "
@@ -90,7 +101,7 @@ class Again:
             # It may be done where another one came behind it then, and makes the transcript now.
             again = unfit | {pipeline.final.stage}
             parted = kept.part_tasks(own_tasks, pairs, again)
-            kept.require_objects(job, self._parts.catalog, own_tasks, parted, there)
+            kept.require_objects(job, self._parts.catalog, own_tasks, parted, looked.paths)
             await held.charge(connection, job, own_tasks)
             await retry_job(connection, locked, job_id, parted.drop)
         await stop_replaced(self._parts, job_id, kept.dropped(own_tasks, parted))
@@ -107,10 +118,10 @@ class Again:
             ConflictError: It can't be done; says why.
             LimitReachedError: The caller has as much as may be.
         """
-        there = await self._objects(caller.owner, job_id)
+        looked = await self._look(caller.owner, job_id)
         async with self._parts.database.write() as connection:
             held = await hold(connection, caller)
-            locked, job, own_tasks, pairs = await self._ended(connection, caller.owner, job_id)
+            locked, job, own_tasks, pairs = await self._ended(connection, looked)
             pipeline = kept.pipeline_of(job, self._parts.catalog)
             parameters = self._parameters(job, pipeline, from_stage, options)
             unwanted = kept.unwanted_stages(pipeline, parameters)
@@ -126,28 +137,34 @@ class Again:
             unfit = kept.unfit_stages(changed, self._parts.catalog, own_tasks)
             again = kept.stages_from(pipeline, from_stage) | unwanted | gone | unfit
             parted = kept.part_tasks(own_tasks, pairs, again)
-            kept.require_objects(changed, self._parts.catalog, own_tasks, parted, there)
+            kept.require_objects(changed, self._parts.catalog, own_tasks, parted, looked.paths)
             await held.charge(connection, job, own_tasks, from_stage)
             rerun = Rerun(from_stage, dict(options), parameters)
             await rerun_job(connection, locked, job_id, own_tasks, parted.drop, rerun)
         await stop_replaced(self._parts, job_id, kept.dropped(own_tasks, parted))
         return await self._resumed(caller.owner, job_id, "job_rerun")
 
-    async def _objects(self, owner: str, job_id: str) -> set[str]:
-        """Return the paths of a job's objects, asked for before any transaction."""
+    async def _look(self, owner: str, job_id: str) -> _Looked:
+        """Return a job that has ended and its objects, asked for before any transaction."""
         async with self._parts.database.read() as connection:
-            await found_job(connection, owner, job_id)
-        return set(await self._parts.store.list(job_folder(job_id)))
+            job = await found_job(connection, owner, job_id)
+        # One that runs may end behind the list, with outputs that are not in it.
+        _require_end(job)
+        return _Looked(job, set(await self._parts.store.list(job_folder(job_id))))
 
     async def _ended(
-        self, connection: Connection, owner: str, job_id: str
+        self, connection: Connection, looked: _Looked
     ) -> tuple[Locked, Job, list[Task], list[tuple[str, str]]]:
         """Lock a job that has ended, and return it with its tasks and what each needs."""
+        job_id = looked.job.id
         locked = await lock(connection, [job_id])
-        job = await found_job(connection, owner, job_id)
-        if job.status not in TERMINAL_JOB:
+        job = await found_job(connection, looked.job.owner, job_id)
+        _require_end(job)
+        if job.resumed != looked.job.resumed:
+            # It has even ended once more, and the list of its objects is older than that.
             raise JobNotFinishedError(
-                f"The job is {job.status.value}. Wait until it has ended, or cancel it first."
+                "Another request has had the job go on meanwhile. Ask for the job, and send this "
+                "again if you still want it."
             )
         own_tasks = (await reading.tasks_of(connection, [job_id]))[job_id]
         return locked, job, own_tasks, await reading.edges_of(connection, job_id)
@@ -206,3 +223,10 @@ class Again:
     async def _read(self, owner: str, job_id: str) -> Job:
         async with self._parts.database.read() as connection:
             return await found_job(connection, owner, job_id)
+
+
+def _require_end(job: Job) -> None:
+    if job.status not in TERMINAL_JOB:
+        raise JobNotFinishedError(
+            f"The job is {job.status.value}. Wait until it has ended, or cancel it first."
+        )

@@ -168,10 +168,11 @@ class Feed:
             # It was resumed unseen: who comes back hears it from its start.
             self.over = True
             return
-        if view.job.status is JobStatus.COMPLETED:
-            await self._finish(place)
-        else:
+        if view.job.status is not JobStatus.COMPLETED:
             await self._hear(view, place)
+        elif not await self._finish(place):
+            self.over = True
+            return
         ended = view.job.status in TERMINAL_JOB
         place = self._place
         if view.whole is not None:
@@ -199,19 +200,26 @@ class Feed:
                     self._tell(placed, place)
             self._chunks += 1
 
-    async def _finish(self, place: Place) -> None:
-        """Tell what the transcript has beyond what was heard in chunks."""
+    async def _finish(self, place: Place) -> bool:
+        """Tell what the transcript has beyond what was heard in chunks.
+
+        Returns:
+            Whether it is still that of this result: the job may have been resumed in between.
+        """
         view = await self._service.read(self._owner, self._job_id)
+        if view.job.resumed != place.resumed:
+            return False
         if view.transcript is None or "segments" not in view.transcript:
-            return
+            return True
         try:
             transcript = await asyncio.to_thread(transcript_of, self._job_id, view.transcript)
         except JobFailedError:
             # Of a pipeline of one's own that ends in something else.
-            return
+            return True
         for number, segment in enumerate(transcript.segments, 1):
             if _middle(segment) >= place.heard:
                 self._tell(_moved(segment, 0.0), place._replace(final=number))
+        return True
 
     def _tell(self, segment: Segment, place: Place) -> None:
         block = _event("segment", place, segment)

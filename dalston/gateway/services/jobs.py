@@ -223,6 +223,9 @@ class JobService:
         require_id(job_id)
         job, own_tasks, _ = await self._rows.add((owner, job_id))
         progress = await self._progress(own_tasks)
+        if job.status is JobStatus.PENDING and job.resumed:
+            # What is to be done again has no tasks yet: the rest would look as if it were all.
+            return JobView(job, own_tasks, progress)
         whole = progress_of(job, own_tasks, progress, datetime.now(UTC))
         hidden = words_may_change(job, own_tasks, self._parts.catalog)
         return JobView(job, own_tasks, progress, whole=whole, words_may_change=hidden)
@@ -283,7 +286,7 @@ class JobService:
 
     async def _read_rows(self, wanted: Sequence[tuple[str, str]]) -> list[_Rows | Exception]:
         """Read many jobs with their tasks, because many clients ask at the same time."""
-        async with self._parts.database.read() as connection:
+        async with self._parts.database.snapshot() as connection:
             found = await reading.owned_jobs(connection, set(wanted))
             # One that has never been planned has no tasks.
             planned = [
@@ -330,7 +333,7 @@ class JobService:
         self, owner: str, limit: int, status: JobStatus | None, after: tuple[datetime, str] | None
     ) -> list[JobView]:
         """Return a page of an owner's jobs, newest first, without transcripts and chunks."""
-        async with self._parts.database.read() as connection:
+        async with self._parts.database.snapshot() as connection:
             found = await reading.list_jobs(
                 connection, owner=owner, limit=limit, status=status, after=after
             )

@@ -128,7 +128,7 @@ def require_objects(
     of_stage: dict[str, list[Task]] = {}
     for task in kept.tasks:
         of_stage.setdefault(task.stage, []).append(task)
-    chunks = {task.part.file for task in own_tasks if task.part is not None} or {AUDIO_NAME}
+    chunks = {task.part.file for task in own_tasks if task.part is not None}
     undone = {task.stage for task in dropped(own_tasks, kept)}
     left = {name for name in by_name if name in undone or name not in of_stage}
     for stage in stages:
@@ -146,11 +146,25 @@ def require_objects(
         if source is None:
             wanted = {job.audio_path}
         else:
+            [maker, *_] = of_stage[source.stage]
             files = {AUDIO_NAME, RECORDING_NAME} if stage.each == "recording" else chunks
-            [cutter, *_] = of_stage[source.stage]
-            wanted = {beside(cutter.output_path or "", name) for name in files}
+            wanted = _made_by(maker, files, there)
         if job.audio_deleted_at is not None or wanted.isdisjoint(there):
             raise _gone(stage.stage, "its audio")
+
+
+def _made_by(maker: Task, files: Collection[str], there: Collection[str]) -> set[str]:
+    """Return the paths of the audio that a task has made for another stage.
+
+    Args:
+        maker: The task.
+        files: Their names; none if the job was stopped before its chunks were planned.
+        there: Paths of all objects that the job has.
+    """
+    folder = beside(maker.output_path or "", "")
+    if files:
+        return {f"{folder}{name}" for name in files}
+    return {path for path in there if path.startswith(folder) and not path.endswith(".json")}
 
 
 def _stages(job: Job, catalog: Catalog, own_tasks: Sequence[Task], kept: Kept) -> list[Stage]:

@@ -15,7 +15,7 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.lookup import found_job
-from dalston.gateway.services.stored_transcripts import stored
+from dalston.gateway.services.stored_transcripts import Stored, stored
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,14 @@ class Versions:
             VersionNotFoundError: It has no such version.
         """
         job, earlier = await self._read(owner, job_id)
-        if number == job.version:
-            return await self._jobs.read(
+        while number == job.version:
+            view = await self._jobs.read(
                 owner, job_id, with_history=with_history, in_pieces=in_pieces
             )
+            if view.job.version == number:
+                return view
+            # It has been rerun in between, and what was asked for is an earlier version now.
+            job, earlier = await self._read(owner, job_id)
         found = next((version for version in earlier if version.version == number), None)
         if found is None:
             raise VersionNotFoundError(
@@ -80,25 +84,35 @@ class Versions:
                 f"lists them.",
                 param="version",
             )
-        fields, pieces = None, None
-        if found.status is JobStatus.COMPLETED:
-            with contextlib.suppress(ObjectMissingError):
-                fields, pieces = await stored(
-                    self._parts.store, found.transcript_path, found.transcript, in_pieces=in_pieces
-                )
-            if fields is None:
-                raise VersionNotFoundError(
-                    f"The transcript of version {number} isn't in the store any more.",
-                    param="version",
-                )
         history = None
         if with_history:
             async with self._parts.database.read() as connection:
                 history = await history_of(connection, job_id)
+        fields, pieces = await self._transcript(found, in_pieces=in_pieces)
         return JobView(_as_it_was(job, found), found.tasks, {}, fields, history, pieces=pieces)
 
+    async def _transcript(self, version: Version, *, in_pieces: bool) -> Stored:
+        """Return the transcript of a version, if it has one.
+
+        Raises:
+            VersionNotFoundError: It isn't in the store any more.
+        """
+        if version.status is not JobStatus.COMPLETED:
+            return Stored(None)
+        found = Stored(None)
+        with contextlib.suppress(ObjectMissingError):
+            found = await stored(
+                self._parts.store, version.transcript_path, version.transcript, in_pieces=in_pieces
+            )
+        if found.fields is None:
+            raise VersionNotFoundError(
+                f"The transcript of version {version.version} isn't in the store any more.",
+                param="version",
+            )
+        return found
+
     async def _read(self, owner: str, job_id: str) -> tuple[Job, list[Version]]:
-        async with self._parts.database.read() as connection:
+        async with self._parts.database.snapshot() as connection:
             job = await found_job(connection, owner, job_id)
             return job, await versions_of(connection, [job_id])
 
@@ -120,6 +134,10 @@ def _as_it_was(job: Job, version: Version) -> Job:
         error=version.error,
         version=version.version,
         rerun=version.rerun,
+        deadline_seconds=job.deadline_seconds,
+        retention=job.retention,
+        retention_days=job.retention_days,
+        audio_deleted_at=job.audio_deleted_at,
     )
 
 

@@ -19,6 +19,7 @@ from dalston.common.webhooks import (
     signer_of_owner,
 )
 from dalston.db import webhooks as rows
+from dalston.db.limits import lock_owners
 from dalston.db.session import Database
 from dalston.db.webhooks import Delivery, Webhook
 
@@ -116,6 +117,8 @@ class WebhookService:
         kept = check_receiver(self._policy, url, "url")
         webhook_id = new_webhook_id()
         async with self._database.write() as connection:
+            # Of two that would take the last place, the second one sees the first one.
+            await lock_owners(connection, [owner])
             if await rows.count_webhooks(connection, owner) >= MOST_WEBHOOKS:
                 raise TooManyWebhooksError(
                     f"You have {MOST_WEBHOOKS} endpoints, which is the most. Remove one first."
