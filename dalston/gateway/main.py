@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -23,6 +21,7 @@ from dalston.gateway.authentication import Authentication
 from dalston.gateway.dialect import Dialects
 from dalston.gateway.dialects import assemblyai, assemblyai_routes, deepgram, elevenlabs
 from dalston.gateway.errors import ERROR_HANDLERS
+from dalston.gateway.long_answers import LongAnswers
 from dalston.gateway.middleware import EarlyAnswers, RequestContext, cross_origin
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.access import Access
@@ -78,6 +77,6 @@ def create_app(parts: Parts) -> Starlette:
     app.state.held = HeldRecordings(parts.database, parts.store, app.state.jobs)
     app.state.versions = Versions(parts, app.state.jobs)
     app.state.webhooks = WebhookService(parts.database, parts.webhooks)
-    app.state.exports = asyncio.Semaphore(exports.AT_ONCE)
+    app.state.long_answers = LongAnswers()
     app.state.checks = Checks(parts)
     return app

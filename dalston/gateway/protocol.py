@@ -32,13 +32,17 @@ from dalston.gateway.errors import RETRY_AFTER_SECONDS, envelope
 from dalston.gateway.middleware import LINGER_SECONDS, new_request_id
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGISendEvent
+    from uvicorn._types import ASGI3Application, ASGISendEvent
 
 log = structlog.get_logger(__name__)
 
 MAX_HEAD_BYTES = 64 * 1024
 """Also of what comes beside a body: sizes of chunks, their extensions, trailers."""
 HEAD_SECONDS = 10.0
+_PIECE_BYTES = 4096
+"""Read at once where requests may begin: so many bytes hold few of them."""
+_CHUNKED_PIECE_BYTES = 32 * 1024
+"""The same in a body that doesn't say where it ends: small pieces cost time."""
 _FRAMING = (b"content-length", b"transfer-encoding")
 _UNREADABLE = "Invalid HTTP request received."
 
@@ -67,9 +71,12 @@ class GuardedProtocol(HttpToolsProtocol):
     """Refuses bad heads before an application is asked."""
 
     _bytes_beside_body = 0
+    _held = b""
     _in_body = False
+    _left_of_body = 0
     _refused = False
     _in_framing = False
+    _answered: RequestResponseCycle | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -78,20 +85,61 @@ class GuardedProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, and tell the request that is being answered.
+
+        uvicorn tells the last one, which may still wait behind it.
+        """
         self._stop_timer()
+        answered = self._answered
+        if answered is not None and not answered.response_complete:
+            answered.disconnected = True
+            answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count the bytes that are no body; what comes after a refusal is thrown away."""
+        """Take what has come; what comes after a refusal is thrown away."""
         if self._refused:
             return
-        self._bytes_beside_body += len(data)
-        if not self._in_body and self._timer is None:
-            self._expect_head()
         self._unset_keepalive_if_required()
-        self._parse(data)
-        self._limit_head(self._bytes_beside_body)
+        self._held = self._held + data if self._held else data
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read until there are requests that wait for the answer to the one in front of them.
+
+        uvicorn keeps every request that a client has sent behind an unanswered one. It may send
+        thousands in the room of a page, and need no key for that: so the rest is held unread, and
+        nothing more is taken from the connection. The bytes that are no body are counted.
+        """
+        data, place = self._held, 0
+        while place < len(data) and not self._refused and not self.pipeline:
+            unknown = _CHUNKED_PIECE_BYTES if self._in_body else _PIECE_BYTES
+            piece = data[place : place + (self._left_of_body or unknown)]
+            place += len(piece)
+            self._bytes_beside_body += len(piece)
+            if not self._in_body and self._timer is None:
+                self._expect_head()
+            self._parse(piece)
+            self._limit_head(self._bytes_beside_body)
+        self._held = b"" if self._refused else data[place:]
+        if self._held:
+            self.flow.pause_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Go on with what came behind the request that is answered."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            # uvicorn reads on whenever one of them is answered.
+            self.flow.pause_reading()
+        elif self._held:
+            self._unset_keepalive_if_required()
+            self._read_on()
 
     def _parse(self, data: bytes) -> None:
         while data and not self._refused:
@@ -153,6 +201,7 @@ class GuardedProtocol(HttpToolsProtocol):
         # Counted once more, because a head that comes all at once is behind us when it is counted.
         self._limit_head(len(self.url) + sum(len(name + value) + 4 for name, value in self.headers))
         if not self._refused:
+            self._left_of_body = int(dict(self.headers).get(b"content-length", 0))
             super().on_headers_complete()
             if self.scope["http_version"] == "1.0":
                 # uvicorn makes it, and begins with it only once this has returned.
@@ -164,6 +213,7 @@ class GuardedProtocol(HttpToolsProtocol):
             # The body is still to come.
             return
         self._in_body = False
+        self._left_of_body = 0
         self._bytes_beside_body = 0
         if not self._refused:
             super().on_message_complete()
@@ -175,6 +225,7 @@ class GuardedProtocol(HttpToolsProtocol):
         is: uvicorn would copy it twice, and that is a tenth of the cost of an upload.
         """
         self._bytes_beside_body = 0
+        self._left_of_body = max(0, self._left_of_body - len(body))
         if self._refused:
             return
         held: object = self.cycle.body

@@ -1,22 +1,21 @@
 """Reads a multipart form as it arrives; a file's bytes are passed on and never kept.
 
-Format: RFC 7578 (multipart/form-data) and, for file names, RFC 5987 and the escapes of the
-HTML standard. The parser is `python-multipart`'s, which calls back for each piece.
+Format: RFC 7578 (multipart/form-data). The parser is `python-multipart`'s, which calls back for
+each piece.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 import unicodedata
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass
-from email.message import Message
-from email.utils import collapse_rfc2231_value
 from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
 
 from dalston.common.errors import (
     BodyTimeoutError,
@@ -29,11 +28,11 @@ from dalston.common.errors import (
     TooManyFieldsError,
     UnsupportedContentTypeError,
 )
+from dalston.gateway.filenames import clean_filename, extended_filename
 
 MAX_FIELDS = 1000
 MAX_TEXT_BYTES = 1024 * 1024
 """Of all text fields together."""
-MAX_FILENAME_BYTES = 255
 MAX_NAME_BYTES = 255
 """Of a field's name."""
 FILE_FIELD = "file"
@@ -43,10 +42,8 @@ _OF_A_LIST = "[]"
 _MAX_HEADER_BYTES = 16 * 1024
 CHUNK_BYTES = 256 * 1024
 """A file's bytes are passed on in pieces of about this size."""
-
-_NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control characters, of formatting (some turn the direction of text
-around), of halves of characters, and of line and paragraph separators."""
+_LONG_SECONDS = 0.005
+"""Of the processor, for one piece of a body: sound takes a fiftieth of that."""
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -223,6 +220,8 @@ class _Form:
         self._fields = 0
         self._text_bytes = 0
         self._ended = False
+        self._delimiter = b"\r\n--" + boundary
+        self._delimiters = 0
         self._parser = MultipartParser(
             boundary,
             {
@@ -243,13 +242,29 @@ class _Form:
         Raises:
             RequestError: The form is broken, or has more than it may have.
         """
+        began = time.thread_time()
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise MalformedBodyError(f"The form can't be read: {error}") from None
+        if time.thread_time() - began > _LONG_SECONDS:
+            self._limit_delimiters(data)
         if last and not self._ended:
             raise MalformedBodyError(
                 "The body ends before its closing boundary; the upload was cut off. Send it again."
+            )
+
+    def _limit_delimiters(self, data: bytes) -> None:
+        """Refuse a file of what parts begin with: none may have any (RFC 2046, section 5.1.1).
+
+        Each costs as much as a page of sound, and nobody else is answered meanwhile.
+        """
+        padded = self._parser.state == MultipartState.BOUNDARY_PADDING
+        self._delimiters += MAX_FIELDS if padded else data.count(self._delimiter)
+        if self._delimiters > MAX_FIELDS:
+            raise TooManyFieldsError(
+                f"The form's boundary is there more than {MAX_FIELDS} times, or is followed by too "
+                f"many blanks. Use one that is nowhere in the recording."
             )
 
     def _on_part_begin(self) -> None:
@@ -282,7 +297,7 @@ class _Form:
         name = self._new_name(options.get(b"name", b""))
         self._text.clear()
         plain = options.get(b"filename")
-        extended = _extended_filename(disposition, beside_another=plain is not None)
+        extended = extended_filename(disposition, beside_another=plain is not None)
         filename = extended if plain is None else extended or plain
         if filename is not None:
             kind = self._headers.get("content-type", b"").decode("latin-1")
@@ -330,33 +345,6 @@ class _Form:
         self._ended = True
 
 
-def _extended_filename(disposition: bytes, *, beside_another: bool) -> bytes | None:
-    """Return the value of `filename*`, which RFC 7578 forbids and some clients send.
-
-    It goes before `filename` (RFC 6266, section 4.3): .NET's client writes both, and there a name
-    that isn't ASCII in a notation of mails.
-    """
-    if b"filename*" not in disposition:
-        return None
-    message = Message()
-    message["Content-Disposition"] = disposition.decode("latin-1")
-    try:
-        # A value with a character set is a tuple. Beside `filename` only that is sure to be this.
-        parameters: list[tuple[str, Any]] = message.get_params([], "Content-Disposition")
-        values = [
-            value
-            for name, value in parameters
-            if name == "filename" and (isinstance(value, tuple) or not beside_another)
-        ]
-        # The extended ones come last.
-        filename = collapse_rfc2231_value(values[-1]) if values else ""
-    except (ValueError, LookupError, TypeError):
-        # It names a character set that decodes nothing, or numbers some of its pieces and others
-        # not, which the parser can't sort. The file is welcome without its name.
-        return b""
-    return filename.encode("utf-8", errors="replace")
-
-
 def decode_text(data: bytes, name: str | None = None) -> str:
     """Return text that a client sent.
 
@@ -375,18 +363,3 @@ def decode_text(data: bytes, name: str | None = None) -> str:
     if any(unicodedata.category(char) == "Cc" and char not in "\t\n\r" for char in text):
         raise InvalidTextError(f"{what} has control characters. Leave them out.", param=name)
     return text
-
-
-def clean_filename(data: bytes) -> str:
-    """Return a file's name as data: one line, no folders, nothing that changes how it is shown.
-
-    Args:
-        data: What the client sent, in any encoding and of any length.
-    """
-    text = data.decode("utf-8", errors="replace")
-    for escape, char in (("%22", '"'), ("%0D", " "), ("%0A", " ")):
-        text = text.replace(escape, char).replace(escape.lower(), char)
-    name = text.replace("\\", "/").rpartition("/")[2]
-    shown = "".join(char for char in name if unicodedata.category(char) not in _NOT_SHOWN)
-    cut = shown.strip().encode()[:MAX_FILENAME_BYTES].decode("utf-8", errors="ignore")
-    return "" if cut in {".", ".."} else cut

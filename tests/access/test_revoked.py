@@ -119,7 +119,10 @@ def test_no_more_of_a_recording_is_sent(stack: Stack, deployment: Deployment) ->
     assert gateway.logged("unexpected_error") == []
 
 
-def test_no_more_of_a_long_transcript_is_sent(deployment: Deployment, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["", "/export/tsv"])
+def test_no_more_of_a_long_transcript_is_sent(
+    deployment: Deployment, tmp_path: Path, more: str
+) -> None:
     small = SmallEngines(tmp_path)
     (small.add("talkative", 64) / "engine.py").write_text(TALKATIVE)
     with running(deployment, "talkative", **small.settings("talkative", 512)) as stack:
@@ -129,7 +132,7 @@ def test_no_more_of_a_long_transcript_is_sent(deployment: Deployment, tmp_path: 
         assert stack.ended(job_id)["status"] == "completed"
 
         with pytest.raises(httpx.RemoteProtocolError, match="closed"):
-            read_while_revoked(stack, key, f"{TRANSCRIPTIONS}/{job_id}")
+            read_while_revoked(stack, key, f"{TRANSCRIPTIONS}/{job_id}{more}")
 
 
 def _jobs(stack: Stack) -> set[str]:

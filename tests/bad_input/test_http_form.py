@@ -196,6 +196,20 @@ def test_20_a_form_with_more_than_any_honest_one_is_refused(
         assert_refused(answer, 400, "form_too_large", "unknown_field", "malformed_body")
 
 
+@pytest.mark.parametrize("behind", ["A", "\r", " " * 2_000_000])
+def test_20_a_file_that_costs_time_to_read_is_refused(strict: Stack, behind: str) -> None:
+    almost = f"\r\n--{forms.BOUNDARY}{behind}".encode()
+    file = forms.file(data=almost * max(1, 2_000_000 // len(almost)))
+    with nothing_left_by(strict):
+        answer = ask(strict.url, forms.submission(forms.form(file)))
+        assert_refused(answer, 400, "form_too_large")
+
+
+def test_a_boundary_may_begin_in_a_file_as_often_as_it_likes(strict: Stack) -> None:
+    file = forms.file(data=f"\r\n--{forms.BOUNDARY[:-1]}".encode() * 50_000)
+    assert ask(strict.url, forms.submission(forms.form(file))).status == 202
+
+
 @pytest.mark.parametrize("name", ["language", "pipeline"])
 @pytest.mark.parametrize("values", [[b"en", b"de"], [b"stub", b"stub"], [b"", b""]])
 def test_21_a_field_that_is_there_twice_is_refused(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from dalston.gateway.protocol import MAX_HEAD_BYTES
@@ -240,6 +242,48 @@ def test_many_wishes_in_one_packet_are_all_passed_over(strict: Stack) -> None:
             answers += piece
     assert answers.count(b"HTTP/1.1 200 ") == 1300
     assert answers.count(b"HTTP/1.1 404 ") == 1
+
+
+def test_no_more_is_taken_in_than_is_answered(strict: Stack) -> None:
+    requests = 2000 * head("/v1/nowhere", "X: " + 100 * "x", method="GET")
+    # Far more than fits into the buffers of two sockets.
+    most, sent = 24 * 1024 * 1024, 0
+    with Wire(strict.url) as wire:
+        wire.socket.settimeout(3)
+        with suppress(TimeoutError):
+            while sent < most:
+                sent += wire.socket.send(requests)
+        assert sent < most
+        assert strict.client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_many_requests_behind_an_upload_are_all_answered(strict: Stack, chunked: bool) -> None:
+    length = "Transfer-Encoding: chunked" if chunked else LENGTH
+    upload = head(TRANSCRIPTIONS, forms.CONTENT_TYPE, length)
+    upload += chunk(BODY) + chunk(b"") if chunked else BODY
+    last = head("/v1/nowhere", "Connection: close", method="GET")
+    with Wire(strict.url) as wire:
+        wire.send(2 * (upload + 500 * head("/health", method="GET")) + last)
+        answers = b""
+        while piece := wire.socket.recv(65536):
+            answers += piece
+    statuses = [answers.count(b"HTTP/1.1 %d " % status) for status in (202, 200, 404)]
+    assert statuses == [2, 1000, 1]
+
+
+def test_who_leaves_with_a_request_behind_is_heard_to_leave(strict: Stack) -> None:
+    path = f"{TRANSCRIPTIONS}/{strict.submit(b'x')}/events"
+    with Wire(strict.url) as wire:
+        wire.send(head(path, method="GET") + head("/health", method="GET"))
+        assert wire.socket.recv(1)
+        wire.reset()
+
+    def answered() -> bool:
+        [gateway] = strict.roles
+        return any(line["path"] == path for line in gateway.logged("request"))
+
+    until(answered, "the stream to end", 5)
 
 
 def test_13_a_tunnel_with_a_body_is_refused(strict: Stack) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
+from socket import MSG_PEEK, MSG_WAITALL
 
 import pytest
 
 from dalston.db.removal import mark_audio_deleted
+from tests.bad_input.wire import Wire, head
 from tests.support.keys import in_database
+from tests.support.peaks import memory_peaks
 from tests.support.stack import TRANSCRIPTIONS, Stack
 
 RECORDING = bytes(range(256)) * 10_000
@@ -86,6 +90,26 @@ def test_a_range_behind_the_end_says_where_that_is(
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(RECORDING)}"
     assert answer.json()["error"]["code"] == "range_not_satisfiable"
+
+
+def test_many_who_do_not_read_on_hold_little_of_it(stub_server: Stack) -> None:
+    # More than the system takes of an answer that nobody reads.
+    whole = RECORDING * 8
+    files = {"file": ("long.mp3", whole)}
+    job_id = stub_server.client.post(TRANSCRIPTIONS, files=files).json()["id"]
+    path = f"{TRANSCRIPTIONS}/{job_id}/audio"
+    [gateway] = [role for role in stub_server.roles if role.logged("request")]
+    before = memory_peaks({"gateway": gateway.pid})["gateway"]
+    with ExitStack() as opened:
+        wires = [opened.enter_context(Wire(stub_server.url, 60)) for _ in range(150)]
+        for wire in wires:
+            wire.send(head(path, method="GET"))
+        for wire in wires:
+            wire.socket.recv(256 * 1024, MSG_WAITALL | MSG_PEEK)
+        # Whoever comes behind them has all of it.
+        assert stub_server.client.get(path).content == whole
+        after = memory_peaks({"gateway": gateway.pid})["gateway"]
+    assert after - before < 130
 
 
 def test_a_recording_that_is_not_kept_is_gone(stub_server: Stack) -> None:

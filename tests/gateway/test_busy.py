@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -10,19 +11,24 @@ import msgspec
 import pytest
 from anyio.lowlevel import checkpoint
 
+from dalston.common.access import Caller, Scope
 from dalston.common.models import JobStatus
+from dalston.gateway import long_answers
 from dalston.gateway.api.health import Checks
-from dalston.gateway.api.v1.exports import AT_ONCE
+from dalston.gateway.long_answers import AT_ONCE
 from dalston.gateway.main import create_app
 from dalston.gateway.parts import Parts
 from dalston.gateway.services.job_view import JobView
 from tests.support.board import new_job
 
 
+@pytest.mark.parametrize(("owners", "most"), [(1, 1), (5, AT_ONCE)])
 async def test_only_a_few_exports_hold_their_transcripts_at_a_time(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, owners: int, most: int
 ) -> None:
     app = create_app(parts)
+    callers = cycle(Caller(f"owner-{number}", frozenset(Scope)) for number in range(owners))
+    monkeypatch.setattr(long_answers, "caller_of", lambda _: next(callers))
     job = msgspec.structs.replace(new_job("job_000000000000"), status=JobStatus.COMPLETED)
     transcript = {"text": msgspec.Raw(b'"Yes."'), "segments": msgspec.Raw(b"[]")}
     held: list[int] = [0]
@@ -44,7 +50,7 @@ async def test_only_a_few_exports_hold_their_transcripts_at_a_time(
         path = f"/v1/audio/transcriptions/{job.id}/export/srt"
         answers = await asyncio.gather(*(client.get(path) for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}
-    assert max(held) == AT_ONCE
+    assert max(held) == most
 
 
 async def test_whether_the_parts_answer_is_found_out_once_for_all_who_ask(

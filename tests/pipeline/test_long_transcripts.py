@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
+from starlette.responses import Response
+from starlette.types import Message
 
+from dalston.gateway import long_answers
+from dalston.gateway.long_answers import MOST_BYTES, InPieces, NotTakenError
+from tests.bad_input.wire import Wire, head
 from tests.support.deployment import Deployment
+from tests.support.peaks import memory_peaks
 from tests.support.small_engines import SmallEngines
-from tests.support.stack import TRANSCRIPTIONS, Stack, running
+from tests.support.stack import TRANSCRIPTIONS, Role, Stack, running
+from tests.support.waiting import until
 
 COUNT = 40_000
 CODE = """
@@ -34,10 +44,14 @@ class Long(Engine):
 
 @pytest.fixture
 def stack(deployment: Deployment, tmp_path: Path) -> Iterator[Stack]:
-    """A server with two engines that return the same, one of them piece by piece."""
+    """A server with two engines that return the same, one of them piece by piece, and a third."""
     small = SmallEngines(tmp_path)
     for name in ("given-whole", "given-in-pieces"):
         (small.add(name, 64) / "engine.py").write_text(CODE)
+    # More than the system takes of an answer that nobody reads.
+    (small.add("given-at-length", 64) / "engine.py").write_text(
+        CODE.replace("für alle", "für alle" + 30 * " Leute")
+    )
     with running(deployment, **small.settings("given-whole", 512)) as stack:
         stack.migrate()
         stack.start("orchestrator")
@@ -84,6 +98,65 @@ def test_a_long_transcript_is_passed_on_as_it_is(
     assert (head.status_code, head.content) == (200, b"")
     assert "content-length" not in head.headers
     assert head.headers["content-type"] == answer.headers["content-type"]
+
+
+def test_who_does_not_read_holds_few_transcripts_in_memory(stack: Stack, silence: Path) -> None:
+    job_id = completed(stack, silence, "given-at-length")
+    gateway = stack.roles[-1]
+    path = f"{TRANSCRIPTIONS}/{job_id}/export/json"
+    whole = stack.client.get(path).content
+    before = memory_peaks({"gateway": gateway.pid})["gateway"]
+    with ExitStack() as opened:
+        wires = [opened.enter_context(Wire(stack.url)) for _ in range(30)]
+        for wire in wires:
+            wire.send(head(path, method="GET"))
+
+        answered = _answered(wires)
+
+        after = memory_peaks({"gateway": gateway.pid})["gateway"]
+        assert len(answered) * len(whole) < 2 * MOST_BYTES
+        assert after - before < 100
+        # Others have theirs all the same once those are read or gone.
+        waiting = [wire for wire in wires if wire not in answered]
+        for wire in waiting[1:]:
+            wire.reset()
+        for wire in [*answered, waiting[0]]:
+            assert wire.answer("GET").body == whole
+    # Nothing was made for those that went away.
+    until(lambda: _left(gateway) == len(waiting) - 1, "all that left to be noticed")
+
+
+def _answered(wires: list[Wire]) -> list[Wire]:
+    """Return those that are answered when nobody else is for some seconds."""
+    sockets = {wire.socket: wire for wire in wires}
+    answered: list[Wire] = []
+    while found := select(list(sockets), [], [], 4)[0]:
+        answered += [sockets.pop(one) for one in found]
+    return answered
+
+
+def _left(gateway: Role) -> int:
+    return sum(line["status"] == 499 for line in gateway.logged("request"))
+
+
+async def test_an_answer_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_answers, "STALL_SECONDS", 0.05)
+    ended: list[bool] = []
+
+    async def send(message: Message) -> None:
+        if message.get("body"):
+            await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def usable() -> None:
+        return
+
+    answer = InPieces(Response(bytes(1_000_000)), usable, lambda: ended.append(True))
+    with pytest.raises(NotTakenError):
+        await answer({"type": "http", "state": {"is_head": False}}, receive, send)
+    assert ended == [True]
 
 
 def _noting(names: list[str]) -> Any:

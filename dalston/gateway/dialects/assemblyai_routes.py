@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from heapq import merge
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -41,6 +41,7 @@ from dalston.gateway.dialects.assemblyai_answers import (
 )
 from dalston.gateway.dialects.translation import VendorFields, job_headers, submit
 from dalston.gateway.documents import read_document
+from dalston.gateway.long_answers import LongAnswers
 from dalston.gateway.parts import Parts
 from dalston.gateway.receiving import RawBody, WithoutFile
 from dalston.gateway.responses import JsonResponse
@@ -182,15 +183,24 @@ async def _view(request: Request) -> JobView:
 
 async def read_transcript(request: Request, _parameters: Parameters) -> Response:
     """Return a job: where it is, and once completed its transcript."""
+    return await _long(request, lambda: _read(request))
+
+
+async def _read(request: Request) -> Response:
     view = await _view(request)
     url = _audio_url(request, view.job.id)
 
-    def body() -> Json:
+    def made() -> Response:
         fields = view.transcript
         found = None if fields is None else transcript_of(view.job.id, fields)
-        return job_body(view.job, url, found)
+        return JsonResponse(job_body(view.job, url, found))
 
-    return JsonResponse(await asyncio.to_thread(body))
+    return await asyncio.to_thread(made)
+
+
+async def _long(request: Request, make: Callable[[], Awaitable[Response]]) -> Response:
+    answers: LongAnswers = request.app.state.long_answers
+    return await answers.answer(request, make)
 
 
 async def delete_transcript(request: Request, _parameters: Parameters) -> Response:
@@ -240,31 +250,35 @@ def _item(request: Request, job: Job, base: str) -> Json:
     }
 
 
-async def _written(request: Request, write: Callable[[Transcript, Job], Any]) -> Any:  # noqa: ANN401 - JSON or text
+async def _written(request: Request, write: Callable[[Transcript, Job], Response]) -> Response:
     """Return what is made of the transcript of a completed job.
 
     Raises:
         NotCompletedError: It has none.
     """
-    view = await _view(request)
-    fields = view.transcript
-    if view.job.status is not JobStatus.COMPLETED or fields is None:
-        raise NotCompletedError(
-            f"The transcript {view.job.id} is {shown_status(view.job)}. Ask for it: it says why "
-            f"it failed, or wait until it is completed.",
-            view.job.id,
-        )
-    return await asyncio.to_thread(lambda: write(transcript_of(view.job.id, fields), view.job))
+
+    async def made() -> Response:
+        view = await _view(request)
+        fields = view.transcript
+        if view.job.status is not JobStatus.COMPLETED or fields is None:
+            raise NotCompletedError(
+                f"The transcript {view.job.id} is {shown_status(view.job)}. Ask for it: it says "
+                f"why it failed, or wait until it is completed.",
+                view.job.id,
+            )
+        return await asyncio.to_thread(lambda: write(transcript_of(view.job.id, fields), view.job))
+
+    return await _long(request, made)
 
 
 async def read_sentences(request: Request, _parameters: Parameters) -> Response:
     """Return the segments of a transcript."""
-    return JsonResponse(await _written(request, sentences_body))
+    return await _written(request, lambda found, job: JsonResponse(sentences_body(found, job)))
 
 
 async def read_paragraphs(request: Request, _parameters: Parameters) -> Response:
     """Return the paragraphs of a transcript."""
-    return JsonResponse(await _written(request, paragraphs_body))
+    return await _written(request, lambda found, job: JsonResponse(paragraphs_body(found, job)))
 
 
 async def read_srt(request: Request, parameters: CaptionParameters) -> Response:
@@ -286,8 +300,10 @@ async def _captions(request: Request, parameters: CaptionParameters, name: str) 
                 f"chars_per_caption: {shortest} to 500 is allowed.", param="chars_per_caption"
             )
         rules = Rules(line_length=length, lines=1)
-    text = await _written(request, lambda found, _job: SUBTITLES[name](found, rules))
-    return Response(text, media_type=f"{MEDIA_TYPES[name]}; charset=utf-8")
+    kind = f"{MEDIA_TYPES[name]}; charset=utf-8"
+    return await _written(
+        request, lambda found, _job: Response(SUBTITLES[name](found, rules), media_type=kind)
+    )
 
 
 OPERATIONS = (

@@ -34,6 +34,7 @@ from dalston.gateway.dialects.translation import (
     transcribed,
     unsupported,
 )
+from dalston.gateway.long_answers import LongAnswers
 from dalston.gateway.openai.wishes import MODEL
 from dalston.gateway.receiving import upload_limit
 from dalston.gateway.responses import JsonResponse
@@ -232,6 +233,11 @@ def _body(job: Job, transcript: Transcript, one: dict[str, str]) -> Json:
 
 async def read_speech_to_text(request: Request, _parameters: Parameters) -> Response:
     """Return the transcript of a job that is completed."""
+    answers: LongAnswers = request.app.state.long_answers
+    return await answers.answer(request, lambda: _read(request))
+
+
+async def _read(request: Request) -> Response:
     service: JobService = request.app.state.jobs
     job_id = request.path_params["transcription_id"]
     view = await service.read(caller_of(request).owner, job_id)
@@ -243,10 +249,9 @@ async def read_speech_to_text(request: Request, _parameters: Parameters) -> Resp
         )
     split = "separate" if view.job.parameters.get("channels") == "split" else None
     fields = view.transcript
-    body = await asyncio.to_thread(
-        lambda: transcript_body(transcript_of(job_id, fields), job_id, split=split)
+    return await asyncio.to_thread(
+        lambda: JsonResponse(transcript_body(transcript_of(job_id, fields), job_id, split=split))
     )
-    return JsonResponse(body)
 
 
 async def delete_speech_to_text(request: Request, _parameters: Parameters) -> Response:

@@ -18,7 +18,7 @@ from dalston.common.models import Job, Task
 from dalston.common.pipeline_checks import FETCH
 from dalston.common.stages import FETCHER
 from dalston.common.storage import RECORDING_NAME, ObjectStore, beside, is_source, source_path
-from dalston.gateway.uploads import clean_filename
+from dalston.gateway.filenames import clean_filename
 
 SOURCE_URL = "source_url"
 """The field."""

@@ -9,11 +9,11 @@ import msgspec
 
 from dalston.common.storage import ObjectStore
 from dalston.common.transcript import LONG_BYTES, SEGMENTS_LINE
+from dalston.gateway.services.pieces import PIECES
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 """All that is done with most of a transcript is to pass it on."""
-_PIECE_BYTES = 1024 * 1024
-_MOST_BYTES = 64 * _PIECE_BYTES
+_MOST_BYTES = 64 * 1024 * 1024
 """In front of the segments; what has more there is read whole."""
 
 
@@ -81,11 +81,12 @@ async def _pieces(
 ) -> AsyncGenerator[bytes]:
     yield first
     # Each with a request of its own: a store doesn't wait as long as a slow client takes.
-    while place < size:
-        piece = await _piece(store, path, place, size)
-        yield piece
-        place += len(piece)
+    with PIECES.reader():
+        while place < size:
+            piece = await _piece(store, path, place, size)
+            yield piece
+            place += len(piece)
 
 
 async def _piece(store: ObjectStore, path: str, place: int, size: int) -> bytes:
-    return await store.get_range(path, place, min(_PIECE_BYTES, size - place))
+    return await store.get_range(path, place, min(PIECES.size, size - place))

@@ -20,9 +20,9 @@ from dalston.gateway.parts import Parts
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.media import media_type, stored_extension
 from dalston.gateway.services.outcomes import AudioDeletedError, NotFetchedError, RangeError
+from dalston.gateway.services.pieces import PIECES
 from dalston.gateway.services.sources import recording_of
 
-_PIECE_BYTES = 1024 * 1024
 # Some clients write the end as the largest number that they have, up to twenty digits.
 _RANGE = re.compile(
     r"bytes=(?:([0-9]{1,99})-([0-9]{0,99})|-([0-9]{1,99}))", re.ASCII | re.IGNORECASE
@@ -93,10 +93,13 @@ def _wanted(text: str, size: int, job_id: str) -> tuple[int, int] | None:
 
 async def _pieces(request: Request, path: str, start: int, end: int) -> AsyncIterator[bytes]:
     store: ObjectStore = request.app.state.parts.store
-    for place in range(start, end, _PIECE_BYTES):
-        # Whoever reads says how long it takes.
-        await require_key(request)
-        yield await store.get_range(path, place, min(_PIECE_BYTES, end - place))
+    with PIECES.reader():
+        while start < end:
+            # Whoever reads says how long it takes.
+            await require_key(request)
+            size = min(PIECES.size, end - start)
+            yield await store.get_range(path, start, size)
+            start += size
 
 
 def _not_fetched(job: Job) -> NotFetchedError:

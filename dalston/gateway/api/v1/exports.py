@@ -19,6 +19,7 @@ from dalston.gateway.api.operations import Operation, Parameters
 from dalston.gateway.api.v1.downloads import attachment
 from dalston.gateway.api.v1.transcription import PATH, VersionNumber
 from dalston.gateway.authentication import caller_of
+from dalston.gateway.long_answers import LongAnswers
 from dalston.gateway.services.finished import transcript_of
 from dalston.gateway.services.job_view import JobView
 from dalston.gateway.services.jobs import JobService
@@ -26,8 +27,6 @@ from dalston.gateway.services.options import short
 from dalston.gateway.services.outcomes import NotCompletedError
 from dalston.gateway.services.versions import Versions
 
-AT_ONCE = 2
-"""Exports that are made at the same time: each holds a whole transcript, of hours maybe."""
 _LINE, _LINES, _SECONDS = Rules().line_length, Rules().lines, (Rules().shortest, Rules().longest)
 
 
@@ -67,13 +66,18 @@ async def export_transcription(request: Request, parameters: ExportParameters) -
             f"There is no format '{short(name)}'. Formats are {', '.join(FORMATS)}.", param="format"
         )
     rules = _rules(parameters) if name in SUBTITLES else None
-    places: asyncio.Semaphore = request.app.state.exports
-    async with places:
-        view = await _read(request, parameters.version)
-        if view.transcript is None:
-            raise _without_transcript(view.job)
-        # Hours of speech take seconds: others must not wait for that.
-        text = await asyncio.to_thread(_written, view.job, view.transcript, name, rules)
+    answers: LongAnswers = request.app.state.long_answers
+    return await answers.answer(
+        request, lambda: _exported(request, parameters.version, name, rules)
+    )
+
+
+async def _exported(request: Request, version: int, name: str, rules: Rules | None) -> Response:
+    view = await _read(request, version)
+    if view.transcript is None:
+        raise _without_transcript(view.job)
+    # Hours of speech take seconds: others must not wait for that.
+    text = await asyncio.to_thread(_written, view.job, view.transcript, name, rules)
     headers = {
         "Content-Disposition": attachment(view.job, name),
         "X-Content-Type-Options": "nosniff",
