@@ -14,6 +14,7 @@ from dalston.common import errors
 from dalston.common.transcript import Segment, Speaker, Transcript, Word
 from dalston.gateway.api.description import describe
 from dalston.gateway.errors import envelope
+from dalston.gateway.long_answers import NotTakenError
 from dalston.gateway.main import OPERATIONS
 from dalston.gateway.openai.wishes import known_fields, plain_name
 from dalston.gateway.services.options import FIELDS
@@ -56,7 +57,7 @@ def test_every_error_is_listed_with_its_status(kind: type[errors.DalstonError]) 
         assert int(row[1]) == kind.http_status
     else:
         # Nobody hears of these over HTTP.
-        server_side = (errors.ConfigurationError, errors.ObjectMissingError)
+        server_side = (errors.ConfigurationError, errors.ObjectMissingError, NotTakenError)
         assert issubclass(kind, server_side), f"{kind.code} has no row with a status"
 
 
