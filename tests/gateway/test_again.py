@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -59,19 +60,12 @@ async def test_a_job_that_ends_while_its_objects_are_listed_is_not_said_to_have_
     await board.set_up()
     await parts.store.put(original_path(board.job_id, "wav"), b"x")
 
-    async def finish_first_task_and_cancel() -> None:
-        attempt = board.attempt()
-        path = output_path(board.job_id, board.first, attempt.folder)
-        await parts.store.put(path, b"{}")
-        await board.complete(attempt)
-        await board.cancel()
-
-    _do_behind_listing(parts, monkeypatch, finish_first_task_and_cancel)
+    _do_behind_listing(parts, monkeypatch, partial(_finish_first_task_and_cancel, parts, board))
 
     with pytest.raises(JobNotFinishedError):
         await _again(parts, board, way)
     monkeypatch.undo()
-    await finish_first_task_and_cancel()
+    await _finish_first_task_and_cancel(parts, board)
     assert (await _again(parts, board, way)).status is JobStatus.PENDING
 
 
@@ -95,16 +89,20 @@ async def test_of_two_that_have_a_job_go_on_the_slower_one_hears_that_it_goes_on
         async with parts.database.write() as connection:
             locked = await lock(connection, [board.job_id])
             await start_jobs(connection, locked, {board.job_id: plan})
-        attempt = board.attempt()
-        await parts.store.put(output_path(board.job_id, board.first, attempt.folder), b"{}")
-        await board.complete(attempt)
-        await board.cancel()
+        await _finish_first_task_and_cancel(parts, board)
 
     _do_behind_listing(parts, monkeypatch, do_it_for_another)
 
     with pytest.raises(JobNotFinishedError, match="meanwhile"):
         await _again(parts, board, way)
     assert (await _again(parts, board, way)).status is JobStatus.PENDING
+
+
+async def _finish_first_task_and_cancel(parts: Parts, board: Board) -> None:
+    attempt = board.attempt()
+    await parts.store.put(output_path(board.job_id, board.first, attempt.folder), b"{}")
+    await board.complete(attempt)
+    await board.cancel()
 
 
 async def _again(parts: Parts, board: Board, way: str) -> Job:
