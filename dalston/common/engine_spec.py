@@ -18,6 +18,7 @@ from dalston.common.errors import ConfigurationError
 from dalston.common.languages import LANGUAGES
 from dalston.common.models import ATTEMPT_LIMITS, Cause
 from dalston.common.pipeline_checks import (
+    check_config,
     check_engine,
     check_engines,
     check_stages,
@@ -310,7 +311,11 @@ def read_catalog(
             spec = read_engine(path.parent)
             engines[spec.id] = spec
     pipelines: dict[str, Pipeline] = {}
-    for root in pipeline_folders:
+    roots = list(pipeline_folders)
+    # Who wants no pipelines configures no engine.
+    for spec in engines.values() if roots else ():
+        check_config(spec)
+    for root in roots:
         _require_folder(root)
         for path in sorted(root.glob("*.yaml")):
             pipeline = _read_pipeline(path, engines, variables)

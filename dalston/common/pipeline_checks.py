@@ -31,7 +31,7 @@ _LICENSE = re.compile(rf"\(*{_SPDX}\)*(?: (?:AND|OR|WITH) \(*{_SPDX}\)*)*")
 
 
 def check_engine(spec: EngineSpec, path: Path) -> None:
-    """Refuse what doesn't say in a usable form whose an engine is, and how it is configured.
+    """Refuse what doesn't say in a usable form whose an engine and its weights are.
 
     Args:
         spec: The engine.
@@ -57,11 +57,20 @@ def check_engine(spec: EngineSpec, path: Path) -> None:
         raise ConfigurationError(
             f"{path}: needs.model_memory_mb is for engines whose config has a property `model`"
         )
-    _check_config(spec.config, path)
 
 
-def _check_config(config: Mapping[str, Any], path: Path) -> None:
-    """Refuse what is no JSON schema, and defaults that it doesn't allow."""
+def check_config(spec: EngineSpec) -> None:
+    """Refuse a configuration that is no JSON schema, and defaults that it doesn't allow.
+
+    By itself, because it loads a library that takes two megabytes: only for those who configure.
+
+    Args:
+        spec: An engine that was read from a folder.
+
+    Raises:
+        ConfigurationError: Says what is wrong.
+    """
+    config, path = spec.config, Path(spec.folder or ".") / "engine.yaml"
     properties = config.get("properties", {})
     if not isinstance(properties, dict):
         raise ConfigurationError(f"{path}: config.properties must map names to what each may be")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dalston.common.engine_spec import EngineSpec, read_engine
+from dalston.common.pipeline_checks import check_config
 from dalston.common.transcript import check_stage_output
 from dalston.engine_sdk.access import LocalAccess, complete_header
 from dalston.engine_sdk.attempt_files import FileRefusedError, check_name
@@ -172,6 +173,7 @@ def open_engine(
         TaskFailed: The engine can't be loaded or set up.
     """
     spec = read_engine(folder)
+    check_config(spec)
     engine = load_engine_class(folder)()
     engine.id, engine.version = spec.id, spec.version
     engine.config = spec.configure(config or {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from dalston.common.engine_spec import Catalog, read_catalog, read_engine
 from dalston.common.errors import ConfigurationError
 from dalston.config import read_settings
 from dalston.demands import check_all_roles
+from dalston.engine_sdk.testing import open_engine
 from dalston.runtime import open_catalog
 
 ENGINE = "id: {name}\nversion: '1'\nstage: {stage}\n"
@@ -174,6 +177,24 @@ def test_a_wrong_engine_is_named_with_its_file(folders: Path, wrong: str, said: 
         read(folders)
     assert said in error.value.message
     assert "engine.yaml" in error.value.message
+
+
+def test_an_engine_is_not_tried_with_a_configuration_that_no_server_would_take(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "engine.yaml").write_text(JOINER + "config: {properties: {a: {type: integr}}}\n")
+    with pytest.raises(ConfigurationError, match=r"config\.properties\.a"), open_engine(tmp_path):
+        pass
+
+
+def test_a_supervisor_does_not_carry_what_checks_configurations() -> None:
+    code = (
+        "import sys; from dalston.config import read_settings; from dalston import runtime\n"
+        "assert runtime.choose_engines(read_settings(), ['faster-whisper'])\n"
+        "print('fastjsonschema' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "False"
 
 
 def test_what_has_no_default_may_be_set_by_a_pipeline(folders: Path) -> None:
