@@ -201,6 +201,11 @@ def housekeeping(*, dry_run: bool, data_dir: Path | None) -> None:
         f"{counted(done.audio, 'job')}, {counted(done.orphans, 'orphaned folder')}, "
         f"{counted(done.unfinished, 'unfinished file')}."
     )
+    if done.others:
+        click.echo(
+            f"Another database uses the store too, so what belongs to no job of this one stays "
+            f"there. If that database is gone for good, delete its mark: {', '.join(done.others)}"
+        )
     # Those of a server that runs may be others, and nothing here could ask it.
     days = counted(settings.retention_days, "day")
     after = "" if settings.retention == "keep" else f" after {days}"

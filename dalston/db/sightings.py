@@ -44,8 +44,18 @@ async def note(
 
 async def any_of_kind(connection: Connection, kind: str) -> bool:
     """Tell whether anything of a kind has been seen and not been forgotten."""
+    return bool(await of_kind(connection, kind))
+
+
+async def of_kind(connection: Connection, kind: str) -> set[str]:
+    """Return the names of a kind that have been seen and not been forgotten."""
     rows = await connection.fetch(sql.OF_KIND, kind=kind)
-    return any(row.name.startswith(kind) for row in rows)
+    return {row.name.removeprefix(kind) for row in rows if row.name.startswith(kind)}
+
+
+async def note_new(connection: Connection, kind: str, name: str) -> None:
+    """Note what has never been seen, in an open write transaction."""
+    await connection.run_many(sql.NEW, [{"new_name": f"{kind}{name}"}])
 
 
 async def take_turn(connection: Connection, name: str, every: float) -> bool:

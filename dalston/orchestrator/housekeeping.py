@@ -3,7 +3,8 @@
 Every orchestrator looks whether it is time; the database says whose turn it is. An object is an
 orphan if no row can ever point at it: an upload whose job never was, or the output of an attempt
 that did not count, of a job that has ended. It is deleted only when it has been one for a while:
-between the last byte of an upload and its row, it looks like one.
+between the last byte of an upload and its row, it looks like one. In a store that another database
+uses too, what belongs to no job of this one is left alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dalston.common.storage import ObjectStore, job_folder
 from dalston.db import idempotency, outbox, overdue, reading, removal, retention, sightings
 from dalston.db.locking import lock
 from dalston.db.retention import KnownJob
+from dalston.orchestrator.marks import marks_of_others
 from dalston.orchestrator.parts import Parts
 
 log = structlog.get_logger(__name__)
@@ -40,12 +42,17 @@ _ATTEMPT_PARTS = 5
 
 @dataclass
 class Tidied:
-    """What a round of housekeeping has deleted, or would have."""
+    """What a round of housekeeping has deleted, or would have.
+
+    Attributes:
+        others: Marks of other databases that use the store.
+    """
 
     jobs: int = 0
     audio: int = 0
     orphans: int = 0
     unfinished: int = 0
+    others: tuple[str, ...] = ()
 
 
 class Housekeeping:
@@ -98,8 +105,10 @@ class Housekeeping:
                 await overdue.release_held_up(connection)
                 await idempotency.forget_old_keys(connection)
             await self._database.wipe()
-        if done != Tidied() and not dry:
+        if done != Tidied(others=done.others) and not dry:
             log.info("housekeeping_done", **vars(done))
+        if done.others:
+            log.warning("store_is_shared", marks=done.others)
         return done
 
     async def _retire(self, wanted: Retention, *, dry: bool) -> int:
@@ -155,13 +164,16 @@ class Housekeeping:
         unfinished = await asyncio.to_thread(self._store.unfinished)
         # A server that makes its bucket with the first object lists nothing before.
         await self._store.answers()
+        done.others = await marks_of_others(self._database, self._store, dry=dry)
         orphans: set[str] = set()
         async for by_job in _by_job(self._store):
-            orphans |= await self._look_at(by_job, dry=dry)
-        orphans |= await self._left_by_nobody(unfinished)
+            orphans |= await self._look_at(by_job, shared=bool(done.others), dry=dry)
+        orphans |= await self._left_by_nobody(unfinished, shared=bool(done.others))
         await self._delete_lasting(orphans, set(unfinished), done, dry=dry)
 
-    async def _look_at(self, by_job: Mapping[str, Sequence[str]], *, dry: bool) -> set[str]:
+    async def _look_at(
+        self, by_job: Mapping[str, Sequence[str]], *, shared: bool, dry: bool
+    ) -> set[str]:
         """Return the orphans among the objects of some jobs, and delete audio that is overdue."""
         # After they were listed: a row that was committed since then is seen.
         async with self._database.read() as connection:
@@ -175,17 +187,19 @@ class Housekeeping:
         return {
             orphan
             for job_id, paths in by_job.items()
+            if job_id in known or not shared
             for orphan in _orphans(job_id, paths, known.get(job_id), count)
         }
 
-    async def _left_by_nobody(self, unfinished: Sequence[str]) -> set[str]:
+    async def _left_by_nobody(self, unfinished: Sequence[str], *, shared: bool) -> set[str]:
         """Return the unfinished files of which no job at work is known."""
         left: set[str] = set()
         for start in range(0, len(unfinished), _BATCH):
             some = unfinished[start : start + _BATCH]
             async with self._database.read() as connection:
                 known = await retention.known_jobs(connection, sorted(set(map(_job_of, some))))
-            left |= {path for path in some if not _is_at_work(known.get(_job_of(path)))}
+            ours = [path for path in some if _job_of(path) in known or not shared]
+            left |= {path for path in ours if not _is_at_work(known.get(_job_of(path)))}
         return left
 
     async def _delete_lasting(

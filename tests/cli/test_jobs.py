@@ -286,6 +286,17 @@ def test_housekeeping_says_what_it_deletes(shell: Shell) -> None:
     assert not orphan.exists()
 
 
+def test_housekeeping_says_whose_recordings_it_left_alone(shell: Shell) -> None:
+    assert "Another database" not in shell.run("housekeeping")[1]
+    store = shell.stack.deployment.store_settings.folder
+    assert store is not None
+    (store / "databases" / "0123456789abcdef.json").write_text("{}")
+
+    status, out, _ = shell.run("housekeeping")
+    assert status == 0
+    assert "delete its mark: databases/0123456789abcdef.json" in out
+
+
 def test_housekeeping_says_which_retention_it_goes_by(shell: Shell) -> None:
     assert "themselves: keep (DALSTON_RETENTION" in shell.run("housekeeping", "--dry-run")[1]
     shell.stack.ended(shell.stack.submit(b"1"))
