@@ -14,7 +14,7 @@ from itertools import pairwise
 import msgspec
 
 from dalston.common.transcript import Segment, Transcript
-from dalston.common.wording import words_in
+from dalston.common.wording import between, words_in
 
 SMALL_OVERLAP = 100
 """Milliseconds by which rough times may make two cues overlap; more is two people talking."""
@@ -33,6 +33,8 @@ _PAUSE = 300
 _EARLIEST_BREAK = 0.4
 """Share of a full cue, or of a line, before which no break is looked for."""
 _WIDE = frozenset("WF")
+_LONGEST_RUN = 1000
+"""Words that are divided as one stretch: where there are no marks, hours would be one."""
 
 
 class Cue(msgspec.Struct, frozen=True):
@@ -132,15 +134,12 @@ def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
     labels = labels_of(transcript)
     found: list[Cue] = []
     shown_before: str | None = None
-    left = [
-        (tokens[0].start, place, tokens)
-        for place, segment in enumerate(transcript.segments)
-        if (tokens := _tokens(segment))
-    ]
+    runs = _runs(transcript)
+    left = [(tokens[0].start, place, tokens) for place, (_, tokens) in enumerate(runs)]
     heapify(left)
     while left:
         start, place, tokens = heappop(left)
-        speaker = transcript.segments[place].speaker
+        speaker = runs[place][0]
         least = 1
         if rules.speakers and speaker and speaker != shown_before:
             name = " ".join(visible_lines(labels.get(speaker) or speaker))
@@ -156,6 +155,35 @@ def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
         if tokens:
             heappush(left, (tokens[0].start, place, tokens))
     return found
+
+
+def _runs(transcript: Transcript) -> list[tuple[str | None, list[_Token]]]:
+    """Return what is divided as one stretch, each with who says it.
+
+    Most often that is a segment. Engines end one at a time limit too, in the middle of a sentence,
+    which would tear the last words off, to be shown for a moment.
+    """
+    found: list[tuple[str | None, list[_Token]]] = []
+    last: dict[str | None, list[_Token]] = {}
+    for segment in transcript.segments:
+        tokens = _tokens(segment)
+        if not tokens:
+            continue
+        before = last.get(segment.speaker)
+        if before is not None and _goes_on(before, tokens):
+            spaced = between(before[-1].text, tokens[0].text) == " "
+            before += [msgspec.structs.replace(tokens[0], spaced=spaced), *tokens[1:]]
+            continue
+        last[segment.speaker] = tokens
+        found.append((segment.speaker, tokens))
+    return found
+
+
+def _goes_on(before: Sequence[_Token], after: Sequence[_Token]) -> bool:
+    """Tell whether a sentence goes on in the next segment without a pause."""
+    pause = after[0].start - before[-1].end
+    is_end = _last_mark(before[-1].text) in _SENTENCE_ENDS
+    return len(before) < _LONGEST_RUN and -SMALL_OVERLAP <= pause < _PAUSE and not is_end
 
 
 def _tokens(segment: Segment) -> list[_Token]:
@@ -249,13 +277,17 @@ def _best_break(tokens: Sequence[_Token], most: int) -> int:
 
 
 def _weight(tokens: Sequence[_Token], count: int) -> int:
-    last = tokens[count - 1].text.rstrip(_CLOSING)[-1:]
+    last = _last_mark(tokens[count - 1].text)
     if last in _SENTENCE_ENDS:
         return 3
     if last in _CLAUSE_ENDS:
         return 2
     pause = tokens[count].start - tokens[count - 1].end if count < len(tokens) else 0
     return int(pause >= _PAUSE)
+
+
+def _last_mark(text: str) -> str:
+    return text.rstrip(_CLOSING)[-1:]
 
 
 def _width(text: str) -> int:
