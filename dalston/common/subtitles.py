@@ -28,6 +28,10 @@ _CLAUSE_ENDS = frozenset(
     "\u060c\u061b\u104a\u1363\u1364"  # Arabic comma and semicolon, Burmese, Ethiopic
 )
 _CLOSING = "\"')]}”’»“‘«」』）】》"  # noqa: RUF001 - as printed; German closes where English opens
+_BEHIND = (_SENTENCE_ENDS | _CLAUSE_ENDS | frozenset("%‰°")) - frozenset("–—")
+"""Marks that stand behind what they belong to, besides brackets and quotation marks."""
+_OPENED, _CLOSED = frozenset({"Ps", "Pi"}), frozenset({"Pe", "Pf"})
+"""Unicode's categories of brackets and quotation marks."""
 _PAUSE = 300
 """Milliseconds of silence at which a reader expects a break."""
 _EARLIEST_BREAK = 0.4
@@ -134,7 +138,7 @@ def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
     labels = labels_of(transcript)
     found: list[Cue] = []
     shown_before: str | None = None
-    runs = _runs(transcript)
+    runs = _runs(transcript, rules.line_length)
     left = [(tokens[0].start, place, tokens) for place, (_, tokens) in enumerate(runs)]
     heapify(left)
     while left:
@@ -157,7 +161,7 @@ def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
     return found
 
 
-def _runs(transcript: Transcript) -> list[tuple[str | None, list[_Token]]]:
+def _runs(transcript: Transcript, length: int) -> list[tuple[str | None, list[_Token]]]:
     """Return what is divided as one stretch, each with who says it.
 
     Most often that is a segment. Engines end one at a time limit too, in the middle of a sentence,
@@ -166,7 +170,7 @@ def _runs(transcript: Transcript) -> list[tuple[str | None, list[_Token]]]:
     found: list[tuple[str | None, list[_Token]]] = []
     last: dict[str | None, list[_Token]] = {}
     for segment in transcript.segments:
-        tokens = _tokens(segment)
+        tokens = _marks_joined(_tokens(segment), length)
         if not tokens:
             continue
         before = last.get(segment.speaker)
@@ -177,6 +181,45 @@ def _runs(transcript: Transcript) -> list[tuple[str | None, list[_Token]]]:
         last[segment.speaker] = tokens
         found.append((segment.speaker, tokens))
     return found
+
+
+def _marks_joined(tokens: Sequence[_Token], length: int) -> list[_Token]:
+    """Return tokens of which none begins with a mark that closes, or ends with one that opens.
+
+    French has a space at some marks, and engines take those of Chinese and Japanese for words or
+    put them to the wrong one. A row of marks that is longer than a line stays as it is.
+    """
+    found: list[_Token] = []
+    for token in tokens:
+        before = found[-1] if found else None
+        if before is None or _width(f"{before.text} {token.text}") > length:
+            found.append(token)
+        elif _closes(token.text) or _opened(before.text) == before.text:
+            text = before.text + " " * token.spaced + token.text
+            found[-1] = _Token(text, before.start, token.end, before.spaced)
+        elif (opened := _opened(before.text)) and not token.spaced:
+            text = before.text.removesuffix(opened)
+            found[-1] = msgspec.structs.replace(before, text=text)
+            found.append(msgspec.structs.replace(token, text=opened + token.text))
+        else:
+            found.append(token)
+    return found
+
+
+def _closes(text: str) -> bool:
+    """Tell whether a text is nothing but marks that belong to what is in front of them."""
+    is_ellipsis = text != "." and not text.strip(".…")
+    return not is_ellipsis and all(
+        letter in _BEHIND or unicodedata.category(letter) in _CLOSED for letter in text
+    )
+
+
+def _opened(text: str) -> str:
+    """Return the marks at a text's end that belong to what is behind them."""
+    count = len(text)
+    while count and unicodedata.category(text[count - 1]) in _OPENED:
+        count -= 1
+    return text[count:]
 
 
 def _goes_on(before: Sequence[_Token], after: Sequence[_Token]) -> bool:

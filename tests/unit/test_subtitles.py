@@ -218,6 +218,43 @@ def test_scripts_without_blanks_may_have_some(text: str) -> None:
     assert [cue.end for cue in found] == [*(cue.start for cue in found[1:]), 16_000]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Savez-vous pourquoi il est parti ? Je crois : non ! Il a dit « jamais de la vie » ; alors "
+        "nous sommes rentrés à 10 % ?",
+        "彼女「そうだね」彼「違うよ」友人は『銀河』と《夜》を、（静かに）置いた。【完】",
+        "“你好”他说，“再见”然后离开了《红楼梦》这本书。",
+    ],
+    ids=["French", "Japanese", "Chinese"],
+)
+@pytest.mark.parametrize("timed", [True, False])
+def test_no_line_begins_or_ends_with_a_mark_that_belongs_to_the_other_side(
+    text: str, *, timed: bool
+) -> None:
+    """As Whisper gives words: marks with a space in front, and brackets, are words themselves."""
+    parts = text.split() if " " in text else list(text)
+    words = [Word(part, 0.25 * place, 0.25 * place + 0.25) for place, part in enumerate(parts)]
+    segment = Segment(0.0, words[-1].end, text, words=words if timed else None)
+    for length in range(12, 46):
+        found = [cue.text.split("\n") for cue in cues(of(segment), Rules(line_length=length))]
+        lines = [line for cue in found for line in cue]
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert not [line for line in lines if line[0] in "?!:;%»」』）》】”、。，"]
+        assert not [line for line in lines if line[-1] in "«「『（《【“"]
+
+
+def test_marks_that_begin_a_text_or_stand_between_stay_where_they_are() -> None:
+    text = "— Oui ... … je sais - enfin & puis — voilà"
+    words = [Word(part, float(n), float(n) + 1) for n, part in enumerate(text.split())]
+    segment = Segment(0.0, words[-1].end, text, words=words)
+    found = [cue.text for cue in cues(of(segment), Rules(line_length=10, longest=1))]
+    assert found == text.split()
+    # A row of marks is no word.
+    rows = [cue.text for cue in cues(of(Segment(0.0, 9.0, "! " * 40)), Rules(line_length=10))]
+    assert max(len(line) for row in rows for line in row.split("\n")) <= 10
+
+
 def test_large_cues_are_divided_in_no_time() -> None:
     """A fifth of a second; it took half a minute when each letter's line was measured anew."""
     text = "今日は天気がいい" * 2500
