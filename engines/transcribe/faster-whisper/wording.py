@@ -8,6 +8,10 @@ from typing import Any
 from faster_whisper.transcribe import Segment, Word
 
 
+_LEAST_PROBABILITY = 0.0001
+"""One of 0 would be the mean's; probabilities are rounded to so much."""
+
+
 class Segments:
     """Collects segments: in order, within the recording, without empty ones.
 
@@ -76,6 +80,21 @@ class Segments:
         placed_start = min(max(round(float(start) + offset, 3), earliest), self._latest)
         placed_end = min(max(round(float(end) + offset, 3), placed_start), self._latest)
         return placed_start, placed_end
+
+
+def with_own_confidence(segment: dict[str, Any]) -> dict[str, Any]:
+    """Return a segment with the confidence of its own words, if they are known.
+
+    Until then it has that of all that was heard together, which is what tells doubtful text.
+
+    Args:
+        segment: As `Segments` makes it, or a part of one.
+    """
+    told = [word["confidence"] for word in segment.get("words") or () if "confidence" in word]
+    if not told:
+        return segment
+    mean = math.exp(math.fsum(math.log(max(one, _LEAST_PROBABILITY)) for one in told) / len(told))
+    return {**segment, "confidence": _probability(mean)}
 
 
 def _probability(value: float) -> float:
