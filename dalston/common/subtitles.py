@@ -28,8 +28,12 @@ _CLAUSE_ENDS = frozenset(
     "\u060c\u061b\u104a\u1363\u1364"  # Arabic comma and semicolon, Burmese, Ethiopic
 )
 _CLOSING = "\"')]}”’»“‘«」』）】》"  # noqa: RUF001 - as printed; German closes where English opens
-_BEHIND = (_SENTENCE_ENDS | _CLAUSE_ENDS | frozenset("%‰°")) - frozenset("–—")
-"""Marks that stand behind what they belong to, besides brackets and quotation marks."""
+_SMALL_KANA = frozenset("ーゝゞヽヾ々〻ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ")
+"""No line of Japanese begins with one: they go on with the sound of the letter before."""
+_BEHIND = (_SENTENCE_ENDS | _CLAUSE_ENDS | _SMALL_KANA | frozenset("%‰°")) - frozenset(
+    "\u2013\u2014"  # dashes, which may begin a line
+)
+"""What stands behind what it belongs to, besides brackets and quotation marks."""
 _OPENED, _CLOSED = frozenset({"Ps", "Pi"}), frozenset({"Pe", "Pf"})
 """Unicode's categories of brackets and quotation marks."""
 _PAUSE = 300
@@ -37,6 +41,8 @@ _PAUSE = 300
 _EARLIEST_BREAK = 0.4
 """Share of a full cue, or of a line, before which no break is looked for."""
 _WIDE = frozenset("WF")
+_NO_ROOM = frozenset({"Mn", "Me", "Cf"})
+"""Unicode's categories of what stands above or below a letter, or isn't seen."""
 _LONGEST_RUN = 1000
 """Words that are divided as one stretch: where there are no marks, hours would be one."""
 
@@ -194,7 +200,7 @@ def _marks_joined(tokens: Sequence[_Token], length: int) -> list[_Token]:
         before = found[-1] if found else None
         if before is None or _width(f"{before.text} {token.text}") > length:
             found.append(token)
-        elif _closes(token.text) or _opened(before.text) == before.text:
+        elif _closes(token.text) or _opened(before.text) == before.text or _is_rest(token):
             text = before.text + " " * token.spaced + token.text
             found[-1] = _Token(text, before.start, token.end, before.spaced)
         elif (opened := _opened(before.text)) and not token.spaced:
@@ -204,6 +210,11 @@ def _marks_joined(tokens: Sequence[_Token], length: int) -> list[_Token]:
         else:
             found.append(token)
     return found
+
+
+def _is_rest(token: _Token) -> bool:
+    """Tell whether a token begins with a mark that shapes the letter in front of it."""
+    return not token.spaced and unicodedata.category(token.text[0]).startswith("M")
 
 
 def _closes(text: str) -> bool:
@@ -334,7 +345,11 @@ def _last_mark(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Return the room that a text takes: some scripts' letters take that of two."""
-    if text.isascii():
-        return len(text)
-    return sum(2 if unicodedata.east_asian_width(letter) in _WIDE else 1 for letter in text)
+    """Return the room that a text takes: some letters take that of two, and some marks none."""
+    return len(text) if text.isascii() else sum(map(_room, text))
+
+
+def _room(letter: str) -> int:
+    if unicodedata.category(letter) in _NO_ROOM:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in _WIDE else 1

