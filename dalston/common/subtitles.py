@@ -171,16 +171,19 @@ def _runs(transcript: Transcript, length: int) -> list[tuple[str | None, list[_T
     """Return what is divided as one stretch, each with who says it.
 
     Most often that is a segment. Engines end one at a time limit too, in the middle of a sentence,
-    which would tear the last words off, to be shown for a moment.
+    which would tear the last words off, to be shown for a moment. Where no segment ends with a
+    mark, as in Thai, their ends are all that tells of sentences.
     """
     found: list[tuple[str | None, list[_Token]]] = []
     last: dict[str | None, list[_Token]] = {}
+    ends = (_last_mark(segment.text.rstrip()) for segment in transcript.segments)
+    has_marks = not _SENTENCE_ENDS.isdisjoint(ends)
     for segment in transcript.segments:
         tokens = _marks_joined(_tokens(segment), length)
         if not tokens:
             continue
         before = last.get(segment.speaker)
-        if before is not None and _goes_on(before, tokens):
+        if has_marks and before is not None and _goes_on(before, tokens):
             spaced = between(before[-1].text, tokens[0].text) == " "
             before += [msgspec.structs.replace(tokens[0], spaced=spaced), *tokens[1:]]
             continue

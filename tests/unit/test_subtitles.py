@@ -89,37 +89,43 @@ def test_a_sentence_that_goes_on_in_the_next_segment_is_not_torn_there() -> None
     """The last word in front of an engine's limit was shown alone, for a quarter of a second."""
     parts = in_parts(
         "tear down the fence you didn't want to come now leave and take your half a man",
-        "with you tossing his gun up across his left arm and cocking it when he says",
+        "with you tossing his gun up across his left arm and cocking it when he says.",
     )
     found = list(cues(of(*parts), Rules()))
     assert " ".join(cue.text.replace("\n", " ") for cue in found) == of(*parts).text
     assert all(cue.end - cue.start >= 1000 for cue in found)
     assert max(len(line) for cue in found for line in cue.text.split("\n")) <= 42
     # Chinese and the like go on without a space.
-    [cue] = cues(of(Segment(0.0, 2.0, "明日は雨が"), Segment(2.0, 4.0, "降るでしょう")), Rules())
-    assert cue.text == "明日は雨が降るでしょう"
+    [cue] = cues(of(Segment(0.0, 2.0, "明日は雨が"), Segment(2.0, 4.0, "降るでしょう。")), Rules())
+    assert cue.text == "明日は雨が降るでしょう。"
 
 
 def test_segments_that_do_not_go_on_stay_apart() -> None:
-    ended = in_parts("He was there.", "she was not")
-    apart = [spoken("and then he"), spoken("went away", start=2.0)]
-    at_once = [Segment(0.0, 4.0, "one of them says"), Segment(2.0, 5.0, "what nobody hears")]
-    others = [*in_parts("and then he", speaker="A"), *in_parts("went away", speaker="B")]
+    ended = in_parts("He was there.", "she was not.")
+    apart = [spoken("and then he"), spoken("went away.", start=2.0)]
+    at_once = [Segment(0.0, 4.0, "one of them says"), Segment(2.0, 5.0, "what nobody hears.")]
+    others = [*in_parts("and then he", speaker="A"), *in_parts("went away.", speaker="B")]
     for parts in (ended, apart, at_once, others):
         assert [cue.text for cue in cues(of(*parts), Rules())] == [part.text for part in parts]
     # Who is interrupted goes on.
-    first, second = in_parts("what I wanted to", "tell you about", speaker="A")
+    first, second = in_parts("what I wanted to", "tell you about.", speaker="A")
     between = Segment(0.9, 1.1, "Yes.", speaker="B")
     found = [cue.text for cue in cues(of(first, between, second), Rules(speakers=True))]
-    assert found == ["A: what I wanted to tell you about", "B: Yes."]
+    assert found == ["A: what I wanted to tell you about.", "B: Yes."]
+
+
+def test_ends_of_segments_count_where_there_are_no_marks() -> None:
+    """Thai has none, and Whisper's Chinese often has none."""
+    parts = [Segment(0.0, 2.0, "明日は雨が"), Segment(2.0, 4.0, "降るでしょう")]
+    assert [cue.text for cue in cues(of(*parts), Rules())] == [part.text for part in parts]
 
 
 def test_hours_without_a_mark_are_divided_in_no_time() -> None:
-    parts = in_parts(*["and so on and so forth for ever and ever"] * 4000)
+    parts = in_parts(*["and so on and so forth for ever and ever"] * 4000, "Amen.")
     began = time.process_time()
     found = list(cues(of(*parts), Rules()))
     assert time.process_time() - began < 10
-    assert sum(len(cue.text.split()) for cue in found) == 4000 * 10
+    assert sum(len(cue.text.split()) for cue in found) == 4000 * 10 + 1
 
 
 def test_a_pause_divides_what_has_no_marks() -> None:
