@@ -57,6 +57,10 @@ class Display(ABC):
         self._end(file, f"failed: {printable(reason)}", good=False)
 
     @abstractmethod
+    def warned(self, file: int, *texts: str) -> None:
+        """Show lines about what may be wrong in a file's transcript."""
+
+    @abstractmethod
     def _end(self, file: int, text: str, *, good: bool) -> None: ...
 
     @contextlib.contextmanager
@@ -91,6 +95,11 @@ class PlainDisplay(Display):
         else:
             self.say(f"{self._names[file]}: {what}")
         self._last[file] = (what, done, now)
+
+    def warned(self, file: int, *texts: str) -> None:
+        """Print each line with the file's name."""
+        for text in texts:
+            self.say(f"{self._names[file]}: {text}")
 
     def _end(self, file: int, text: str, *, good: bool) -> None:
         del good
@@ -149,6 +158,11 @@ class TerminalDisplay(Display):
         else:
             name = shortened(self._names[file])
             self._rows[file] = _Row(name, what, share, time.monotonic())
+
+    def warned(self, file: int, *texts: str) -> None:
+        """Print each line with the file's name."""
+        for text in texts:
+            self._console.print(Text.assemble((self._names[file], "bold"), "  ", (text, "yellow")))
 
     def _end(self, file: int, text: str, *, good: bool) -> None:
         self._rows.pop(file, None)

@@ -20,6 +20,7 @@ from dalston.client.outputs import FolderOutput, Output, OutputError, StandardOu
 from dalston.client.progress import Display, display_for, printable, printable_name
 from dalston.client.recordings import Recording
 from dalston.client.refusals import explained
+from dalston.client.remarks import names_nobody, warnings_of
 from dalston.client.sending import Sending
 from dalston.client.session import Session
 from dalston.client.upload import State, state_of
@@ -162,7 +163,7 @@ class _Call:
     there: set[int]
     """Files whose transcripts are there from before."""
     names_speakers: bool = False
-    """Whether the transcripts are to say who speaks."""
+    """Whether they are to say who speaks."""
     said: set[str] = field(default_factory=set)
     done: int = 0
     failed: int = 0
@@ -251,13 +252,13 @@ class _Call:
                 await self.delete(session, ended)
         self.done += 1
         self.display.done(number, transcript.get("duration"))
+        self.display.warned(number, *warnings_of(transcript))
         self._miss_speakers(transcript)
         return True
 
     def _miss_speakers(self, transcript: Mapping[str, Any]) -> None:
         """Say that nobody is named where names were asked for."""
-        segments = transcript.get("segments")
-        if not self.names_speakers or not segments or any(one.get("speaker") for one in segments):
+        if not self.names_speakers or not names_nobody(transcript):
             return
         asked = self.fields.get("diarize") == "true" or self.fields.get("channels") == "split"
         self.say_once(f"no speakers are known{'' if asked else ': add --diarize'}")

@@ -14,7 +14,7 @@ from itertools import pairwise
 import msgspec
 
 from dalston.common.transcript import Segment, Transcript
-from dalston.common.wording import words_in
+from dalston.common.wording import between, words_in
 
 SMALL_OVERLAP = 100
 """Milliseconds by which rough times may make two cues overlap; more is two people talking."""
@@ -28,11 +28,23 @@ _CLAUSE_ENDS = frozenset(
     "\u060c\u061b\u104a\u1363\u1364"  # Arabic comma and semicolon, Burmese, Ethiopic
 )
 _CLOSING = "\"')]}”’»“‘«」』）】》"  # noqa: RUF001 - as printed; German closes where English opens
+_SMALL_KANA = frozenset("ーゝゞヽヾ々〻ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ")
+"""No line of Japanese begins with one: they go on with the sound of the letter before."""
+_BEHIND = (_SENTENCE_ENDS | _CLAUSE_ENDS | _SMALL_KANA | frozenset("%‰°")) - frozenset(
+    "\u2013\u2014"  # dashes, which may begin a line
+)
+"""What stands behind what it belongs to, besides brackets and quotation marks."""
+_OPENED, _CLOSED = frozenset({"Ps", "Pi"}), frozenset({"Pe", "Pf"})
+"""Unicode's categories of brackets and quotation marks."""
 _PAUSE = 300
 """Milliseconds of silence at which a reader expects a break."""
 _EARLIEST_BREAK = 0.4
 """Share of a full cue, or of a line, before which no break is looked for."""
 _WIDE = frozenset("WF")
+_NO_ROOM = frozenset({"Mn", "Me", "Cf"})
+"""Unicode's categories of what stands above or below a letter, or isn't seen."""
+_LONGEST_RUN = 1000
+"""Words that are divided as one stretch: where there are no marks, hours would be one."""
 
 
 class Cue(msgspec.Struct, frozen=True):
@@ -132,15 +144,12 @@ def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
     labels = labels_of(transcript)
     found: list[Cue] = []
     shown_before: str | None = None
-    left = [
-        (tokens[0].start, place, tokens)
-        for place, segment in enumerate(transcript.segments)
-        if (tokens := _tokens(segment))
-    ]
+    runs = _runs(transcript, rules.line_length)
+    left = [(tokens[0].start, place, tokens) for place, (_, tokens) in enumerate(runs)]
     heapify(left)
     while left:
         start, place, tokens = heappop(left)
-        speaker = transcript.segments[place].speaker
+        speaker = runs[place][0]
         least = 1
         if rules.speakers and speaker and speaker != shown_before:
             name = " ".join(visible_lines(labels.get(speaker) or speaker))
@@ -156,6 +165,82 @@ def _divided(transcript: Transcript, rules: Rules) -> list[Cue]:
         if tokens:
             heappush(left, (tokens[0].start, place, tokens))
     return found
+
+
+def _runs(transcript: Transcript, length: int) -> list[tuple[str | None, list[_Token]]]:
+    """Return what is divided as one stretch, each with who says it.
+
+    Most often that is a segment. Engines end one at a time limit too, in the middle of a sentence,
+    which would tear the last words off, to be shown for a moment. Where no segment ends with a
+    mark, as in Thai, their ends are all that tells of sentences.
+    """
+    found: list[tuple[str | None, list[_Token]]] = []
+    last: dict[str | None, list[_Token]] = {}
+    ends = (_last_mark(segment.text.rstrip()) for segment in transcript.segments)
+    has_marks = not _SENTENCE_ENDS.isdisjoint(ends)
+    for segment in transcript.segments:
+        tokens = _marks_joined(_tokens(segment), length)
+        if not tokens:
+            continue
+        before = last.get(segment.speaker)
+        if has_marks and before is not None and _goes_on(before, tokens):
+            spaced = between(before[-1].text, tokens[0].text) == " "
+            before += [msgspec.structs.replace(tokens[0], spaced=spaced), *tokens[1:]]
+            continue
+        last[segment.speaker] = tokens
+        found.append((segment.speaker, tokens))
+    return found
+
+
+def _marks_joined(tokens: Sequence[_Token], length: int) -> list[_Token]:
+    """Return tokens of which none begins with a mark that closes, or ends with one that opens.
+
+    French has a space at some marks, and engines take those of Chinese and Japanese for words or
+    put them to the wrong one. A row of marks that is longer than a line stays as it is.
+    """
+    found: list[_Token] = []
+    for token in tokens:
+        before = found[-1] if found else None
+        if before is None or _width(f"{before.text} {token.text}") > length:
+            found.append(token)
+        elif _closes(token.text) or _opened(before.text) == before.text or _is_rest(token):
+            text = before.text + " " * token.spaced + token.text
+            found[-1] = _Token(text, before.start, token.end, before.spaced)
+        elif (opened := _opened(before.text)) and not token.spaced:
+            text = before.text.removesuffix(opened)
+            found[-1] = msgspec.structs.replace(before, text=text)
+            found.append(msgspec.structs.replace(token, text=opened + token.text))
+        else:
+            found.append(token)
+    return found
+
+
+def _is_rest(token: _Token) -> bool:
+    """Tell whether a token begins with a mark that shapes the letter in front of it."""
+    return not token.spaced and unicodedata.category(token.text[0]).startswith("M")
+
+
+def _closes(text: str) -> bool:
+    """Tell whether a text is nothing but marks that belong to what is in front of them."""
+    is_ellipsis = text != "." and not text.strip(".…")
+    return not is_ellipsis and all(
+        letter in _BEHIND or unicodedata.category(letter) in _CLOSED for letter in text
+    )
+
+
+def _opened(text: str) -> str:
+    """Return the marks at a text's end that belong to what is behind them."""
+    count = len(text)
+    while count and unicodedata.category(text[count - 1]) in _OPENED:
+        count -= 1
+    return text[count:]
+
+
+def _goes_on(before: Sequence[_Token], after: Sequence[_Token]) -> bool:
+    """Tell whether a sentence goes on in the next segment without a pause."""
+    pause = after[0].start - before[-1].end
+    is_end = _last_mark(before[-1].text) in _SENTENCE_ENDS
+    return len(before) < _LONGEST_RUN and -SMALL_OVERLAP <= pause < _PAUSE and not is_end
 
 
 def _tokens(segment: Segment) -> list[_Token]:
@@ -249,7 +334,7 @@ def _best_break(tokens: Sequence[_Token], most: int) -> int:
 
 
 def _weight(tokens: Sequence[_Token], count: int) -> int:
-    last = tokens[count - 1].text.rstrip(_CLOSING)[-1:]
+    last = _last_mark(tokens[count - 1].text)
     if last in _SENTENCE_ENDS:
         return 3
     if last in _CLAUSE_ENDS:
@@ -258,8 +343,16 @@ def _weight(tokens: Sequence[_Token], count: int) -> int:
     return int(pause >= _PAUSE)
 
 
+def _last_mark(text: str) -> str:
+    return text.rstrip(_CLOSING)[-1:]
+
+
 def _width(text: str) -> int:
-    """Return the room that a text takes: some scripts' letters take that of two."""
-    if text.isascii():
-        return len(text)
-    return sum(2 if unicodedata.east_asian_width(letter) in _WIDE else 1 for letter in text)
+    """Return the room that a text takes: some letters take that of two, and some marks none."""
+    return len(text) if text.isascii() else sum(map(_room, text))
+
+
+def _room(letter: str) -> int:
+    if unicodedata.category(letter) in _NO_ROOM:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in _WIDE else 1

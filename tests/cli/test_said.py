@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dalston.client.remarks import warnings_of
 from tests.cli.conftest import Served, Shell
 from tests.support.gate import Gate
 
@@ -39,6 +40,43 @@ def test_speakers_that_are_known_are_not_missed(served: Served, tmp_path: Path) 
     done = served.shell.run(*options, "--diarize")
     assert "Speaker_1: " in done.out
     assert "no speakers" not in done.err
+
+
+def test_what_may_be_wrong_in_a_transcript_is_told_beside_it(
+    served: Served, tmp_path: Path
+) -> None:
+    """Text and subtitles have no place for the warnings."""
+    seconds = tmp_path / "talk.wav"
+    seconds.write_bytes(b"2 apart")
+    doubt = served.gate.folder / "doubt-1"
+    doubt.touch()
+    try:
+        done = served.shell.run(seconds, "--pipeline", "options", "--format", "srt")
+    finally:
+        doubt.unlink()
+    warning = "dalston: talk.wav: warning at 0:01 to 0:02: Listen to it. [doubtful]\n"
+    assert done.err.count(warning) == 1
+    assert "Listen" not in done.out
+    assert done.status == 0
+    assert "warning" not in served.shell.run(seconds, "--pipeline", "options").err
+
+
+def test_warnings_of_any_pipeline_are_lines_and_not_endless() -> None:
+    told: list[object] = [
+        {"code": "a", "message": "Many\n\x1b[2Jlines.", "start": 3725.9, "end": 3726}
+    ]
+    told += [{"message": "One."}, "a sentence", {"code": "b", "message": "Two.", "start": 1.0}]
+    told += [{"code": "c", "message": "It.", "start": 0.0, "end": 59.9, "channel": 2}] * 30
+    lines = list(warnings_of({"metadata": {"warnings": told}}))
+    assert lines[:4] == [
+        "warning at 1:02:05 to 1:02:06: Many??[2Jlines. [a]",
+        "warning: One. [no code]",
+        "warning: Two. [b]",
+        "warning at 0:00 to 0:59, channel 2: It. [c]",
+    ]
+    assert lines[20:] == ["13 more warnings: --format json writes all of them"]
+    for other in ({}, {"metadata": None}, {"metadata": {"warnings": "none"}}):
+        assert list(warnings_of(other)) == []
 
 
 def test_what_holds_for_all_files_is_said_once_and_one_file_is_one(

@@ -115,6 +115,25 @@ def test_words_stay_as_they_were_and_only_times_change(
     assert placed["words"][-1]["end"] <= 3.0
 
 
+def test_a_segment_lasts_from_its_first_word_to_its_last(
+    aligner: EngineUnderTest, babble: Path
+) -> None:
+    """A transcriber's segments begin and end in the silence around what is said."""
+    given = segment("Good evening, all.", 0.0, 3.0)
+    (placed,) = aligner.process(babble, previous=transcription(given)).data["segments"]
+    first, last = placed["words"][0], placed["words"][-1]
+    assert (placed["start"], placed["end"]) == (first["start"], last["end"])
+    assert placed["start"] > 0.1
+
+
+def test_segments_that_overlap_stay_in_order(aligner: EngineUnderTest, babble: Path) -> None:
+    given = [segment("Good evening.", 0.0, 2.9), segment("All of you.", 0.1, 2.9)]
+    data = aligner.process(babble, previous=transcription(*given)).data
+    first, second = data["segments"]
+    assert data["segments"] != given
+    assert first["start"] <= second["start"]
+
+
 def test_without_words_the_text_is_divided(aligner: EngineUnderTest, babble: Path) -> None:
     given = {"start": 0.5, "end": 2.5, "text": "Good evening, all."}
     (placed,) = aligner.process(babble, previous=transcription(given)).data["segments"]
@@ -208,7 +227,7 @@ def test_it_tells_of_each_segment_and_what_it_is(aligner: EngineUnderTest, babbl
         on_progress=lambda done, total: told.append((done, total)),
     ).data
     assert told == [(1, 3), (2, 3), (3, 3)]
-    assert data["engine"] == {"id": "pocketsphinx", "version": "1.0.0", "model": "en-us"}
+    assert data["engine"] == {"id": "pocketsphinx", "version": "1.0.1", "model": "en-us"}
 
 
 def test_a_word_is_not_looked_for_where_its_neighbours_segments_are(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faster_whisper.transcribe import Segment
+from faster_whisper.transcribe import Segment, Word
 
 from dalston.common.errors import ConfigurationError
 from dalston.engine_sdk import TaskFailed
@@ -67,6 +67,26 @@ def test_segments_tell_how_sure_they_are(whisper: EngineUnderTest) -> None:
         assert segment["confidence"] > 0.5
         assert 0 <= segment["no_speech_probability"] < 0.3
         assert 0.5 < segment["compression_ratio"] < 2.4
+
+
+def test_a_mark_above_a_letter_is_no_word(letters_whisper: EngineUnderTest) -> None:
+    """In Thai, Lao and Burmese each sign is a word to faster-whisper."""
+    heard = ["วั", "นน", "ี้", "ไม", "่", "ได", "้", "ซื"]
+    signs = zip(heard, (0.8, 0.6, 0.4, 0.9, 0.1, 0.5, 0.7, 0.3), strict=True)
+    words = [Word(0.1 * n, 0.1 * n + 0.1, sign, sure) for n, (sign, sure) in enumerate(signs)]
+    words.insert(0, Word(0.0, 0.0, " ", 0.9))
+    figures = {"avg_logprob": -0.1, "no_speech_prob": 0.0, "compression_ratio": 1.0}
+    piece = Segment(0, 0, 0.0, 0.8, "วันนี้ไม่ได้ซื", [], **figures, words=words, temperature=0.0)
+    found = letters_whisper.engine._transcription.Segments(5.0)  # type: ignore[attr-defined]
+    found.add(piece, 0.0, 5.0)
+    told = [tuple(word.values()) for word in found.found[0]["words"]]
+    assert told == [
+        ("วั", 0.0, 0.1, 0.8),
+        ("นนี้", 0.1, 0.3, 0.5),
+        ("ไม่", 0.3, 0.5, 0.5),
+        ("ได้", 0.5, 0.7, 0.6),
+        ("ซื", 0.7, 0.8, 0.3),
+    ]
 
 
 @pytest.mark.parametrize(

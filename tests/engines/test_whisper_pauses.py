@@ -109,6 +109,28 @@ def test_nothing_of_a_text_is_lost_for_want_of_its_word(transcription: Any) -> N
     assert list(transcription.parted([broken], [122.0])) == [broken]
 
 
+def test_a_segment_has_the_confidence_of_its_own_words(transcription: Any) -> None:
+    """Whisper tells one figure for all that it heard together, up to half a minute."""
+
+    def segment(text: str, start: float, *sure: float) -> dict[str, Any]:
+        words = [
+            {"text": word, "start": start + n, "end": start + n + 1, "confidence": confidence}
+            for n, (word, confidence) in enumerate(zip(text.split(), sure, strict=True))
+        ]
+        heard = {"confidence": 0.7, "no_speech_probability": 0.0}
+        return {"start": start, "end": start + len(words), "text": text, "words": words, **heard}
+
+    sure, unsure = segment("He said:", 0.0, 0.9, 0.4), segment("Ardau!", 3.0, 0.1)
+    parted = segment("Yes. Nobody knows.", 5.0, 0.8, 0.0, 0.5)
+    untimed = {**segment("As heard.", 9.0, 0.9, 0.9), "words": None}
+    given = [sure, unsure, parted, untimed]
+    found = transcription._written([], given, "en", [6.0], {"drop_doubtful_text": False})
+    told = [one["confidence"] for one in found["segments"]]
+    assert told == [0.6, 0.1, 0.8, pytest.approx(0.0071, abs=0.0001), 0.7]
+    # Doubtful is what all that was heard together says.
+    assert found["warnings"] == []
+
+
 def test_what_is_said_again_after_a_pause_is_no_loop(transcription: Any) -> None:
     times_said = [(1.0, 1.4), (20.0, 20.4), (40.0, 40.4), (60.0, 60.4)]
     words = [{"text": "Yes.", "start": start, "end": end} for start, end in times_said]

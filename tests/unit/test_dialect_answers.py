@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from dalston.common.errors import RequestError
@@ -51,6 +52,23 @@ def spoken(first: str, second: str) -> Transcript:
         speakers=[Speaker(first, "One"), Speaker(second, "Two")],
         metadata={"audio": {"channels": 2}, "pipeline": ["a", "b"], "warnings": []},
     )
+
+
+def test_channels_that_could_not_be_kept_apart_are_one() -> None:
+    """The same sound in both, or more than can be split: nobody may say that one is silent."""
+    talk = spoken("channel_1", "channel_2")
+    mixed = [msgspec.structs.replace(one, speaker=None) for one in talk.segments]
+    unsplit = msgspec.structs.replace(talk, segments=mixed, speakers=[])
+    answer = listen_body(unsplit, job(), None, Shape(split=True, utterances=True))
+    (channel,) = answer["results"]["channels"]
+    assert channel["alternatives"][0]["transcript"] == "Is it? No."
+    assert answer["metadata"]["channels"] == 1
+    assert [one["channel"] for one in answer["results"]["utterances"]] == [0, 0]
+    (apart,) = transcript_body(unsplit, "job_0123456789ab", split="separate")["transcripts"]
+    assert (apart["channel_index"], apart["text"]) == (0, "Is it? No.")
+    # Those in which nobody speaks are silent.
+    silent = msgspec.structs.replace(unsplit, segments=[], text="")
+    assert len(listen_body(silent, job(), None, Shape(split=True))["results"]["channels"]) == 2
 
 
 def test_elevenlabs_words_have_blanks_between_them_and_speakers() -> None:

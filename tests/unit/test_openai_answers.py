@@ -11,10 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from dalston.common.engine_spec import read_catalog
+from dalston.common.errors import UnsupportedValueError
 from dalston.common.models import JobStatus, Part, Task, TaskStatus
 from dalston.common.storage import ObjectStore, StoreSettings
 from dalston.common.transcript import Segment, Transcript, Word
 from dalston.gateway.openai.bodies import diarized_segments, json_body, text_body
+from dalston.gateway.openai.planning import native_fields
 from dalston.gateway.openai.streams import rest_of
 from dalston.gateway.openai.waiting import Transcription
 from dalston.gateway.openai.wishes import Wish
@@ -25,6 +28,7 @@ from dalston.gateway.services.partial import PartialTexts
 from dalston.gateway.services.progress import first_heard
 from dalston.gateway.services.watching import JobState, Watched
 from tests.support.board import new_job
+from tests.support.deployment import REPOSITORY
 
 WORDS = [Word("Hello", 0.5, 0.9), Word("there.", 0.9, 1.2)]
 KNOWN = Transcript(
@@ -180,3 +184,33 @@ async def test_a_completed_job_is_yielded_once_whatever_was_heard_first() -> Non
     transcription = Transcription(service, job, Wish(), patience, require_key)
 
     assert [found async for found in transcription.changes(10.0)] == [view]
+
+
+PIPELINE = """
+name: {name}
+stages:
+  - {{stage: prepare, engine: audio-prepare}}
+  - {{stage: language, engine: faster-whisper, after: [prepare]}}
+  - {{stage: transcribe, engine: {engine}, after: [prepare], config: {{{config}}}}}
+  - {{stage: merge, engine: transcript-merger, after: [prepare, language, transcribe]}}
+"""
+
+
+def test_words_are_refused_where_nobody_times_them(tmp_path: Path) -> None:
+    """They would be an empty list, as if nobody had spoken."""
+    for name, engine, config in (
+        ("timed", "faster-whisper", "beam_size: 1"),
+        ("plain", "faster-whisper", "word_timestamps: false"),
+        ("morse", "morse-reader", ""),
+    ):
+        text = PIPELINE.format(name=name, engine=engine, config=config)
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    engines = [REPOSITORY / "engines", REPOSITORY / "examples/morse-reader/engines"]
+    catalog = read_catalog(engines, [tmp_path], {})
+    wish = verbose(granularities=("word",))
+    assert native_fields(wish, {}, catalog, catalog.pipelines["timed"]) == {}
+    for name in ("plain", "morse"):
+        with pytest.raises(UnsupportedValueError, match="can't tell the times of words") as refused:
+            native_fields(wish, {}, catalog, catalog.pipelines[name])
+        assert refused.value.param == "timestamp_granularities"
+        assert "with times of segments" in refused.value.message

@@ -6,6 +6,7 @@ import time
 import unicodedata
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +36,8 @@ def of(*segments: Segment, speakers: tuple[Speaker, ...] = ()) -> Transcript:
 
 
 def width(line: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+    seen = [letter for letter in line if unicodedata.category(letter) not in ("Mn", "Me", "Cf")]
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in seen)
 
 
 def test_a_long_segment_is_divided_where_a_reader_pauses() -> None:
@@ -72,6 +74,58 @@ def test_lines_of_a_cue_are_about_as_long() -> None:
     [cue] = cues(of(spoken(text, 0.2)), Rules(line_length=42))
     first, second = cue.text.split("\n")
     assert abs(len(first) - len(second)) <= 6
+
+
+def in_parts(*parts: str, speaker: str | None = None) -> list[Segment]:
+    """Return segments that follow each other without a pause, as an engine ends them."""
+    found: list[Segment] = []
+    for part in parts:
+        start = found[-1].end if found else 0.0
+        found.append(msgspec.structs.replace(spoken(part, 0.25, start=start), speaker=speaker))
+    return found
+
+
+def test_a_sentence_that_goes_on_in_the_next_segment_is_not_torn_there() -> None:
+    """The last word in front of an engine's limit was shown alone, for a quarter of a second."""
+    parts = in_parts(
+        "tear down the fence you didn't want to come now leave and take your half a man",
+        "with you tossing his gun up across his left arm and cocking it when he says.",
+    )
+    found = list(cues(of(*parts), Rules()))
+    assert " ".join(cue.text.replace("\n", " ") for cue in found) == of(*parts).text
+    assert all(cue.end - cue.start >= 1000 for cue in found)
+    assert max(len(line) for cue in found for line in cue.text.split("\n")) <= 42
+    # Chinese and the like go on without a space.
+    [cue] = cues(of(Segment(0.0, 2.0, "明日は雨が"), Segment(2.0, 4.0, "降るでしょう。")), Rules())
+    assert cue.text == "明日は雨が降るでしょう。"
+
+
+def test_segments_that_do_not_go_on_stay_apart() -> None:
+    ended = in_parts("He was there.", "she was not.")
+    apart = [spoken("and then he"), spoken("went away.", start=2.0)]
+    at_once = [Segment(0.0, 4.0, "one of them says"), Segment(2.0, 5.0, "what nobody hears.")]
+    others = [*in_parts("and then he", speaker="A"), *in_parts("went away.", speaker="B")]
+    for parts in (ended, apart, at_once, others):
+        assert [cue.text for cue in cues(of(*parts), Rules())] == [part.text for part in parts]
+    # Who is interrupted goes on.
+    first, second = in_parts("what I wanted to", "tell you about.", speaker="A")
+    between = Segment(0.9, 1.1, "Yes.", speaker="B")
+    found = [cue.text for cue in cues(of(first, between, second), Rules(speakers=True))]
+    assert found == ["A: what I wanted to tell you about.", "B: Yes."]
+
+
+def test_ends_of_segments_count_where_there_are_no_marks() -> None:
+    """Thai has none, and Whisper's Chinese often has none."""
+    parts = [Segment(0.0, 2.0, "明日は雨が"), Segment(2.0, 4.0, "降るでしょう")]
+    assert [cue.text for cue in cues(of(*parts), Rules())] == [part.text for part in parts]
+
+
+def test_hours_without_a_mark_are_divided_in_no_time() -> None:
+    parts = in_parts(*["and so on and so forth for ever and ever"] * 4000, "Amen.")
+    began = time.process_time()
+    found = list(cues(of(*parts), Rules()))
+    assert time.process_time() - began < 10
+    assert sum(len(cue.text.split()) for cue in found) == 4000 * 10 + 1
 
 
 def test_a_pause_divides_what_has_no_marks() -> None:
@@ -169,6 +223,76 @@ def test_scripts_without_blanks_may_have_some(text: str) -> None:
     assert all(width(line) <= 20 for cue in found for line in cue.text.split("\n"))
     # Nothing leaves the screen while it is still being said.
     assert [cue.end for cue in found] == [*(cue.start for cue in found[1:]), 16_000]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Savez-vous pourquoi il est parti ? Je crois : non ! Il a dit « jamais de la vie » ; "
+            "alors nous sommes rentrés à 10 % ?"
+        ),
+        "彼女「そうだね」彼「違うよ」友人は『銀河』と《夜》を、【静かに】置いた。",
+        "“你好”他说。“再见”然后离开了《红楼梦》这本书。",
+    ],
+    ids=["French", "Japanese", "Chinese"],
+)
+@pytest.mark.parametrize("timed", [True, False])
+def test_no_line_begins_or_ends_with_a_mark_that_belongs_to_the_other_side(
+    text: str, *, timed: bool
+) -> None:
+    """As Whisper gives words: marks with a space in front, and brackets, are words themselves."""
+    parts = text.split() if " " in text else list(text)
+    words = [Word(part, 0.25 * place, 0.25 * place + 0.25) for place, part in enumerate(parts)]
+    segment = Segment(0.0, words[-1].end, text, words=words if timed else None)
+    for length in range(12, 46):
+        found = [cue.text.split("\n") for cue in cues(of(segment), Rules(line_length=length))]
+        lines = [line for cue in found for line in cue]
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert not [line for line in lines if line[0] in "?!:;%»」』》】”、。"]
+        assert not [line for line in lines if line[-1] in "«「『《【“"]
+
+
+THAI = "วันนี้เราจะพูดถึงเรื่องที่ไม่ได้พูดถึงมานานแล้ว"
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_no_letter_loses_its_vowel_and_marks_above_take_no_room(*, timed: bool) -> None:
+    """Whisper gives each sign of Thai as a word."""
+    words = [Word(sign, 0.1 * n, 0.1 * n + 0.1) for n, sign in enumerate(THAI)]
+    segment = Segment(0.0, words[-1].end, THAI, words=words if timed else None)
+    for length in range(10, 30):
+        rules = Rules(line_length=length, lines=1)
+        lines = [cue.text for cue in cues(of(segment), rules)]
+        assert "".join(lines) == THAI
+        assert not [line for line in lines if unicodedata.category(line[0]).startswith("M")]
+        assert max(map(width, lines)) <= length
+    assert width(THAI) == 33 < len(THAI)
+    [cue] = cues(of(segment), Rules(line_length=33))
+    assert cue.text == THAI
+
+
+def test_no_line_of_japanese_begins_with_a_small_letter() -> None:
+    text = "ニューヨークのコーヒーショップでちょっとキャッシュカードを使った"
+    words = [Word(sign, 0.1 * n, 0.1 * n + 0.1) for n, sign in enumerate(text)]
+    for known in (words, None):
+        segment = Segment(0.0, words[-1].end, text, words=known)
+        for length in range(10, 40):
+            found = cues(of(segment), Rules(line_length=length))
+            lines = [line for cue in found for line in cue.text.split("\n")]
+            assert "".join(lines) == text
+            assert not [line for line in lines if line[0] in "ーュョッャ"]
+
+
+def test_marks_that_begin_a_text_or_stand_between_stay_where_they_are() -> None:
+    text = "— Oui ... … je sais - enfin & puis — voilà"
+    words = [Word(part, float(n), float(n) + 1) for n, part in enumerate(text.split())]
+    segment = Segment(0.0, words[-1].end, text, words=words)
+    found = [cue.text for cue in cues(of(segment), Rules(line_length=10, longest=1))]
+    assert found == text.split()
+    # A row of marks is no word.
+    rows = [cue.text for cue in cues(of(Segment(0.0, 9.0, "! " * 40)), Rules(line_length=10))]
+    assert max(len(line) for row in rows for line in row.split("\n")) <= 10
 
 
 def test_large_cues_are_divided_in_no_time() -> None:

@@ -35,7 +35,13 @@ def words_of(segments: Iterable[Segment]) -> Iterator[tuple[Word, str | None]]:
 
 
 def by_channel(transcript: Transcript) -> list[list[Segment]]:
-    """Return the segments of each channel of a recording whose channels are speakers."""
+    """Return the segments of each channel of a recording whose channels are speakers.
+
+    Where they could not be kept apart, all are of one: the others would seem to be silent.
+    """
+    spoken = transcript.segments
+    if spoken and not any((one.speaker or "").startswith(_CHANNEL) for one in spoken):
+        return [spoken]
     found: dict[int, list[Segment]] = {}
     for segment in transcript.segments:
         found.setdefault(_channel_of(segment), []).append(segment)

@@ -13,6 +13,8 @@ from dalston.gateway.services.options import DETECT_LANGUAGE, DIARIZE, LANGUAGE,
 
 _DIARIZE_STAGE = "diarize"
 _WORDS = "words"
+_TIMES_WORDS = "word_timestamps"
+"""The setting by which a pipeline may have an engine time segments alone."""
 
 
 def native_fields(
@@ -98,6 +100,12 @@ class Ability:
         self._pipeline = pipeline
         self._engine = catalog.engines[stage.engine]
         self._engines = [catalog.engines[one.engine] for one in pipeline.stages]
+        self._times_words = any(
+            (_WORDS in spec.produces or not spec.produces)  # who tells nothing may time them
+            and one.stage == spec.stage  # and not one of its further ones, such as `language`
+            and one.config.get(_TIMES_WORDS) is not False
+            for one, spec in zip(pipeline.stages, self._engines, strict=True)
+        )
         self.diarizes = any(one.stage == _DIARIZE_STAGE for one in pipeline.stages)
 
     def check(self, wish: Wish) -> None:
@@ -120,10 +128,6 @@ class Ability:
             )
         if wish.response_format == "verbose_json" and wish.words and not self._times_words:
             raise self.unsupported("timestamp_granularities", "tell the times of words")
-
-    @property
-    def _times_words(self) -> bool:
-        return any(_WORDS in spec.produces for spec in self._engines)
 
     def require(self, option: str, value: str | None, field: str) -> None:
         """Refuse a field that none of the pipeline's engines has an option for.

@@ -81,12 +81,10 @@ class Realignment:
             {**word, "start": span.start, "end": span.end}
             for word, span in zip(words, _of_words(spoken, spans, last), strict=True)
         ]
-        return {
-            **segment,
-            "start": min(segment["start"], timed[0]["start"]),
-            "end": max(segment["end"], timed[-1]["end"]),
-            "words": timed,
-        }
+        # Who reads segments alone, as in subtitles or tables, is to have these times as well. None
+        # may begin behind the next one, which may overlap it.
+        start = min(timed[0]["start"], max(segment["start"], latest))
+        return {**segment, "start": start, "end": timed[-1]["end"], "words": timed}
 
     def _align(
         self, segment: Segment, words: Sequence[str], free_from: float, latest: float

@@ -16,7 +16,7 @@ from other_languages import without_language
 from pauses import parted, pauses_between, restored
 from recording import SAMPLE_RATE, Recording, Samples, Spans, Window, only_speech, speech_spans
 from second_hearing import never_heard, unheard
-from wording import Segments
+from wording import Segments, with_own_confidence
 
 __all__ = ["detect_language", "find_model", "load_model", "transcribe"]
 
@@ -157,7 +157,7 @@ def _written(
     # As they were heard: "yes", said again after a pause, is no loop.
     plain, others = without_language(found, language)
     kept, doubts = review(plain, drop=config["drop_doubtful_text"])
-    written = _in_order(parted(kept, pauses))
+    written = [with_own_confidence(segment) for segment in _in_order(parted(kept, pauses))]
     return {
         "text": joined(segment["text"] for segment in written),
         "segments": written,

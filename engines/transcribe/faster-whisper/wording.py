@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from typing import Any
 
 from faster_whisper.transcribe import Segment, Word
+
+_LEAST_PROBABILITY = 0.0001
+"""One of 0 would be the mean's; probabilities are rounded to so much."""
 
 
 class Segments:
@@ -53,13 +57,21 @@ class Segments:
         self.found.append(result)
 
     def _words(self, words: list[Word], offset: float, earliest: float) -> list[dict[str, Any]]:
-        placed = []
+        placed: list[dict[str, Any]] = []
+        parts: list[float] = []
         for word in words:
             text = word.word.strip()
             if not text:
                 continue
             start, end = self._place(word.start, word.end, offset, earliest)
             earliest = start
+            if placed and is_rest_of_word(word.word):
+                parts.append(word.probability)
+                sure = _probability(math.fsum(parts) / len(parts))
+                whole = {"text": placed[-1]["text"] + text, "end": end, "confidence": sure}
+                placed[-1] = {**placed[-1], **whole}
+                continue
+            parts = [word.probability]
             placed.append(
                 {
                     "text": text,
@@ -76,6 +88,29 @@ class Segments:
         placed_start = min(max(round(float(start) + offset, 3), earliest), self._latest)
         placed_end = min(max(round(float(end) + offset, 3), placed_start), self._latest)
         return placed_start, placed_end
+
+
+def is_rest_of_word(text: str) -> bool:
+    """Tell whether a text is no word, because it begins with a mark that shapes a letter before.
+
+    In scripts without spaces each sign is a word to faster-whisper, vowels above a letter too.
+    """
+    return unicodedata.category(text[0]).startswith("M")
+
+
+def with_own_confidence(segment: dict[str, Any]) -> dict[str, Any]:
+    """Return a segment with the confidence of its own words, if they are known.
+
+    Until then it has that of all that was heard together, which is what tells doubtful text.
+
+    Args:
+        segment: As `Segments` makes it, or a part of one.
+    """
+    told = [word["confidence"] for word in segment.get("words") or () if "confidence" in word]
+    if not told:
+        return segment
+    mean = math.exp(math.fsum(math.log(max(one, _LEAST_PROBABILITY)) for one in told) / len(told))
+    return {**segment, "confidence": _probability(mean)}
 
 
 def _probability(value: float) -> float:

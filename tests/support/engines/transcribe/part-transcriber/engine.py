@@ -10,7 +10,7 @@ from dalston.engine_sdk import Engine, TaskFailed, TaskInput, TaskOutput
 class PartTranscriber(Engine):
     """Marks each run; a file `hold-N` in the test's folder holds chunk N, `fail-N` fails it.
 
-    The text in `fail-N`, if there is any, is the code.
+    The text in `fail-N`, if there is any, is the code. With `doubt-N` there is a warning.
     """
 
     def process(self, input: TaskInput) -> TaskOutput:
@@ -32,6 +32,9 @@ class PartTranscriber(Engine):
         found = {"language": input.config["language"] or told.get("language", "cy")}
         segments = [{"start": 0.5, "end": 1.25, "text": f"Part {number}."}]
         text = f"{input.config['prompt']} {number}."
+        if (marks / f"doubt-{number}").exists():
+            doubt = {"code": "doubtful", "message": "Listen to it.", "start": 0.5, "end": 1.25}
+            found["warnings"] = [doubt]
         return TaskOutput({"text": text, "segments": segments, **found})
 
 
