@@ -93,6 +93,9 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             reads a long recording with `open_audio` alone, which brings what is read.
         chunk_outputs: `on_demand`: what earlier stages found in chunks is a sequence whose
             elements are read when they are looked at, instead of a list.
+        slots: Tasks at a time, at least, for an engine that waits for others rather than computes.
+            With more than one, no owner has all of them, so that those that its tasks wait for
+            don't hold up what others want.
     """
 
     memory_mb: Megabytes = 128
@@ -100,6 +103,7 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gpu: Literal["none", "optional", "required"] = "none"
     audio: bool | Literal["on_demand"] = True
     chunk_outputs: Literal["at_once", "on_demand"] = "at_once"
+    slots: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
 
 
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
