@@ -42,12 +42,14 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seconds_per_audio_second: Added for each second of audio.
         memory_mb: Megabytes that the process may have for itself; no limit if None.
         file_mb: Megabytes that a file may have that it writes by itself.
+        silent_seconds: How long it may read and write nothing, and tell no progress.
     """
 
     base_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
     seconds_per_audio_second: Annotated[float, msgspec.Meta(ge=0)] = 2.0
     memory_mb: Megabytes | None = None
     file_mb: Megabytes = 4096
+    silent_seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 class Retries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +95,8 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             reads a long recording with `open_audio` alone, which brings what is read.
         chunk_outputs: `on_demand`: what earlier stages found in chunks is a sequence whose
             elements are read when they are looked at, instead of a list.
+        slots: Tasks at a time, at least, for an engine that waits for others rather than computes.
+            With more than one, no owner has all of them.
     """
 
     memory_mb: Megabytes = 128
@@ -100,6 +104,7 @@ class Needs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gpu: Literal["none", "optional", "required"] = "none"
     audio: bool | Literal["on_demand"] = True
     chunk_outputs: Literal["at_once", "on_demand"] = "at_once"
+    slots: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
 
 
 class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -26,6 +27,27 @@ async def ready_entries(connection: Connection, engine_id: str, limit: int) -> l
     return await with_inputs(
         connection, await connection.fetch(sql.READY, engine_id=engine_id, limit=limit)
     )
+
+
+async def shared_entries(
+    connection: Connection, engine_id: str, limit: int, share: int
+) -> list[QueueEntry]:
+    """Return what `ready_entries` does, but of each owner no more than its share.
+
+    Args:
+        connection: Of the database.
+        engine_id: The engine.
+        limit: How many are looked at; those of an owner who has few stand in front.
+        share: How many one owner may have, those that an engine works on included.
+    """
+    running = await connection.fetch(sql.RUNNING_OF_OWNERS, engine_id=engine_id)
+    taken = Counter({row.owner: int(row.running) for row in running})
+    rows = []
+    for row in await connection.fetch(sql.READY, engine_id=engine_id, limit=limit):
+        if taken[row.owner] < share:
+            taken[row.owner] += 1
+            rows.append(row)
+    return await with_inputs(connection, rows)
 
 
 async def dependents_of(connection: Connection, task_ids: Sequence[str]) -> list[Row]:

@@ -7,6 +7,7 @@ kept goes to the store as it is written. A chunk is announced once its file is t
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Container
 from pathlib import PurePosixPath
@@ -68,6 +69,8 @@ class AttemptFiles:
 
     Attributes:
         names: Of the files that are kept.
+        asked_at: When the engine last asked for something, by the loop's clock; infinitely late
+            while it waits for an answer.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class AttemptFiles:
         self._lost: set[str] = set()
         """What was written to its end, and is not in the store."""
         self.names: set[str] = set()
+        self.asked_at = 0.0
 
     @property
     def missed(self) -> Failure | None:
@@ -122,6 +126,7 @@ class AttemptFiles:
         Returns:
             The answer, whose bytes are in its `body`; or `code`, `message` and `retryable`.
         """
+        self.asked_at = math.inf
         try:
             return await self._answer(question, body)
         except (DalstonError, FileRefusedError, ValueError, KeyError, TypeError) as error:
@@ -129,6 +134,8 @@ class AttemptFiles:
                 self._error = error
                 self._was_reading = question.get("what") in _READING
             return msgspec.structs.asdict(why(error))
+        finally:
+            self.asked_at = asyncio.get_running_loop().time()
 
     async def _answer(self, question: dict[str, Any], body: bytes) -> dict[str, Any]:
         match question["what"]:

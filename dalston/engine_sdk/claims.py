@@ -42,6 +42,7 @@ class Claim:
         claimed_at: By the loop's clock.
         started_at: When its turn came, by the loop's clock; None before.
         files: What the engine reads and keeps while it works, once it does.
+        told_at: When it began to work or last told of its progress, by the loop's clock.
     """
 
     def __init__(self, entry: QueueEntry, raw: bytes, lease: HeldLease) -> None:
@@ -53,6 +54,7 @@ class Claim:
         self.claimed_at = asyncio.get_running_loop().time()
         self.started_at: float | None = None
         self.files: AttemptFiles | None = None
+        self.told_at = self.claimed_at
 
     @property
     def attempt(self) -> Attempt:

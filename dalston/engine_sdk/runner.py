@@ -45,7 +45,7 @@ class RunnerSettings:
     Attributes:
         instance: Name of this engine instance, unique among all that run.
         config: The engine's configuration: its defaults and what the server's settings say.
-        slots: Tasks at a time, each in a child of its own.
+        slots: Tasks at a time, each in a child of its own; more if the engine needs more.
         grace_seconds: How long a running task may go on after the order to stop.
         temporary_folder: Where inputs and outputs lie while a task runs.
         environment: The children's environment.
@@ -91,7 +91,8 @@ class EngineRunner:
         self.spec = spec
         self._queue = queue
         self._settings = settings
-        self._memory = memory or MemoryKeeper(settings.slots * self._megabytes())
+        slots = max(settings.slots, spec.needs.slots)
+        self._memory = memory or MemoryKeeper(slots * self._megabytes())
         loop = asyncio.get_running_loop()
         self._stopping: asyncio.Future[None] = loop.create_future()
         self._grace_over: asyncio.Future[None] = loop.create_future()
@@ -105,7 +106,7 @@ class EngineRunner:
             spec, settings.instance, settings.config, queue, store, self.keeper, self._folders
         )
         self._reporter = Reporter(spec, store, self.keeper, self._claimer, self._grace_over)
-        self._slots = [self._new_slot() for _ in range(settings.slots)]
+        self._slots = [self._new_slot() for _ in range(slots)]
 
     def _new_slot(self) -> Slot:
         parts = (self._claimer, self._reporter, self.keeper)
@@ -133,8 +134,10 @@ class EngineRunner:
         try:
             if await self._becomes_usable():
                 async with asyncio.TaskGroup() as group:
-                    for slot in self._slots:
-                        group.create_task(self._serve_slot(slot))
+                    for number, slot in enumerate(self._slots):
+                        # What the engine needs beyond the settings takes memory only with work.
+                        lazy = self._settings.lazy or number >= self._settings.slots
+                        group.create_task(self._serve_slot(slot, lazy=lazy))
             await self._reporter.drain()
         finally:
             for task in (renewing, ending, watching):
@@ -228,10 +231,10 @@ class EngineRunner:
     ) -> None:
         self._state, self._progress = (state, message, code), progress
 
-    async def _serve_slot(self, slot: Slot) -> None:
+    async def _serve_slot(self, slot: Slot, *, lazy: bool) -> None:
         """Have a child while there is something to do, and a while longer."""
         tenant = Tenant(self._memory, self.spec.id, self._megabytes(), self._settings.idle_seconds)
-        awake = not self._settings.lazy or not self._availability.has_model
+        awake = not lazy or not self._availability.has_model
         awake = awake and tenant.admitted_at_once()
         pause = _FIRST_SETUP_PAUSE
         while not self._stopping.done():

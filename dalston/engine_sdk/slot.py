@@ -191,12 +191,14 @@ class Slot:
 
         def show(done: float, total: float) -> None:
             claim.lease.progress = (done, total)
+            claim.told_at = asyncio.get_running_loop().time()
 
         entry = claim.entry
         limit = deadline_seconds(
             self._spec.limits, entry.audio_bytes, task.previous_outputs, entry.audio_seconds
         )
         claim.files = self._reporter.files_of(claim)
+        claim.told_at = asyncio.get_running_loop().time()
         result = child.give(task, show, claim.files)
         self._ahead.want(self.pace.ahead(0.0, None))
         await self._watch(claim, result, limit)
@@ -210,8 +212,25 @@ class Slot:
         if self._grace_over.done():
             await self._reporter.release(claim)
             return None
+        return self._took_too_long(claim, limit)
+
+    def _took_too_long(self, claim: Claim, limit: float) -> Failure:
         text = f"The engine took longer than {limit:.0f} s, which its engine.yaml allows for this."
+        if self._is_silent(claim):
+            text = (
+                f"The engine was busy for {self._spec.limits.silent_seconds:g} s without reading, "
+                f"writing or telling of any progress. If it does other recordings, this one is "
+                f"damaged, or made so: convert it to FLAC or MP3 without tags, and send that."
+            )
         return Failure("engine_timeout", text, retryable=True)
+
+    def _is_silent(self, claim: Claim) -> bool:
+        """Tell whether nothing was heard of a computing task for longer than its engine may."""
+        most = self._spec.limits.silent_seconds
+        if most is None or claim.files is None:
+            return False
+        heard_at = max(claim.told_at, claim.files.asked_at)
+        return asyncio.get_running_loop().time() - heard_at > most
 
     async def _outcome(
         self, claim: Claim, files: AttemptFiles, outcome: ChildOutput | Failure
@@ -252,6 +271,8 @@ class Slot:
             done, _ = await asyncio.wait(until, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             now = loop.time()
             if done or (limit is not None and now - began_at > limit):
+                return
+            if limit is not None and self._is_silent(claim):
                 return
             if claim.lease.said is None and now - started_at >= STARTED_SECONDS:
                 self._reporter.start(claim)

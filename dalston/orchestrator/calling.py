@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from enum import StrEnum
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
+import httpcore
 import httpx
 import structlog
 
@@ -21,6 +21,7 @@ from dalston.common.webhooks import (
     signer_of_owner,
 )
 from dalston.db.outbox import Claimed, Tried
+from dalston.orchestrator.brief_answers import BriefAnswers
 
 log = structlog.get_logger(__name__)
 
@@ -52,23 +53,19 @@ class Caller:
 
     def __init__(self, policy: WebhookPolicy) -> None:
         self._policy = policy
-        # No connection is kept: it would be known by its address, and many hosts share one. For
-        # the same reason no cookie is. No proxy of the environment either: it would look the host
-        # up again.
-        self._client = httpx.AsyncClient(
-            verify=httpx.create_ssl_context(),
-            trust_env=False,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            # Each call has a deadline of its own, see below; another address may answer.
-            timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(max_keepalive_connections=0),
-            event_hooks={"response": [_forget_location]},
+        # No connection is kept: it would be known by its address, and many hosts share one. Unlike
+        # a client, a pool keeps no cookies either, follows nobody, and asks no proxy of the
+        # environment, which would look the host up again.
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=None,
+            max_keepalive_connections=0,
+            network_backend=BriefAnswers(),
         )
 
     async def close(self) -> None:
         """Close what is open."""
-        await self._client.aclose()
+        await self._pool.aclose()
 
     async def send(self, claimed: Claimed) -> Tried:
         """Send a message once; whatever goes wrong is an outcome too."""
@@ -93,7 +90,7 @@ class Caller:
         for address in others:
             try:
                 return await self._post(url, address, claimed)
-            except (httpx.ConnectError, httpx.ConnectTimeout, OSError):
+            except (httpcore.ConnectError, httpcore.ConnectTimeout, OSError):
                 continue
         return await self._post(url, last, claimed)
 
@@ -101,24 +98,21 @@ class Caller:
         body = body_of(claimed.event, claimed.created_at, claimed.data)
         headers = {
             "Host": url.authority,
+            "Accept": "*/*",
             "Content-Type": "application/json",
             "User-Agent": f"Dalston/{dalston.__version__}",
             **signed_headers(self._policy, _signer(claimed), claimed.id, int(time.time()), body),
         }
-        async with self._client.stream(
+        async with self._pool.stream(
             "POST",
             url.at(address),
             content=body,
-            headers=headers,
-            extensions={"sni_hostname": url.host},
+            headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+            # Each call has a deadline of its own, see above; another address may answer.
+            extensions={"sni_hostname": url.host, "timeout": {"connect": _CONNECT_SECONDS}},
         ) as answer:
             # What it says beside its status is not even read.
-            return answer.status_code
-
-
-async def _forget_location(answer: httpx.Response) -> None:
-    """Keep the client from reading where a redirection leads: nobody goes there."""
-    answer.headers.pop("location", None)
+            return int(answer.status)
 
 
 def _signer(claimed: Claimed) -> Signer:

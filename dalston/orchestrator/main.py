@@ -44,7 +44,8 @@ class Orchestrator:
         self._database = parts.database
         self._queue = parts.queue
         self._events = parts.events
-        self._scheduler = Scheduler(parts.database, parts.queue)
+        shared = {spec.id for spec in parts.catalog.engines.values() if spec.needs.slots > 1}
+        self._scheduler = Scheduler(parts.database, parts.queue, shared)
         self._stop = asyncio.Event()
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self._transcripts = TranscriptObjects(parts)

@@ -3,12 +3,15 @@
 The backlog waits in the database. A queue holds as many entries as the engine has live slots,
 two more, and what the engine does in a quarter of a second: so a long recording can't stand in
 front of a short one in Redis, and an engine of quick tasks doesn't wait for each of them.
+
+An engine that waits for others rather than computes is shared (`needs.slots` in its engine.yaml):
+of what its queue and its slots hold, one owner has as many as there are slots, but for one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
 from dalston.common.leases import Lease, LeaseState
@@ -21,8 +24,9 @@ from dalston.common.messages import (
     TaskStarted,
 )
 from dalston.common.queue import EngineInstance, Offer, Published, TaskQueue
-from dalston.db.entries import ready_entries
+from dalston.db.entries import ready_entries, shared_entries
 from dalston.db.session import Database
+from dalston.db.statements import Connection
 from dalston.db.work import RunningTask
 from dalston.orchestrator.batches import Effects
 
@@ -32,17 +36,28 @@ WINDOW_SECONDS = 0.25
 """What a quick engine does in this time may wait in its queue as well."""
 SLOT_ENTRIES = 64
 """Entries in a queue for each slot at most, however quick the engine is."""
+_LOOKED_AT = 100
+"""Ready tasks of a shared engine among which those of another owner are looked for."""
 _INSTANCES_SECONDS = 1.0
 """For how long what the engine instances say about themselves is believed."""
 _Kind = TypeVar("_Kind", bound=Attempt)
 
 
 class Scheduler:
-    """Publishes ready tasks. Any number of orchestrators may do so at once."""
+    """Publishes ready tasks. Any number of orchestrators may do so at once.
 
-    def __init__(self, database: Database, queue: TaskQueue) -> None:
+    Args:
+        database: Where they are.
+        queue: Where they go.
+        shared: Ids of the engines that no owner may have all slots of.
+    """
+
+    def __init__(
+        self, database: Database, queue: TaskQueue, shared: Collection[str] = frozenset()
+    ) -> None:
         self._database = database
         self._queue = queue
+        self._shared = frozenset(shared)
         self._instances: dict[str, tuple[float, list[EngineInstance]]] = {}
         self._backlogged: set[str] = set()
 
@@ -56,6 +71,8 @@ class Scheduler:
         for entry in effects.publish:
             new.setdefault(entry.engine_id, []).append(entry)
         ask = effects.fill | (self._backlogged & new.keys())
+        # Only the database knows what each owner has of them.
+        ask |= self._shared & (new.keys() | effects.room)
         await self._look_at_instances(new.keys() | ask)
         direct = new.keys() - ask
         check = (direct | effects.room) - ask
@@ -95,15 +112,8 @@ class Scheduler:
         if not names:
             return []
         await self._look_at_instances(names)
-        offers = []
         async with self._database.read() as connection:
-            for name in names:
-                # Ready rows that are claimed already stand in front: as many again, and the
-                # one that each slot works on.
-                limit = 2 * self._window(name) + self._slots(name)
-                entries = await ready_entries(connection, name, limit)
-                complete = len(entries) < limit
-                offers.append(Offer(name, self._window(name), entries, complete))
+            offers = [await self._offer_of_ready(connection, name) for name in names]
         told = await self._queue.tell(offers=offers, check=names)
         self._backlogged = (self._backlogged - set(names)) | told.backlogged
         pairs = [
@@ -112,6 +122,18 @@ class Scheduler:
             for entry, answer in zip(offer.entries, answers, strict=True)
         ]
         return [entry for entry, answer in pairs if answer is Published.LEASED]
+
+    async def _offer_of_ready(self, connection: Connection, engine_id: str) -> Offer:
+        window = self._window(engine_id)
+        # Ready rows that are claimed already stand in front: as many again, and the one that
+        # each slot works on.
+        limit = 2 * window + self._slots(engine_id)
+        if engine_id not in self._shared:
+            entries = await ready_entries(connection, engine_id, limit)
+            return Offer(engine_id, window, entries, len(entries) < limit)
+        share = max(1, self._slots(engine_id) - 1)
+        entries = await shared_entries(connection, engine_id, max(limit, _LOOKED_AT), share)
+        return Offer(engine_id, window, entries[:limit])
 
     async def _look_at_instances(self, engine_ids: Iterable[str]) -> None:
         now = time.monotonic()

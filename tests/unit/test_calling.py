@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,25 @@ async def test_no_address_stands_in_the_log(
 async def test_a_receiver_that_does_not_answer_is_not_waited_for(receiver: Receiver) -> None:
     receiver.gate.clear()
     assert (await sent(HURRIED, receiver.address("/a"))).error == "timed_out"
+
+
+@pytest.fixture
+async def chatty() -> AsyncIterator[str]:
+    """The address of a receiver whose answer never begins."""
+
+    async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 100)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+async def test_a_receiver_whose_answer_never_begins_takes_no_time(chatty: str) -> None:
+    assert (await sent(ANYWHERE, chatty)).error == "not_connected"
 
 
 @pytest.fixture

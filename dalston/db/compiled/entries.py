@@ -40,6 +40,23 @@ WHERE tasks.engine_id = ? AND tasks.status = ? AND (tasks.not_before IS NULL OR 
         (Parameter("engine_id"), Constant("ready"), Constant(0), Parameter("limit"), Constant(0)),
     ),
 )
+RUNNING_OF_OWNERS = Statement(
+    columns=(Column("owner"), Column("running")),
+    postgresql=SQL(
+        """\
+SELECT jobs.owner, count(*) AS running
+FROM tasks JOIN jobs ON jobs.id = tasks.job_id
+WHERE tasks.engine_id = $1::VARCHAR AND tasks.status = $2::VARCHAR GROUP BY jobs.owner""",
+        (Parameter("engine_id"), Constant("running")),
+    ),
+    sqlite=SQL(
+        """\
+SELECT jobs.owner, count(*) AS running
+FROM tasks JOIN jobs ON jobs.id = tasks.job_id
+WHERE tasks.engine_id = ? AND tasks.status = ? GROUP BY jobs.owner""",
+        (Parameter("engine_id"), Constant("running")),
+    ),
+)
 DEPENDENTS = Statement(
     columns=(
         Column("id"),

@@ -10,6 +10,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    func,
     or_,
     select,
 )
@@ -78,6 +79,16 @@ READY = (
     )
     .order_by(tasks.c.rank, tasks.c.id)
     .limit(bindparam("limit", type_=Integer))
+)
+RUNNING_OF_OWNERS = (
+    select(jobs.c.owner, func.count().label("running"))
+    .select_from(tasks)
+    .join(jobs, jobs.c.id == tasks.c.job_id)
+    .where(
+        tasks.c.engine_id == bindparam("engine_id"),
+        tasks.c.status == TaskStatus.RUNNING.value,
+    )
+    .group_by(jobs.c.owner)
 )
 WAITING_FOR_NOTHING = and_(tasks.c.status == TaskStatus.PENDING.value, ~exists(unfinished_before()))
 """The condition that a task is pending and has nothing to wait for."""

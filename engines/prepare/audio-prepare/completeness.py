@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from media import Media, Part
 
 _EXACT_DURATION = frozenset({"flac", "aiff", "au", "tta", "wv", "ape", "mpc", "mpc8", "nistsphere"})
@@ -98,12 +100,13 @@ def _start_seconds(media: Media | Part) -> float:
 
 
 def _clock_seconds(text: str) -> float | None:
-    """Read `00:01:02.500000000`."""
+    """Read `00:01:02.500000000`; what is endless or no number says nothing."""
     try:
         hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
+        length = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except (ValueError, OverflowError):
         return None
+    return length if math.isfinite(length) else None
 
 
 def _ends_inside_page(media: Media) -> bool:

@@ -180,16 +180,14 @@ def _next_matroska(file: BinaryIO, position: int) -> int | None:
     while True:
         file.seek(position)
         piece = file.read(_SEARCH_BYTES)
-        found = piece.find(_MATROSKA)
-        if found >= 0:
-            file.seek(position + found)
-            if _MATROSKA_HEADER.match(file.read(_MATROSKA_HEADER_BYTES)):
-                return position + found
-            position += found + len(_MATROSKA)
-        elif len(piece) < _SEARCH_BYTES:
+        found = _MATROSKA_HEADER.search(piece)
+        if found is not None:
+            return position + found.start()
+        if len(piece) < _SEARCH_BYTES:
             return None
-        else:
-            position += len(piece) - len(_MATROSKA) + 1
+        # A header may begin at the end of this piece. No other byte is read twice, however many
+        # there are that look like one.
+        position += len(piece) - _MATROSKA_HEADER_BYTES
 
 
 _WALKS: dict[str, Callable[[BinaryIO, int], Iterator[int]]] = {
