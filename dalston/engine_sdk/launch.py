@@ -1,8 +1,8 @@
 """Starts an engine's child with another interpreter: `python -P launch.py ARGUMENTS`.
 
 An environment of an engine's own has none of the server's packages, and must not see them. So the
-package `dalston` is loaded from its place, without putting on the path what lies beside it. A process
-that the engine spawns imports this file too, as `__mp_main__`, and needs the package likewise.
+package `dalston` is loaded from its place, without putting on the path what lies beside it. A
+process that the engine spawns imports this file too, as `__mp_main__`, and needs the package.
 """
 
 from __future__ import annotations
