@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import guessed_language
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.wording import joined
 from doubts import review
@@ -58,13 +59,16 @@ def transcribe(
     config, told = shortened(model, config)
     recording = Recording(path, work_folder)
     segments = Segments(recording.duration)
+    guessed: list[dict[str, Any]] = []
     found: list[Segment] = []
     pauses: list[float] = []
     for window in recording.windows():
         spans = speech_spans(window.samples, **_SPEECH)
         if spans:
             pieces, info = _start(model, window.samples, spans, language, config)
-            language, confidence = (language, confidence) if language else _detected(model, info)
+            if language is None:
+                language, confidence = _detected(model, info)
+                guessed = _guessed(window, spans, language, confidence)
             first = len(segments.found)
             for piece in pieces:
                 other = _other_language(model, language, config)
@@ -77,7 +81,8 @@ def transcribe(
             found += heard
             pauses += pauses_between(spans, window.start)
         progress(window.end, recording.duration or 1.0)
-    written = _written([*model.warnings, *told], _in_order(found), language, pauses, config)
+    told = [*model.warnings, *(guessed if found else ()), *told]
+    written = _written(told, _in_order(found), language, pauses, config)
     return written | _as_fields(language, confidence)
 
 
@@ -93,7 +98,7 @@ def detect_language(
         progress: Is told seconds done and seconds in all.
 
     Returns:
-        `language` and `language_confidence`; nothing if nobody speaks.
+        `language`, `language_confidence` and `warnings`; nothing if nobody speaks.
 
     Raises:
         TaskFailed: `undecodable_audio`.
@@ -107,7 +112,8 @@ def detect_language(
                 return _as_fields("en", None)
             heard = only_speech(window.samples, spans)
             language, confidence, _ = model.model.detect_language(heard)
-            return _as_fields(language, confidence)
+            warnings = _guessed(window, spans, language, confidence)
+            return {**_as_fields(language, confidence), "warnings": warnings}
     return {}
 
 
@@ -124,6 +130,15 @@ def _language_to_write(
 
 def _detected(model: LoadedModel, info: Any) -> tuple[str, float | None]:  # noqa: ANN401 - untyped
     return info.language, info.language_probability if model.is_multilingual else None
+
+
+def _guessed(
+    window: Window, spans: Spans, language: str, confidence: float | None
+) -> list[dict[str, Any]]:
+    """Return a warning if the language that was found out in a window may well be another one."""
+    if guessed_language.is_guessed(window.samples, spans, confidence, **_SPEECH):
+        return [guessed_language.warning(language)]
+    return []
 
 
 def _other_language(
