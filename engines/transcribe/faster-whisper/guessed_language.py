@@ -11,7 +11,7 @@ from recording import SAMPLE_RATE, Samples, Spans, only_speech, speech_spans
 
 _UNSURE = 0.5
 """Of 24 stretches of speech whose language was less probable than this, 15 were of another one; of
-79 others six, all of them half a second long."""
+94 others six, all of them half a second long."""
 _LITTLE_SECONDS = 1.0
 _LOOKED_AT_SECONDS = 6.0
 """In more than this, with the silence around words that is kept, somebody speaks long enough."""

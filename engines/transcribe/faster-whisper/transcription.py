@@ -59,7 +59,6 @@ def transcribe(
     config, told = shortened(model, config)
     recording = Recording(path, work_folder)
     segments = Segments(recording.duration)
-    guessed: list[dict[str, Any]] = []
     found: list[Segment] = []
     pauses: list[float] = []
     for window in recording.windows():
@@ -67,12 +66,10 @@ def transcribe(
         if spans:
             pieces, info = _start(model, window.samples, spans, language, config)
             if language is None:
-                language, confidence = _detected(model, info)
-                guessed = _guessed(window, spans, language, confidence)
+                language, confidence = _detected(model, info, window, spans, told)
             first = len(segments.found)
             for piece in pieces:
-                other = _other_language(model, language, config)
-                segments.add(piece, window.start, _end(window, spans), other)
+                _add(segments, piece, window, spans, _other_language(model, language, config))
                 progress(min(window.start + float(piece.end), window.end), recording.duration)
             heard = segments.found[first:]
             missing = list(unheard(spans, heard, window.start))
@@ -81,9 +78,8 @@ def transcribe(
             found += heard
             pauses += pauses_between(spans, window.start)
         progress(window.end, recording.duration or 1.0)
-    told = [*model.warnings, *(guessed if found else ()), *told]
-    written = _written(told, _in_order(found), language, pauses, config)
-    return written | _as_fields(language, confidence)
+    told = [*model.warnings, *told]
+    return _written(told, found, language, pauses, config) | _as_fields(language, confidence)
 
 
 def detect_language(
@@ -128,8 +124,25 @@ def _language_to_write(
     return language, None
 
 
-def _detected(model: LoadedModel, info: Any) -> tuple[str, float | None]:  # noqa: ANN401 - untyped
-    return info.language, info.language_probability if model.is_multilingual else None
+def _detected(
+    model: LoadedModel,
+    info: Any,  # noqa: ANN401 - untyped
+    window: Window,
+    spans: Spans,
+    told: list[dict[str, Any]],
+) -> tuple[str, float | None]:
+    """Return the language that was found out in a window, and how sure that is.
+
+    Args:
+        model: The model.
+        info: What it has found out.
+        window: Where it has listened.
+        spans: Where somebody speaks in it.
+        told: Gets a warning if it may well be another language.
+    """
+    confidence = info.language_probability if model.is_multilingual else None
+    told += _guessed(window, spans, info.language, confidence)
+    return info.language, confidence
 
 
 def _guessed(
@@ -170,7 +183,7 @@ def _written(
 ) -> dict[str, Any]:
     """Return the text, its segments, and what is doubtful about them behind other warnings."""
     # As they were heard: "yes", said again after a pause, is no loop.
-    plain, others = without_language(found, language)
+    plain, others = without_language(_in_order(found), language)
     kept, doubts = review(plain, drop=config["drop_doubtful_text"])
     written = _in_order(parted(kept, pauses))
     return {
@@ -178,6 +191,16 @@ def _written(
         "segments": written,
         "warnings": [*warnings, *others, *doubts],
     }
+
+
+def _add(
+    segments: Segments,
+    piece: Any,  # noqa: ANN401 - untyped
+    window: Window,
+    spans: Spans,
+    other_language: str | None,
+) -> None:
+    segments.add(piece, window.start, _end(window, spans), other_language)
 
 
 def _end(window: Window, spans: Spans) -> float:
@@ -198,8 +221,7 @@ def _heard_again(
         pieces, _ = _start(model, window.samples, spans, language, config)
         segments = Segments(_end(window, spans))
         for piece in pieces:
-            other = _other_language(model, language, config)
-            segments.add(piece, window.start, _end(window, spans), other)
+            _add(segments, piece, window, spans, _other_language(model, language, config))
         kept, _ = review(segments.found, drop=True)
         again += [segment for segment in kept if segment["confidence"] >= _SURE]
     return again
