@@ -41,6 +41,8 @@ _SECRET_PREFIXES = (
 )
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _HTTP_ADDRESS = re.compile(r"https?://[^\s/?#]+(/\S*)?")
+_FOLDERS_AND_FILES = frozenset({"data_dir", "temporary_dir", "valkey_server"})
+"""Whose names may end with a blank, as SQLite's file may: a server must find what it has."""
 _SOCKET_PATH_BYTES = 100
 """Unix sockets have room for about this many bytes of path."""
 
@@ -255,8 +257,12 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     """
     values: dict[str, object] = {"data_dir": platformdirs.user_data_dir("dalston", appauthor=False)}
     for field, variable in _variables().items():
-        if os.environ.get(variable):
-            values[field] = os.environ[variable]
+        value = os.environ.get(variable, "")
+        # Of a line in a file of secrets its end comes along.
+        if field not in _FOLDERS_AND_FILES and not value.startswith("sqlite"):
+            value = value.strip()
+        if value:
+            values[field] = value
     values |= {name: value for name, value in (overrides or {}).items() if value is not None}
     values["data_dir"] = str(Path(str(values["data_dir"])).expanduser().absolute())
     try:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import yaml
@@ -43,7 +43,7 @@ def try_engine(
     asked = {name: _read_yaml(name, value) for name, value in _pairs(config, "--config")}
     with tempfile.TemporaryDirectory() as thrown_away:
         try:
-            with _prints_in_the_log():
+            with _prints_in_the_log(), _fails_if_it_leaves():
                 output = run_engine(
                     folder,
                     audio,
@@ -83,6 +83,29 @@ def _prints_in_the_log() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(output, 1)
         os.close(output)
+
+
+@contextmanager
+def _fails_if_it_leaves() -> Iterator[None]:
+    """Have an engine that ends the process by itself fail, as it would with a server.
+
+    What ends in C, where Python isn't asked, still ends with the status that it gives.
+    """
+    leave, this = os._exit, os.getpid()
+
+    def refuse(status: int) -> NoReturn:
+        # What the engine forks ends this way as a matter of course.
+        if os.getpid() == this:
+            sys.stdout.flush()
+            told = f"The engine ended its process with os._exit({status}), without an output."
+            click.echo(f"{told} A server calls it crashed. Return a TaskOutput.", err=True)
+        leave(status or (os.getpid() == this))
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 def _without_our_frames(error: BaseException, folder: Path) -> str | None:

@@ -21,7 +21,8 @@ def bind(host: str, port: int) -> socket.socket:
 
     Raises:
         ConfigurationError: The address is taken, or can't be one.
-        UnavailableError: It isn't one of this machine, whose network may not be there yet.
+        UnavailableError: It isn't one of this machine, whose network may not be there yet, or DNS
+            doesn't answer.
     """
     listener = None
     try:
@@ -30,7 +31,12 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(2048)
-    except (socket.gaierror, UnicodeError):
+    except (socket.gaierror, UnicodeError) as error:
+        if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+            raise UnavailableError(
+                f"Can't listen at '{host}': the name could not be looked up now. Try again when "
+                f"this machine's DNS answers, or name an address with --host or DALSTON_HOST."
+            ) from None
         # A name with an empty or a too long part doesn't get as far as being looked up.
         raise ConfigurationError(
             f"Can't listen at '{host}': that is neither an address nor a known name. Name an "

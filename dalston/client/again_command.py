@@ -26,6 +26,8 @@ _TEXTS = frozenset(
 )
 """Options whose values are text even where they look like a number."""
 _LISTS = frozenset({"temperatures"})
+_WORDS = {"true": True, "false": False, "null": None}
+"""Of JSON, which knows them in small letters only; a submission takes any."""
 
 
 class Moment(click.ParamType[datetime]):
@@ -71,7 +73,7 @@ class Changed(click.ParamType[tuple[str, Any]]):
             # NaN and what is too large for a number are Python's alone. They go as they were given.
             json.dumps(changed, allow_nan=False)
         except ValueError:
-            return name, text
+            return name, _WORDS.get(text.lower(), text)
         return name, changed
 
 

@@ -79,7 +79,7 @@ class SQLitePool:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path or ":memory:"
+        self._path = path
         self._idle: list[aiosqlite.Connection] = []
         self._free = asyncio.Semaphore(_CONNECTIONS)
         # SQLite lets one transaction write at a time, and whoever waits for it inside SQLite

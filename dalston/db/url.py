@@ -10,6 +10,7 @@ from dalston.common.errors import ConfigurationError
 
 _KINDS = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite"}
 _LAST_PORT = 65535
+_IN_MEMORY = ("", ":memory:")
 # A password may hold what would end a part elsewhere: people forget to escape it.
 _URL = re.compile(
     r"""
@@ -29,7 +30,7 @@ class DatabaseURL:
 
     Attributes:
         kind: `postgresql` or `sqlite`.
-        path: SQLite's file; empty for none.
+        path: SQLite's file; empty for PostgreSQL.
         dsn: What PostgreSQL's driver is told, password and all.
     """
 
@@ -59,8 +60,19 @@ def read_url(text: str) -> DatabaseURL:
         raise ConfigurationError(f"DATABASE_URL has a port above {_LAST_PORT}. Correct it.")
     kind = _KINDS[scheme]
     if kind == "sqlite":
-        return DatabaseURL(kind, path=unquote(found["database"] or ""))
+        return DatabaseURL(kind, path=_file(found))
     return DatabaseURL(kind, dsn=f"postgresql://{_login(found)}{_place(found)}")
+
+
+def _file(found: re.Match[str]) -> str:
+    path = unquote(found["database"] or "")
+    if path in _IN_MEMORY:
+        # Each connection of each process would have an empty database of its own.
+        raise ConfigurationError(
+            "DATABASE_URL names no file. Jobs can't be kept in memory alone: name one, such as "
+            "sqlite:////srv/dalston.db, or unset it for a file in the data folder."
+        )
+    return path
 
 
 def _login(found: re.Match[str]) -> str:

@@ -1,7 +1,8 @@
 """Starts an engine's child with another interpreter: `python -P launch.py ARGUMENTS`.
 
 An environment of an engine's own has none of the server's packages, and must not see them. So the
-package `dalston` is loaded from its place, without putting on the path what lies beside it.
+package `dalston` is loaded from its place, without putting on the path what lies beside it. A
+process that the engine spawns imports this file too, as `__mp_main__`, and needs the package.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 
-def main() -> None:
-    """Load the package, then run the child."""
+def load_package() -> None:
+    """Make the package `dalston` importable."""
     package = Path(__file__).resolve().parent.parent
     spec = spec_from_file_location(
         "dalston", package / "__init__.py", submodule_search_locations=[str(package)]
@@ -23,8 +24,9 @@ def main() -> None:
     module = module_from_spec(spec)
     sys.modules["dalston"] = module
     spec.loader.exec_module(module)
-    import_module("dalston.engine_sdk.child").run(sys.argv[1:])
 
 
+if __name__ in {"__main__", "__mp_main__"}:
+    load_package()
 if __name__ == "__main__":
-    main()
+    import_module("dalston.engine_sdk.child").run(sys.argv[1:])

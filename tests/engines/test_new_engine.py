@@ -329,6 +329,13 @@ def test_an_engine_that_leaves_with_success_has_failed(tmp_path: Path) -> None:
     assert "SystemExit: 0" in done.stderr
 
 
+def test_an_engine_that_ends_its_process_has_failed(tmp_path: Path) -> None:
+    fork = "os.fork() or os._exit(0)\n        os.wait()\n        os._exit(0)"
+    done = tried(engine(tmp_path / "mine", PRINTS.format(body=fork)))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("os._exit(0)") == 1
+
+
 def test_earlier_results_of_chunks_are_a_list(tmp_path: Path) -> None:
     (tmp_path / "heard.json").write_text('[{"text": "a"}, {"text": "b"}]')
     code = ONE.format(name="Mine", body="{'got': len(input.previous_outputs['transcribe'])}")

@@ -75,7 +75,7 @@ def test_it_says_with_what_it_worked(whisper: EngineUnderTest, tmp_path: Path) -
     data = whisper.process(write_wav(tmp_path / "audio.wav", tone(0.5))).data
     assert data["engine"] == {
         "id": "faster-whisper",
-        "version": "1.4.1",
+        "version": "1.5.0",
         "model": "base",
         "device": "cpu",
         "compute_type": "int8",

@@ -11,10 +11,12 @@ import pytest
 
 from dalston.engine_sdk.testing import EngineUnderTest
 from tests.engines.sounds import write_wav
-from tests.engines.speech_clips import read_sound, silence
+from tests.engines.speech_clips import RATE, read_sound, silence
 from tests.support.recordings import SPEECH, needs_recordings
 
 ENGLISH, SPANISH = SPEECH / "en_ls_1688-142285-0006.flac", SPEECH / "es_pico_test_es.wav"
+_SPOKEN_FROM = round(1.2 * RATE)
+"""Where somebody speaks for some seconds in the Spanish recording."""
 QUICK = {"beam_size": 1, "temperatures": [0.0]}
 
 
@@ -101,3 +103,51 @@ def test_neighbours_in_one_language_are_one_warning(whisper: EngineUnderTest) ->
     plain, warnings = sys.modules["other_languages"].without_language(found, "en")
     assert plain == [{"start": float(number), "end": number + 0.5} for number in range(5)]
     assert [(one["start"], one["end"]) for one in warnings] == [(0, 1.5), (3, 3.5), (4, 4.5)]
+
+
+def guessed(data: dict[str, Any]) -> list[str]:
+    return [one["message"] for one in data["warnings"] if one["code"] == "language_guessed"]
+
+
+def short_clip(folder: Path, seconds: float) -> Path:
+    """Write the first words of the Spanish recording, between two silences."""
+    clip = read_sound(SPANISH)[_SPOKEN_FROM : _SPOKEN_FROM + int(seconds * RATE)]
+    return write_wav(folder / "clip.wav", np.concatenate([silence(1), clip, silence(1)]))
+
+
+@needs_recordings
+@pytest.mark.parametrize("stage", ["language", "transcribe"])
+def test_a_language_of_a_word_or_two_is_told_to_be_a_guess(
+    whisper: EngineUnderTest, tmp_path: Path, stage: str
+) -> None:
+    data = whisper.process(short_clip(tmp_path, 0.6), config=QUICK, stage=stage).data
+    (message,) = guessed(data)
+    assert f"'{data['language']}'" in message
+
+
+@needs_recordings
+@pytest.mark.parametrize("stage", ["language", "transcribe"])
+def test_a_language_of_a_sentence_is_none(whisper: EngineUnderTest, stage: str) -> None:
+    assert guessed(whisper.process(SPANISH, config=QUICK, stage=stage).data) == []
+
+
+@needs_recordings
+def test_a_language_that_is_named_or_was_found_out_before_is_none(
+    whisper: EngineUnderTest, tmp_path: Path
+) -> None:
+    path = short_clip(tmp_path, 0.6)
+    found = {"language": {"language": "es", "language_confidence": 0.9}}
+    assert guessed(whisper.process(path, config=QUICK, previous=found).data) == []
+    assert guessed(whisper.process(path, config={**QUICK, "language": "es"}).data) == []
+
+
+def test_an_improbable_language_is_a_guess_however_long_somebody_speaks(
+    whisper: EngineUnderTest,
+) -> None:
+    is_guessed = sys.modules["guessed_language"].is_guessed
+    minute = np.zeros(60 * RATE, np.float32)
+    spans = [{"start": 0, "end": len(minute)}]
+    assert whisper.spec.id == "faster-whisper"
+    assert is_guessed(minute, spans, 0.49)
+    assert not is_guessed(minute, spans, 0.5)
+    assert not is_guessed(minute, spans, None)

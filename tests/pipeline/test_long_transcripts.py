@@ -52,7 +52,7 @@ def stack(deployment: Deployment, tmp_path: Path) -> Iterator[Stack]:
     (small.add("given-at-length", 64) / "engine.py").write_text(
         CODE.replace("für alle", "für alle" + 30 * " Leute")
     )
-    with running(deployment, **small.settings("given-whole", 512)) as stack:
+    with running(deployment, **small.settings("given-at-length", 512)) as stack:
         stack.migrate()
         stack.start("orchestrator")
         stack.start("engine", "run", "--all")
@@ -124,6 +124,40 @@ def test_who_does_not_read_holds_few_transcripts_in_memory(stack: Stack, silence
             assert wire.answer("GET").body == whole
     # Nothing was made for those that went away.
     until(lambda: _left(gateway) == len(waiting) - 1, "all that left to be noticed")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (TRANSCRIPTIONS, {"model": "whisper-1", "response_format": "verbose_json"}),
+        ("/v1/speech-to-text", {"model_id": "scribe_v1"}),
+    ],
+)
+def test_who_waited_for_a_transcript_and_does_not_read_it_holds_few_in_memory(
+    stack: Stack, silence: Path, path: str, fields: dict[str, str]
+) -> None:
+    gateway = stack.roles[-1]
+    stack.client.headers["Idempotency-Key"] = "one-job-for-all"
+    asked = stack.client.build_request(
+        "POST", path, data=fields, files={"file": ("a.wav", silence.read_bytes())}
+    )
+    whole = stack.client.send(asked)
+    assert whole.status_code == 200, whole.text
+    lines = [f"{name}: {value}" for name, value in asked.headers.items() if name != "host"]
+    before = memory_peaks({"gateway": gateway.pid})["gateway"]
+    with ExitStack() as opened:
+        wires = [opened.enter_context(Wire(stack.url)) for _ in range(30)]
+        for wire in wires:
+            wire.send(head(path, *lines) + asked.read())
+
+        answered = _answered(wires)
+
+        after = memory_peaks({"gateway": gateway.pid})["gateway"]
+        assert len(answered) * len(whole.content) < 2 * MOST_BYTES
+        assert after - before < 150
+        again = answered[0].answer("POST")
+        assert again.headers["idempotent-replayed"] == "true"
+        assert again.body == whole.content
 
 
 def _answered(wires: list[Wire]) -> list[Wire]:

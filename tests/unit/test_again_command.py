@@ -28,7 +28,9 @@ MENDABLE = {
     [
         ("num_speakers=2", ("num_speakers", 2)),
         ("diarize=false", ("diarize", False)),
+        ("diarize=True", ("diarize", True)),
         ("num_speakers=null", ("num_speakers", None)),
+        ("prompt=True", ("prompt", "True")),
         ("prompt=2026", ("prompt", "2026")),
         ("prompt=null", ("prompt", None)),
         ("hotwords=a=b", ("hotwords", "a=b")),

@@ -44,6 +44,33 @@ def test_urls_choose_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.store.bucket == "recordings"
 
 
+def test_the_end_of_a_secrets_line_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@db/name\n")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret\r\n")
+    monkeypatch.setenv("DALSTON_PORT", " 9000 ")
+    monkeypatch.setenv("DALSTON_FETCH_PRIVATE_ADDRESSES", "true\t")
+    monkeypatch.setenv("S3_BUCKET", " \n")
+    settings = read_settings()
+
+    assert settings.database_url == "postgresql://user:secret@db/name"
+    assert (settings.aws_secret_access_key, settings.port) == ("secret", 9000)
+    assert settings.fetch_private_addresses
+    assert settings.s3_bucket is None
+
+
+def test_a_folder_may_have_a_name_with_a_blank_at_its_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = read_settings({"data_dir": f"{tmp_path}/mine "})
+    for name, value in role_environment(given).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////srv/jobs.db ")
+    settings = read_settings()
+
+    assert settings.data_dir == given.data_dir == tmp_path / "mine "
+    assert read_url(settings.database).path == "/srv/jobs.db "
+
+
 def test_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DALSTON_PORT", "9000")
     assert read_settings().port == 9000

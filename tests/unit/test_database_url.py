@@ -46,13 +46,11 @@ def test_a_url_of_postgresql_says_what_sqlalchemy_takes_it_for(url: str) -> None
         "sqlite:////var/lib/dalston.db",
         "sqlite:////a b/c%20d/e@f:g.db",
         "sqlite+aiosqlite:///dalston.db",
-        "sqlite://",
-        "sqlite:///",
     ],
 )
 def test_a_url_of_sqlite_names_a_file(url: str) -> None:
     found = read_url(url)
-    assert (found.kind, found.path) == ("sqlite", make_url(url).database or "")
+    assert (found.kind, found.path) == ("sqlite", make_url(url).database)
     assert engine_url(found).database == found.path
 
 
@@ -66,6 +64,9 @@ def test_a_url_of_sqlite_names_a_file(url: str) -> None:
         ("postgresql://user:secret@db:65536/name", "has a port above 65535"),
         ("mysql+pymysql://user:secret@db/name", "begins with mysql://"),
         ("redis://:secret@db", "begins with redis://"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
     ],
 )
 def test_another_url_is_refused_and_its_password_is_not_shown(url: str, said: str) -> None:

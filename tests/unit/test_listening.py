@@ -61,6 +61,15 @@ def test_an_address_that_is_not_there_may_be_there_later() -> None:
         bind("203.0.113.1", 0)
 
 
+def test_a_name_may_be_known_when_dns_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", away)
+    with pytest.raises(UnavailableError, match="when this machine's DNS answers"):
+        bind("dalston.example.org", 0)
+
+
 def test_a_port_that_is_taken_is_a_setting() -> None:
     with bind("127.0.0.1", 0) as listener, pytest.raises(ConfigurationError, match="--port"):
         bind("127.0.0.1", listener.getsockname()[1])

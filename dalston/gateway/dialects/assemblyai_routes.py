@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -19,6 +21,7 @@ from dalston.common.models import Job, JobStatus
 from dalston.common.subtitles import Rules
 from dalston.common.transcript import Transcript
 from dalston.gateway.api.operations import Operation, Parameters
+from dalston.gateway.api.v1.cursors import decode_cursor, encode_cursor
 from dalston.gateway.authentication import caller_of
 from dalston.gateway.dialects.assemblyai import (
     AUDIO_URL,
@@ -74,8 +77,8 @@ class ListParameters(Parameters, frozen=True):
         Meta(description="one of queued, processing, completed, error: only such transcripts"),
     ] = UNSET
     before_id: Annotated[
-        Annotated[str, Meta(max_length=64)] | UnsetType,
-        Meta(description="the id of a transcript: only older ones"),
+        Annotated[str, Meta(max_length=100)] | UnsetType,
+        Meta(description="the id of a transcript, or what prev_url has: only older ones"),
     ] = UNSET
 
 
@@ -215,8 +218,7 @@ async def list_transcripts(request: Request, parameters: ListParameters) -> Resp
     owner, service = caller_of(request).owner, _service(request)
     after = None
     if parameters.before_id is not UNSET:
-        before = (await service.read(owner, parameters.before_id)).job
-        after = (before.created_at, before.id)
+        after = await _place(service, owner, parameters.before_id)
     statuses = [None] if parameters.status is UNSET else STATUSES[parameters.status]
     lists = [await service.list(owner, parameters.limit + 1, one, after) for one in statuses]
     newest = merge(*lists, key=lambda view: (view.job.created_at, view.job.id), reverse=True)
@@ -225,7 +227,8 @@ async def list_transcripts(request: Request, parameters: ListParameters) -> Resp
     same = request.query_params.multi_items()
     more = [(name, value) for name, value in same if name != "before_id"]
     base = str(request.url.replace(query=""))
-    older = f"{base}?{urlencode([*more, ('before_id', page[-1].id)])}" if page else None
+    # An id tells its place only as long as its job is there.
+    older = f"{base}?{urlencode([*more, ('before_id', encode_cursor(page[-1]))])}" if page else None
     details = {
         "limit": parameters.limit,
         "result_count": len(page),
@@ -236,6 +239,18 @@ async def list_transcripts(request: Request, parameters: ListParameters) -> Resp
     return JsonResponse(
         {"page_details": details, "transcripts": [_item(request, job, base) for job in page]}
     )
+
+
+async def _place(service: JobService, owner: str, before: str) -> tuple[datetime, str]:
+    """Return the creation time and the id behind which a list goes on.
+
+    Raises:
+        JobNotFoundError: It is neither what a page before had, nor the id of a job that is there.
+    """
+    with suppress(InvalidParameterError):
+        return decode_cursor(before)
+    job = (await service.look(owner, before)).job
+    return job.created_at, job.id
 
 
 def _item(request: Request, job: Job, base: str) -> Json:

@@ -6,8 +6,6 @@ https://github.com/deepgram/deepgram-python-sdk.
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -22,7 +20,6 @@ from dalston.gateway.dialects.translation import (
     Given,
     Plan,
     VendorFields,
-    job_headers,
     refuse,
     status_of,
     submit,
@@ -32,7 +29,6 @@ from dalston.gateway.dialects.translation import (
 from dalston.gateway.documents import read_document
 from dalston.gateway.openai.wishes import MODEL
 from dalston.gateway.receiving import RawBody, WithoutFile
-from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.jobs import JobService
 from dalston.gateway.services.options import truth
 from dalston.gateway.services.sources import SOURCE_URL
@@ -154,12 +150,12 @@ async def listen(request: Request, _parameters: Parameters) -> Response:
     else:
         form = RawBody(request, sent)
     submitted = await submit(request, form, fields)
-    transcript = await transcribed(request, submitted)
     job = submitted.accepted.job
     shape = _shape(fields.given)
     sha256 = form.sha256 if isinstance(form, RawBody) else None
-    body = await asyncio.to_thread(listen_body, transcript, job, sha256, shape)
-    return JsonResponse(body, headers=job_headers(submitted.accepted))
+    return await transcribed(
+        request, submitted, lambda found: listen_body(found, job, sha256, shape)
+    )
 
 
 def _shape(given: Given) -> Shape:

@@ -28,7 +28,6 @@ from dalston.gateway.dialects.translation import (
     Given,
     Plan,
     VendorFields,
-    job_headers,
     refuse,
     submit,
     transcribed,
@@ -214,11 +213,9 @@ async def convert_speech_to_text(request: Request, parameters: SpeechToTextParam
     )
     fields = VendorFields(service, FIELDS, plan)
     submitted = await submit(request, form, fields)
-    transcript = await transcribed(request, submitted)
     job = submitted.accepted.job
     one = {name: values[0] for name, values in fields.given.items()}
-    body = await asyncio.to_thread(_body, job, transcript, one)
-    return JsonResponse(body, headers=job_headers(submitted.accepted))
+    return await transcribed(request, submitted, lambda found: _body(job, found, one))
 
 
 def _body(job: Job, transcript: Transcript, one: dict[str, str]) -> Json:

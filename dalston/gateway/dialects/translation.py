@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
+from starlette.responses import Response
 
 from dalston.common.errors import DalstonError, UnavailableError, UnsupportedValueError
 from dalston.common.transcript import Transcript
 from dalston.gateway.authentication import asking, caller_of, require_key, tell_quotas
 from dalston.gateway.errors import JOB_ID_HEADER
+from dalston.gateway.long_answers import LongAnswers
 from dalston.gateway.openai.answers import unless_gone
 from dalston.gateway.openai.waiting import Patience, Transcription
 from dalston.gateway.openai.wishes import DIARIZED, LISTS, Wish
+from dalston.gateway.responses import JsonResponse
 from dalston.gateway.services.acceptance import Accepted
 from dalston.gateway.services.idempotency import read_name
 from dalston.gateway.services.jobs import JobService, Submitted
@@ -185,8 +190,15 @@ async def submit(request: Request, form: Submission, fields: VendorFields) -> Su
     return submitted
 
 
-async def transcribed(request: Request, submitted: Submitted) -> Transcript:
-    """Return a job's transcript, once it is there.
+async def transcribed(
+    request: Request, submitted: Submitted, body_of: Callable[[Transcript], Any]
+) -> Response:
+    """Answer with a job's transcript, once it is there.
+
+    Args:
+        request: What is answered.
+        submitted: The job.
+        body_of: Makes the answer's JSON.
 
     Raises:
         JobError: There is none, or not in time; the job stays.
@@ -198,8 +210,16 @@ async def transcribed(request: Request, submitted: Submitted) -> Transcript:
     transcription = Transcription(
         service, job, submitted.wish or Wish(), patience, partial(require_key, request)
     )
+    answers: LongAnswers = request.app.state.long_answers
+    headers = job_headers(submitted.accepted)
+
+    async def made() -> Response:
+        found = await transcription.read()
+        return await asyncio.to_thread(lambda: JsonResponse(body_of(found), headers=headers))
+
     try:
-        return await unless_gone(transcription.done(), request.receive, job)
+        await unless_gone(transcription.done(), request.receive, job)
+        return await answers.answer(request, made)
     except JobStillRunningError:
         # Without the advice that is for OpenAI's clients alone.
         raise JobStillRunningError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -15,8 +15,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive
 
 from dalston.common.models import Job
+from dalston.common.transcript import Transcript
 from dalston.gateway.authentication import require_key
 from dalston.gateway.errors import JOB_ID_HEADER
+from dalston.gateway.long_answers import LongAnswers
 from dalston.gateway.openai.bodies import json_body, text_body
 from dalston.gateway.openai.streams import events
 from dalston.gateway.openai.waiting import Patience, Transcription
@@ -68,11 +70,21 @@ async def answer(
             media_type=STREAM_MEDIA_TYPE,
         )
     try:
-        transcript = await unless_gone(transcription.done(), request.receive, job)
+        await unless_gone(transcription.done(), request.receive, job)
     except ClientGoneError:
         if leaving is not None:
             leaving.left(job.id)
         raise
+
+    async def made() -> Response:
+        # Hours of speech take seconds: others must not wait for that.
+        return await asyncio.to_thread(_written, await transcription.read(), wish, headers)
+
+    answers: LongAnswers = request.app.state.long_answers
+    return await answers.answer(request, made)
+
+
+def _written(transcript: Transcript, wish: Wish, headers: Mapping[str, str]) -> Response:
     if wish.response_format in TEXT_FORMATS:
         body, media_type = text_body(transcript, wish.response_format)
         return Response(body, media_type=media_type, headers=headers)

@@ -98,8 +98,8 @@ class Transcription:
         self._patience = patience
         self._require_key = require_key
 
-    async def done(self) -> Transcript:
-        """Return the transcript when it is there.
+    async def done(self) -> None:
+        """Return when the transcript is there; it is not read yet.
 
         Raises:
             JobError: It won't be there, or not in time; the job stays.
@@ -107,17 +107,27 @@ class Transcription:
             UnavailableError: The server stops, and the job goes on.
         """
         async with aclosing(self.changes()) as changes:
-            async for view in changes:
-                if view is not None:
-                    return self.transcript(view)
-        raise AssertionError("a job is waited for until it ends")
+            async for _ in changes:
+                pass
+
+    async def read(self) -> Transcript:
+        """Return the transcript that is there.
+
+        Raises:
+            JobError: It isn't, as when the job has been set going again; or it lacks what was
+                asked for.
+        """
+        view = await self._present(whole=True)
+        if view.job.status is not JobStatus.COMPLETED:
+            raise self._still_running()
+        return self.transcript(view)
 
     async def changes(self, pause: float | None = None) -> AsyncGenerator[JobView | None]:
         """Yield the job whenever more of it is done, at last when it is completed.
 
         Args:
             pause: Seconds after which None is yielded if nothing has changed; without it, only
-                the end is yielded.
+                the end is yielded, and nothing of the transcript with it.
 
         Raises:
             JobError: There will be no transcript, or not in time; the job stays.
@@ -135,7 +145,7 @@ class Transcription:
                 over = self._patience.left <= 0 and await self._is_over()
                 if ended or over or (changed and pause is not None):
                     # It may have ended since that was heard, or may have been set going again.
-                    view = await self._present()
+                    view = await self._present(whole=pause is not None)
                     if view.job.status is JobStatus.COMPLETED:
                         yield view
                         return
@@ -150,13 +160,16 @@ class Transcription:
         Raises:
             JobStillRunningError: It may not.
         """
-        view = await self._look()
+        view = await self._look(whole=False)
         self._patience.learn(length_of(view.tasks))
         if view.job.status in TERMINAL_JOB:
             return True
         if self._patience.left > 0:
             return False
-        raise JobStillRunningError(
+        raise self._still_running()
+
+    def _still_running(self) -> JobStillRunningError:
+        return JobStillRunningError(
             f"The transcript takes longer than a request can wait. The job {self._job.id} goes on; "
             f"don't send the recording again. Its transcript will be at "
             f"/v1/audio/transcriptions/{self._job.id}. With the header Prefer: respond-async you "
@@ -164,23 +177,26 @@ class Transcription:
             self._job.id,
         )
 
-    async def _look(self) -> JobView:
-        """Return the job, with its transcript if it is completed."""
+    async def _look(self, *, whole: bool) -> JobView:
+        """Return the job, with its transcript if it is completed and that is wanted."""
         try:
             view = await self._service.look(self._job.owner, self._job.id)
-            if view.job.status is JobStatus.COMPLETED:
+            if whole and view.job.status is JobStatus.COMPLETED:
                 return await self._service.read(self._job.owner, self._job.id)
         except JobNotFoundError:
             raise self._cancelled() from None
         return view
 
-    async def _present(self) -> JobView:
+    async def _present(self, *, whole: bool) -> JobView:
         """Return the job as it is.
+
+        Args:
+            whole: Whether its transcript is wanted, once it is completed.
 
         Raises:
             JobError: It has ended without a transcript.
         """
-        view = await self._look()
+        view = await self._look(whole=whole)
         job = view.job
         if job.status is JobStatus.CANCELLED:
             raise self._cancelled()

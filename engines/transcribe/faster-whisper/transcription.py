@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import guessed_language
 from dalston.engine_sdk import TaskFailed
 from dalston.engine_sdk.wording import joined
 from doubts import review
@@ -64,11 +65,11 @@ def transcribe(
         spans = speech_spans(window.samples, **_SPEECH)
         if spans:
             pieces, info = _start(model, window.samples, spans, language, config)
-            language, confidence = (language, confidence) if language else _detected(model, info)
+            if language is None:
+                language, confidence = _detected(model, info, window, spans, told)
             first = len(segments.found)
             for piece in pieces:
-                other = _other_language(model, language, config)
-                segments.add(piece, window.start, _end(window, spans), other)
+                _add(segments, piece, window, spans, _other_language(model, language, config))
                 progress(min(window.start + float(piece.end), window.end), recording.duration)
             heard = segments.found[first:]
             missing = list(unheard(spans, heard, window.start))
@@ -77,8 +78,8 @@ def transcribe(
             found += heard
             pauses += pauses_between(spans, window.start)
         progress(window.end, recording.duration or 1.0)
-    written = _written([*model.warnings, *told], _in_order(found), language, pauses, config)
-    return written | _as_fields(language, confidence)
+    told = [*model.warnings, *told]
+    return _written(told, found, language, pauses, config) | _as_fields(language, confidence)
 
 
 def detect_language(
@@ -93,7 +94,7 @@ def detect_language(
         progress: Is told seconds done and seconds in all.
 
     Returns:
-        `language` and `language_confidence`; nothing if nobody speaks.
+        `language`, `language_confidence` and `warnings`; nothing if nobody speaks.
 
     Raises:
         TaskFailed: `undecodable_audio`.
@@ -107,7 +108,8 @@ def detect_language(
                 return _as_fields("en", None)
             heard = only_speech(window.samples, spans)
             language, confidence, _ = model.model.detect_language(heard)
-            return _as_fields(language, confidence)
+            warnings = _guessed(window, spans, language, confidence)
+            return {**_as_fields(language, confidence), "warnings": warnings}
     return {}
 
 
@@ -122,8 +124,34 @@ def _language_to_write(
     return language, None
 
 
-def _detected(model: LoadedModel, info: Any) -> tuple[str, float | None]:  # noqa: ANN401 - untyped
-    return info.language, info.language_probability if model.is_multilingual else None
+def _detected(
+    model: LoadedModel,
+    info: Any,  # noqa: ANN401 - untyped
+    window: Window,
+    spans: Spans,
+    told: list[dict[str, Any]],
+) -> tuple[str, float | None]:
+    """Return the language that was found out in a window, and how sure that is.
+
+    Args:
+        model: The model.
+        info: What it has found out.
+        window: Where it has listened.
+        spans: Where somebody speaks in it.
+        told: Gets a warning if it may well be another language.
+    """
+    confidence = info.language_probability if model.is_multilingual else None
+    told += _guessed(window, spans, info.language, confidence)
+    return info.language, confidence
+
+
+def _guessed(
+    window: Window, spans: Spans, language: str, confidence: float | None
+) -> list[dict[str, Any]]:
+    """Return a warning if the language that was found out in a window may well be another one."""
+    if guessed_language.is_guessed(window.samples, spans, confidence, **_SPEECH):
+        return [guessed_language.warning(language)]
+    return []
 
 
 def _other_language(
@@ -155,7 +183,7 @@ def _written(
 ) -> dict[str, Any]:
     """Return the text, its segments, and what is doubtful about them behind other warnings."""
     # As they were heard: "yes", said again after a pause, is no loop.
-    plain, others = without_language(found, language)
+    plain, others = without_language(_in_order(found), language)
     kept, doubts = review(plain, drop=config["drop_doubtful_text"])
     written = [with_own_confidence(segment) for segment in _in_order(parted(kept, pauses))]
     return {
@@ -163,6 +191,16 @@ def _written(
         "segments": written,
         "warnings": [*warnings, *others, *doubts],
     }
+
+
+def _add(
+    segments: Segments,
+    piece: Any,  # noqa: ANN401 - untyped
+    window: Window,
+    spans: Spans,
+    other_language: str | None,
+) -> None:
+    segments.add(piece, window.start, _end(window, spans), other_language)
 
 
 def _end(window: Window, spans: Spans) -> float:
@@ -183,8 +221,7 @@ def _heard_again(
         pieces, _ = _start(model, window.samples, spans, language, config)
         segments = Segments(_end(window, spans))
         for piece in pieces:
-            other = _other_language(model, language, config)
-            segments.add(piece, window.start, _end(window, spans), other)
+            _add(segments, piece, window, spans, _other_language(model, language, config))
         kept, _ = review(segments.found, drop=True)
         again += [segment for segment in kept if segment["confidence"] >= _SURE]
     return again

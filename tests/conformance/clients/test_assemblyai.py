@@ -84,6 +84,20 @@ def test_transcripts_are_listed_in_pages(client: Transcriber) -> None:
     older = client.list_transcripts(asked)
     assert older.transcripts[0].id == ids[0]
     assert older.transcripts[0].status is TranscriptStatus.completed
+    asked.before_id = ids[1]
+    assert client.list_transcripts(asked).transcripts[0].id == ids[0]
+
+
+def test_a_list_goes_on_when_what_its_page_ended_with_is_deleted(
+    client: Transcriber, stub_server: Stack
+) -> None:
+    ids = [client.transcribe(uploaded(client)).id for _ in range(3)]
+    asked = assemblyai.ListTranscriptParameters(limit=2)
+    newest = client.list_transcripts(asked)
+    assert newest.transcripts[1].id == ids[1]
+    assert stub_server.client.delete(f"{TRANSCRIPT}/{ids[1]}").status_code == 200
+    asked.before_id = newest.page_details.before_id_of_prev_url
+    assert client.list_transcripts(asked).transcripts[0].id == ids[0]
 
 
 async def _end_jobs(stack: Stack, ends: Sequence[JobStatus]) -> list[str]:
