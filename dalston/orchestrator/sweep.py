@@ -275,9 +275,11 @@ class Sweep:
         for folder, job_id in ((job_folder(job_id), job_id) for job_id in job_ids):
             if await was_deleted(self._store, folder, self._store.delete_below(folder)):
                 gone.append(job_id)
-        if gone:
+        async with self._database.read() as connection:
+            portions = await removal.portions(connection, gone)
+        for some in portions:
             async with self._database.write() as connection:
-                await removal.purge_jobs(connection, gone)
+                await removal.purge_jobs(connection, some)
             self._is_wiped = False
         # Those that the store refuses to delete stay in front: the next time goes on behind them,
         # and after the last job begins anew.
