@@ -19,15 +19,16 @@ _MOST_TASKS = 2000
 """Of the jobs that are purged in one transaction; each has some five rows that go with it."""
 
 
-async def mark_audio_deleted(connection: Connection, job_id: str) -> None:
-    """Note that a job's audio is deleted, before it is."""
-    await connection.fetch(sql.WITHOUT_AUDIO, by_id=job_id)
+async def mark_audio_deleted(connection: Connection, *job_ids: str) -> None:
+    """Note that jobs' audio is deleted, before it is."""
+    await connection.run_many(sql.WITHOUT_AUDIO, [{"by_id": job_id} for job_id in job_ids])
 
 
-async def mark_deleted(connection: Connection, job_id: str) -> None:
-    """Hide a job from everybody who asks, and tell nobody of it any more."""
-    await connection.fetch(sql.HIDE, by_id=job_id)
-    await connection.fetch(sql.OF_NO_INTEREST, by_id=job_id)
+async def mark_deleted(connection: Connection, *job_ids: str) -> None:
+    """Hide jobs from everybody who asks, and tell nobody of them any more."""
+    rows = [{"by_id": job_id} for job_id in job_ids]
+    await connection.run_many(sql.HIDE, rows)
+    await connection.run_many(sql.OF_NO_INTEREST, rows)
 
 
 async def settled_jobs(
@@ -38,24 +39,20 @@ async def settled_jobs(
     return [row.id for row in rows]
 
 
-async def portions(connection: Connection, job_ids: Sequence[str]) -> list[list[str]]:
-    """Part jobs into those that are purged together: one with very many tasks is so alone.
+async def few_enough(connection: Connection, job_ids: Sequence[str]) -> Sequence[str]:
+    """Return the first of some jobs, as many as are purged in one transaction: one at least.
 
-    Everybody else who writes waits for such a transaction, on PostgreSQL it may take half a minute
-    at most, and two hundred recordings of ten hours have a million rows.
+    With SQLite everybody else who writes waits for it, with PostgreSQL half a minute is the end of
+    it; and two hundred recordings of ten hours have a million rows.
     """
     rows = await connection.fetch(sql.SIZES, job_ids=job_ids)
     sizes = {row.job_id: int(row.tasks) for row in rows}
-    parted: list[list[str]] = []
-    room = 0
-    for job_id in job_ids:
-        size = sizes.get(job_id, 0)
-        if not parted or size > room:
-            parted.append([])
-            room = _MOST_TASKS
-        parted[-1].append(job_id)
-        room -= size
-    return parted
+    total = 0
+    for number, job_id in enumerate(job_ids):
+        total += sizes.get(job_id, 0)
+        if number and total > _MOST_TASKS:
+            return job_ids[:number]
+    return job_ids
 
 
 async def purge_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
