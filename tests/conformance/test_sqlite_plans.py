@@ -15,7 +15,7 @@ import pytest
 from bench.backlog import STUB, Audio, insert_jobs
 from bench.database import SqliteTables
 from dalston.db import sqlite
-from dalston.db.compiled import entries, rank, reading, transcripts, usage
+from dalston.db.compiled import entries, rank, reading, transcripts, usage, webhooks
 from dalston.db.journal import note
 from dalston.db.migrate import migrate
 from dalston.db.session import Database
@@ -151,3 +151,17 @@ async def test_completed_jobs_are_not_all_read_for_those_without_an_object(
     async with opened(path) as database, database.read() as asking:
         plan = await plan_of(asking, transcripts.WITHOUT_OBJECT)
     assert any("ix_jobs_without_transcript_object" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [reading.LIST[False, True], reading.LIST[True, True], webhooks.PAGES["before",]],
+    ids=["jobs", "jobs of a status", "deliveries"],
+)
+async def test_a_page_is_not_searched_for_from_the_first_one(
+    grown: Grown, statement: Statement
+) -> None:
+    async with opened(grown.path) as database, database.read() as connection:
+        plan = await plan_of(connection, statement)
+    assert "(created_at,id)<(?,?)" in plan[0], plan
+    assert not [step for step in plan if "ORDER BY" in step], plan
