@@ -85,6 +85,23 @@ def test_limits_of_an_owner_without_a_key_are_told_to_be_such(
 
 
 @pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
+def test_a_key_of_an_owner_that_was_not_there_is_told_to_be_such(
+    stack: Stack, deployment: Deployment
+) -> None:
+    """Whoever replaces a key and misspells its owner would look for the jobs in vain."""
+    del stack
+    new_key = ("keys", "create", "--name", "x", "--owner")
+    make_key(deployment, "ada")
+    for owner in ("ada", "local"):
+        assert "no owner" not in command(deployment, *new_key, owner).stderr
+    misspelt = command(deployment, *new_key, "adda")
+    assert misspelt.returncode == 0
+    assert "There was no owner 'adda' before" in misspelt.stderr
+    assert f"dalston keys revoke {prefix_of(misspelt.stdout.strip())}" in misspelt.stderr
+    assert "no owner" not in command(deployment, *new_key, "adda").stderr
+
+
+@pytest.mark.parametrize("deployment", ["embedded"], indirect=True)
 def test_limits_are_listed_also_of_those_who_have_none_of_their_own(
     stack: Stack, deployment: Deployment
 ) -> None:
@@ -112,6 +129,8 @@ def test_limits_are_listed_also_of_those_who_have_none_of_their_own(
         (["keys", "create", "--name", "a\nb"], "--name"),
         (["keys", "create", "--name", "x", "--expires", "yesterday"], "--expires"),
         (["keys", "create", "--name", "x", "--expires", "2001-01-01"], "--expires"),
+        (["keys", "create", "--name", "x", "--expires", "9999-12-31T23:59-14:00"], "--expires"),
+        (["keys", "create", "--name", "Everybody"], "'everybody' stands for all owners"),
         (["keys", "create", "--name", "x", "--scope", "root"], "--scope"),
         (["keys", "revoke", "dk_00000000"], "keys list"),
         (["keys", "revoke", "nonsense"], "keys list"),
