@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ from dalston.common.models import JobStatus, Retention, new_job_id
 from dalston.common.storage import ObjectStore, attempt_folder, job_folder, original_path
 from dalston.db import jobs as transitions
 from dalston.db import reading, removal, sightings
-from dalston.db.locking import Locked, lock
-from dalston.db.statements import Connection
+from dalston.db.locking import lock
 from dalston.orchestrator.housekeeping import Housekeeping, Tidied, _by_job
 from dalston.orchestrator.main import Orchestrator
 from dalston.orchestrator.parts import Parts, Policy
@@ -89,27 +88,6 @@ async def cancelled_jobs(parts: Parts, count: int) -> list[str]:
         await transitions.cancel_jobs(connection, locked, job_ids)
     await put(parts, *(original_path(job_id, "wav") for job_id in job_ids))
     return job_ids
-
-
-@pytest.mark.parametrize("retention", [Retention.DELETE_ALL, Retention.DELETE_AUDIO])
-async def test_jobs_whose_time_is_over_are_marked_in_one_transaction(
-    parts: Parts, retention: Retention, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With one for each, others could hardly write while thousands are deleted."""
-    job_ids = await cancelled_jobs(parts, 3)
-    locked: list[list[str]] = []
-
-    async def seen(connection: Connection, some: Iterable[str]) -> Locked:
-        locked.append(sorted(some))
-        return await lock(connection, locked[-1])
-
-    monkeypatch.setattr("dalston.orchestrator.housekeeping.lock", seen)
-
-    done = await with_policy(parts, retention=retention, orphan_hours=1.0).run()
-
-    assert locked == [job_ids]
-    assert done.jobs + done.audio == len(job_ids)
-    assert await left(parts) == []
 
 
 async def test_what_the_store_keeps_keeps_nothing_else(

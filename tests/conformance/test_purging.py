@@ -1,18 +1,19 @@
-"""Rows of deleted jobs are removed a few at a time: whoever else writes waits no longer."""
+"""While many jobs are deleted, others can write: in few transactions, and none of them long."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
-from dalston.common.models import PlannedTask, new_job_id, new_task_id
+from dalston.common.models import PlannedTask, Retention, new_job_id, new_task_id
 from dalston.db import jobs as transitions
 from dalston.db import reading, removal
-from dalston.db.locking import lock
+from dalston.db.locking import Locked, lock
 from dalston.db.statements import Connection
 from dalston.orchestrator.main import Orchestrator
 from dalston.orchestrator.parts import Parts
+from tests.conformance.test_housekeeping import cancelled_jobs, left, with_policy
 from tests.support.board import new_job
 
 WIDE, NARROW = 5, 1
@@ -63,3 +64,24 @@ async def test_a_transaction_removes_no_more_tasks_than_others_can_wait_for(
     assert together == [job_ids[:2], job_ids[2:3], job_ids[3:4], job_ids[4:]]
     async with parts.database.read() as connection:
         assert await reading.taken_job_ids(connection, job_ids) == set()
+
+
+@pytest.mark.parametrize("retention", [Retention.DELETE_ALL, Retention.DELETE_AUDIO])
+async def test_jobs_whose_time_is_over_are_marked_in_one_transaction(
+    parts: Parts, retention: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one for each, others could hardly write while thousands are deleted."""
+    job_ids = await cancelled_jobs(parts, 3)
+    locked: list[list[str]] = []
+
+    async def seen(connection: Connection, some: Iterable[str]) -> Locked:
+        locked.append(sorted(some))
+        return await lock(connection, locked[-1])
+
+    monkeypatch.setattr("dalston.orchestrator.housekeeping.lock", seen)
+
+    done = await with_policy(parts, retention=retention, orphan_hours=1.0).run()
+
+    assert locked == [job_ids]
+    assert done.jobs + done.audio == len(job_ids)
+    assert await left(parts) == []
