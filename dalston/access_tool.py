@@ -72,14 +72,18 @@ def create(
         raise click.BadParameter("1 to 100 characters on one line.", param_hint="--name")
     is_new = owner is None
     owner = owner or _owner_called(name)
-    if not OWNER.fullmatch(owner) or owner == _EVERYBODY:
+    if not OWNER.fullmatch(owner):
         raise click.BadParameter(f"{_OF_OWNERS}.", param_hint="--owner")
+    if owner == _EVERYBODY:
+        raise click.BadParameter(
+            "'everybody' stands for all owners. Name another one.", param_hint="--owner"
+        )
     allowed = {Scope(scope) for scope in scopes} or {Scope.SUBMIT, Scope.READ}
     ends = None if expires is None else _moment(expires)
     key = mint_key()
     row = {"name": name, "owner": owner, "scopes": allowed, "expires_at": ends}
     settings = _settings(data_dir)
-    is_first = asyncio.run(_create(settings, key, row, is_new=is_new))
+    is_first, is_known = asyncio.run(_create(settings, key, row, is_new=is_new))
     click.echo(key)
     until = "for ever" if ends is None else f"until {_shown(ends)}"
     server = _server_of(settings)
@@ -93,6 +97,13 @@ def create(
         click.echo(
             "It doesn't see the jobs from before the first key: those belong to the "
             "owner 'local', and --owner local makes a key that does.",
+            err=True,
+        )
+    elif not is_known:
+        click.echo(
+            f"There was no owner '{owner}' before, so it has no jobs. If you meant another one "
+            f"(`dalston limits list` shows all), revoke this key: dalston keys revoke "
+            f"{prefix_of(key)}",
             err=True,
         )
 
@@ -112,21 +123,24 @@ def _server_of(settings: Settings) -> str:
     )
 
 
-async def _create(settings: Settings, key: str, row: dict[str, Any], *, is_new: bool) -> bool:
-    """Write a key; tell whether it is the first that there ever was."""
+async def _create(
+    settings: Settings, key: str, row: dict[str, Any], *, is_new: bool
+) -> tuple[bool, bool]:
+    """Write a key; tell whether it is the first ever, and whether its owner was there already."""
     from dalston.db.keys import add_key, any_key
     from dalston.db.limits import all_limits
     from dalston.runtime import open_own_database
 
     async with open_own_database(settings) as database, database.write() as connection:
-        if is_new and row["owner"] in await all_limits(connection):
+        is_known = row["owner"] in await all_limits(connection)
+        if is_new and is_known:
             raise click.UsageError(
                 f"There is an owner '{row['owner']}' already. To let the new key see the same "
                 f"jobs, add --owner {row['owner']}; else name another one."
             )
         is_first = not await any_key(connection)
         await add_key(connection, prefix=prefix_of(key) or "", digest=digest_of(key), **row)
-    return is_first
+    return is_first, is_known
 
 
 @keys.command("list")
@@ -278,9 +292,9 @@ def _moment(text: str) -> datetime:
         return now + timedelta(hours=hours)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         moment = now
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
     if moment <= now:
         raise click.BadParameter(
             "a day to come, such as 2027-06-30, or 90d, or 12h.", param_hint="--expires"

@@ -15,17 +15,20 @@ from dalston.db.usage import settle_jobs
 
 SETTLE_SECONDS = 120.0
 """How long a deleted job's rows stay: longer than an engine goes on without its lease."""
+_MOST_TASKS = 2000
+"""Of the jobs that are purged in one transaction; each has some five rows that go with it."""
 
 
-async def mark_audio_deleted(connection: Connection, job_id: str) -> None:
-    """Note that a job's audio is deleted, before it is."""
-    await connection.fetch(sql.WITHOUT_AUDIO, by_id=job_id)
+async def mark_audio_deleted(connection: Connection, *job_ids: str) -> None:
+    """Note that jobs' audio is deleted, before it is."""
+    await connection.run_many(sql.WITHOUT_AUDIO, [{"by_id": job_id} for job_id in job_ids])
 
 
-async def mark_deleted(connection: Connection, job_id: str) -> None:
-    """Hide a job from everybody who asks, and tell nobody of it any more."""
-    await connection.fetch(sql.HIDE, by_id=job_id)
-    await connection.fetch(sql.OF_NO_INTEREST, by_id=job_id)
+async def mark_deleted(connection: Connection, *job_ids: str) -> None:
+    """Hide jobs from everybody who asks, and tell nobody of them any more."""
+    rows = [{"by_id": job_id} for job_id in job_ids]
+    await connection.run_many(sql.HIDE, rows)
+    await connection.run_many(sql.OF_NO_INTEREST, rows)
 
 
 async def settled_jobs(
@@ -34,6 +37,22 @@ async def settled_jobs(
     """Return jobs that were deleted so many seconds ago, without so many of the first."""
     rows = await connection.fetch(sql.SETTLED, limit=limit, skipped=skipped, seconds=seconds)
     return [row.id for row in rows]
+
+
+async def few_enough(connection: Connection, job_ids: Sequence[str]) -> Sequence[str]:
+    """Return the first of some jobs, as many as are purged in one transaction: one at least.
+
+    With SQLite everybody else who writes waits for it, with PostgreSQL half a minute is the end of
+    it; and two hundred recordings of ten hours have a million rows.
+    """
+    rows = await connection.fetch(sql.SIZES, job_ids=job_ids)
+    sizes = {row.job_id: int(row.tasks) for row in rows}
+    total = 0
+    for number, job_id in enumerate(job_ids):
+        total += sizes.get(job_id, 0)
+        if number and total > _MOST_TASKS:
+            return job_ids[:number]
+    return job_ids
 
 
 async def purge_jobs(connection: Connection, job_ids: Sequence[str]) -> None:

@@ -56,17 +56,30 @@ class Usage(msgspec.Struct):
 
 
 async def usage_of(connection: Connection, owner: str, limits: Limits) -> Usage:
-    """Return what an owner has used, for who only wants to know."""
+    """Return what an owner has used, for who only wants to know whether there is room.
+
+    As long as there is by what is charged, nobody looks which of the charged jobs have ended: each
+    request would look at all that wait. Who adds to it knows better.
+    """
     row = await connection.fetch_one(sql.ROW, owner=owner)
     if row is None:
         raise LookupError(f"the owner {owner} has no row")
-    return await _usage(connection, row, limits)
+    usage = await _counted(connection, row, limits)
+    most = limits.audio_seconds_per_day
+    if most is not None and usage.audio_seconds >= most:
+        await _settle(connection, owner, usage)
+    return usage
 
 
 async def hold_usage(connection: Connection, owned: Mapping[str, Limits]) -> dict[str, Usage]:
     """Return what some owners have used, and let nobody else add to it before the commit."""
     rows = await lock_owners(connection, owned)
-    return {name: await _usage(connection, rows[name], limits) for name, limits in owned.items()}
+    used: dict[str, Usage] = {}
+    for name, limits in owned.items():
+        used[name] = await _counted(connection, rows[name], limits)
+        if limits.audio_seconds_per_day is not None:
+            await _settle(connection, name, used[name])
+    return used
 
 
 async def write_usage(
@@ -128,7 +141,8 @@ async def _lengths(connection: Connection, job_ids: Sequence[str]) -> dict[str, 
     return lengths
 
 
-async def _usage(connection: Connection, row: Row, limits: Limits) -> Usage:
+async def _counted(connection: Connection, row: Row, limits: Limits) -> Usage:
+    """Return what an owner has used as it has been charged."""
     unended = 0
     if limits.running_jobs is not None:
         [count] = await connection.fetch(sql.JOBS, owner=row.name)
@@ -136,10 +150,8 @@ async def _usage(connection: Connection, row: Row, limits: Limits) -> Usage:
     now: datetime = row.now
     tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     usage = Usage(unended, now.date().isoformat(), int((tomorrow - now).total_seconds()) + 1, 0.0)
-    if limits.audio_seconds_per_day is not None:
-        if row.audio_day == usage.day:
-            usage.audio_seconds = row.audio_seconds
-        await _settle(connection, row.name, usage)
+    if limits.audio_seconds_per_day is not None and row.audio_day == usage.day:
+        usage.audio_seconds = row.audio_seconds
     return usage
 
 

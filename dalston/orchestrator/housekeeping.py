@@ -120,31 +120,42 @@ class Housekeeping:
                 over = await retention.jobs_over(connection, wanted, default, most)
             if dry:
                 return len(over)
-            retired = [
-                job_id
-                for job_id, resumed in over.items()
-                if await self._retire_job(job_id, resumed, wanted)
-            ]
+            retired = await self._mark(over, wanted) if over else []
+            for job_id in retired:
+                await self._delete_objects(job_id, wanted)
             count += len(retired)
             if not retired:
                 return count
 
-    async def _retire_job(self, job_id: str, resumed: int, wanted: Retention) -> bool:
-        """Delete a job or its audio: first the mark, then the objects.
+    async def _mark(self, over: Mapping[str, int], wanted: Retention) -> list[str]:
+        """Mark jobs as deleted, or their audio, and return them: their objects come after that.
 
-        Its time begins anew if somebody has had it done again since it was found.
+        All of them together: with a transaction for each there would be hardly a moment in which
+        SQLite lets others write. Should the process end before their objects are deleted, the sweep
+        or the next round does that.
+
+        Args:
+            over: The jobs, and how often each had been resumed when it was found. The time of one
+                that somebody has had done again since then begins anew.
+            wanted: What is to be deleted.
         """
         async with self._database.write() as connection:
-            locked = await lock(connection, [job_id])
-            there = await reading.find_job(connection, job_id)
-            if there is None or locked.job_status.get(job_id) not in TERMINAL_JOB:
-                return False
-            if locked.jobs[job_id].resumed != resumed:
-                return False
+            locked = await lock(connection, over)
+            there = await reading.find_jobs(connection, sorted(over))
+            retired = [
+                job.id
+                for job in there
+                if locked.job_status[job.id] in TERMINAL_JOB
+                and locked.jobs[job.id].resumed == over[job.id]
+            ]
             if wanted is Retention.DELETE_ALL:
-                await removal.mark_deleted(connection, job_id)
+                await removal.mark_deleted(connection, *retired)
             else:
-                await removal.mark_audio_deleted(connection, job_id)
+                await removal.mark_audio_deleted(connection, *retired)
+        return retired
+
+    async def _delete_objects(self, job_id: str, wanted: Retention) -> None:
+        """Delete all objects of a job that is marked, or those that are audio."""
         folder = job_folder(job_id)
         if wanted is Retention.DELETE_ALL:
             await was_deleted(self._store, folder, self._store.delete_below(folder))
@@ -153,7 +164,6 @@ class Housekeeping:
             await was_deleted(self._store, folder, self._store.delete_unfinished(folder))
             await self._delete_audio(await self._store.list(folder))
         log.info("retention_over", job_id=job_id, deleted=wanted.value)
-        return True
 
     async def _delete_audio(self, paths: Iterable[str]) -> None:
         for path in paths:

@@ -270,7 +270,8 @@ class Sweep:
     async def _purge(self, settled: float = removal.SETTLE_SECONDS) -> bool:
         """Remove some jobs that were deleted so long ago; tell whether there may be more."""
         async with self._database.read() as connection:
-            job_ids = await removal.settled_jobs(connection, _BATCH, self._refused, settled)
+            found = await removal.settled_jobs(connection, _BATCH, self._refused, settled)
+            job_ids = await removal.few_enough(connection, found)
         gone = []
         for folder, job_id in ((job_folder(job_id), job_id) for job_id in job_ids):
             if await was_deleted(self._store, folder, self._store.delete_below(folder)):
@@ -281,11 +282,11 @@ class Sweep:
             self._is_wiped = False
         # Those that the store refuses to delete stay in front: the next time goes on behind them,
         # and after the last job begins anew.
-        refused = self._refused + len(job_ids) - len(gone)
-        self._refused = refused if len(job_ids) == _BATCH else 0
+        is_more = len(found) == _BATCH or len(job_ids) < len(found)
+        self._refused = self._refused + len(job_ids) - len(gone) if is_more else 0
         if not self._is_wiped:
             self._is_wiped = await self._database.wipe()
-        return len(job_ids) == _BATCH
+        return is_more
 
 
 def _holds(lease: Lease | None, attempt: Attempt) -> bool:

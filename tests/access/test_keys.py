@@ -112,6 +112,8 @@ def test_limits_are_listed_also_of_those_who_have_none_of_their_own(
         (["keys", "create", "--name", "a\nb"], "--name"),
         (["keys", "create", "--name", "x", "--expires", "yesterday"], "--expires"),
         (["keys", "create", "--name", "x", "--expires", "2001-01-01"], "--expires"),
+        (["keys", "create", "--name", "x", "--expires", "9999-12-31T23:59-14:00"], "--expires"),
+        (["keys", "create", "--name", "Everybody"], "'everybody' stands for all owners"),
         (["keys", "create", "--name", "x", "--scope", "root"], "--scope"),
         (["keys", "revoke", "dk_00000000"], "keys list"),
         (["keys", "revoke", "nonsense"], "keys list"),

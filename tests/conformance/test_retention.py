@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dalston.common.models import JobStatus, Retention
-from dalston.common.storage import ObjectStore, attempt_folder, job_folder
+from dalston.common.storage import attempt_folder
+from dalston.db.session import Database
+from dalston.db.statements import Connection
 from dalston.orchestrator.housekeeping import Housekeeping
 from dalston.orchestrator.parts import Parts, Policy
 from tests.conformance.test_housekeeping import cancelled_jobs, is_there
@@ -19,17 +22,18 @@ from tests.support.deployment import Deployment
 LONG_AGO = "'2020-01-{:02} 00:00:00.000000'"
 
 
-class BusyStore(ObjectStore):
-    """A store during whose first look into a folder something else happens."""
+class BusyDatabase(Database):
+    """A database in which something else happens before the first transaction that writes."""
 
-    folder = ""
-    meanwhile: Callable[[], Awaitable[None]]
+    meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def list(self, prefix: str) -> list[str]:
-        if prefix == self.folder:
-            self.folder = ""
-            await self.meanwhile()
-        return await super().list(prefix)
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Connection]:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        async with super().write() as connection:
+            yield connection
 
 
 @pytest.mark.parametrize("wanted", [Retention.DELETE_ALL, Retention.DELETE_AUDIO])
@@ -49,10 +53,11 @@ async def test_a_job_that_was_rerun_and_ended_during_a_round_begins_to_count_ane
         await board.complete(board.attempt("b" * 12, task_id=new))
         await board.move_on(new)
 
-    store = BusyStore(deployment.store_settings)
-    store.folder, store.meanwhile = job_folder(other), rerun
+    database = BusyDatabase(deployment.database_url)
+    database.meanwhile = rerun
     policy = Policy(retention=wanted, retention_days=30.0)
-    done = await Housekeeping(replace(parts, store=store, policy=policy)).run()
+    done = await Housekeeping(replace(parts, database=database, policy=policy)).run()
+    await database.close()
 
     assert (done.jobs, done.audio) == ((1, 0) if wanted is Retention.DELETE_ALL else (0, 1))
     job = await board.job()

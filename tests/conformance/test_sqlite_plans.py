@@ -15,7 +15,7 @@ import pytest
 from bench.backlog import STUB, Audio, insert_jobs
 from bench.database import SqliteTables
 from dalston.db import sqlite
-from dalston.db.compiled import entries, rank, reading, transcripts, usage
+from dalston.db.compiled import entries, rank, reading, transcripts, usage, webhooks
 from dalston.db.journal import note
 from dalston.db.migrate import migrate
 from dalston.db.session import Database
@@ -129,8 +129,13 @@ async def test_lengths_are_found_by_their_jobs_before_anything_is_known_of_table
     assert not [step for step in plan if "ix_tasks_status_completed" in step], plan
 
 
+_AS_OF_A_YEAR = "UPDATE sqlite_stat1 SET stat = '200000' || substr(stat, instr(stat, ' '))"
+"""What SQLite finds when it looks at a thousand rows of each index of many more."""
+
+
+@pytest.mark.parametrize("more", ["", _AS_OF_A_YEAR], ids=["some jobs", "jobs of a year"])
 async def test_completed_jobs_are_not_all_read_for_those_without_an_object(
-    grown: Grown, tmp_path: Path
+    grown: Grown, tmp_path: Path, more: str
 ) -> None:
     path = tmp_path / "completed.db"
     shutil.copy(grown.path, path)
@@ -140,7 +145,23 @@ async def test_completed_jobs_are_not_all_read_for_those_without_an_object(
             "UPDATE jobs SET status = 'completed', completed_at = ?, transcript_path = 'x'",
             [moment],
         )
+        connection.execute("PRAGMA analysis_limit = 1000")
         connection.execute("ANALYZE")
+        connection.execute(more)
     async with opened(path) as database, database.read() as asking:
         plan = await plan_of(asking, transcripts.WITHOUT_OBJECT)
     assert any("ix_jobs_without_transcript_object" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [reading.LIST[False, True], reading.LIST[True, True], webhooks.PAGES["before",]],
+    ids=["jobs", "jobs of a status", "deliveries"],
+)
+async def test_a_page_is_not_searched_for_from_the_first_one(
+    grown: Grown, statement: Statement
+) -> None:
+    async with opened(grown.path) as database, database.read() as connection:
+        plan = await plan_of(connection, statement)
+    assert "(created_at,id)<(?,?)" in plan[0], plan
+    assert not [step for step in plan if "ORDER BY" in step], plan

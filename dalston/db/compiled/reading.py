@@ -360,7 +360,7 @@ WHERE jobs.owner = ? AND jobs.deleted_at IS NULL ORDER BY jobs.created_at DESC, 
             """\
 SELECT jobs.id, jobs.status, jobs.pipeline, jobs.owner, jobs.parameters, jobs.filename, jobs.audio_path, jobs.audio_bytes, jobs.created_at, jobs.started_at, jobs.completed_at, jobs.transcript_path, jobs.version, jobs.resumed, jobs.rerun, jobs.deadline_seconds, jobs.retention, jobs.retention_days, jobs.audio_deleted_at, jobs.callback_url, jobs.error_code, jobs.error_message
 FROM jobs
-WHERE jobs.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (jobs.created_at < $2::TIMESTAMP WITH TIME ZONE OR jobs.created_at = $2::TIMESTAMP WITH TIME ZONE AND jobs.id < $3::VARCHAR) ORDER BY jobs.created_at DESC, jobs.id DESC
+WHERE jobs.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (jobs.created_at, jobs.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) ORDER BY jobs.created_at DESC, jobs.id DESC
  LIMIT $4::INTEGER""",
             (
                 Parameter("owner"),
@@ -373,11 +373,10 @@ WHERE jobs.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (jobs.created_at 
             """\
 SELECT jobs.id, jobs.status, jobs.pipeline, jobs.owner, jobs.parameters, jobs.filename, jobs.audio_path, jobs.audio_bytes, jobs.created_at, jobs.started_at, jobs.completed_at, jobs.transcript_path, jobs.version, jobs.resumed, jobs.rerun, jobs.deadline_seconds, jobs.retention, jobs.retention_days, jobs.audio_deleted_at, jobs.callback_url, jobs.error_code, jobs.error_message
 FROM jobs
-WHERE jobs.owner = ? AND jobs.deleted_at IS NULL AND (jobs.created_at < ? OR jobs.created_at = ? AND jobs.id < ?) ORDER BY jobs.created_at DESC, jobs.id DESC
+WHERE jobs.owner = ? AND jobs.deleted_at IS NULL AND (jobs.created_at, jobs.id) < (?, ?) ORDER BY jobs.created_at DESC, jobs.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("created_at", Kind.MOMENT),
                 Parameter("created_at", Kind.MOMENT),
                 Parameter("job_id"),
                 Parameter("limit"),
@@ -456,7 +455,7 @@ WHERE jobs.owner = ? AND jobs.deleted_at IS NULL AND jobs.status = ? ORDER BY jo
             """\
 SELECT jobs.id, jobs.status, jobs.pipeline, jobs.owner, jobs.parameters, jobs.filename, jobs.audio_path, jobs.audio_bytes, jobs.created_at, jobs.started_at, jobs.completed_at, jobs.transcript_path, jobs.version, jobs.resumed, jobs.rerun, jobs.deadline_seconds, jobs.retention, jobs.retention_days, jobs.audio_deleted_at, jobs.callback_url, jobs.error_code, jobs.error_message
 FROM jobs
-WHERE jobs.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND jobs.status = $2::VARCHAR AND (jobs.created_at < $3::TIMESTAMP WITH TIME ZONE OR jobs.created_at = $3::TIMESTAMP WITH TIME ZONE AND jobs.id < $4::VARCHAR) ORDER BY jobs.created_at DESC, jobs.id DESC
+WHERE jobs.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND jobs.status = $2::VARCHAR AND (jobs.created_at, jobs.id) < ($3::TIMESTAMP WITH TIME ZONE, $4::VARCHAR) ORDER BY jobs.created_at DESC, jobs.id DESC
  LIMIT $5::INTEGER""",
             (
                 Parameter("owner"),
@@ -470,12 +469,11 @@ WHERE jobs.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND jobs.status = $2:
             """\
 SELECT jobs.id, jobs.status, jobs.pipeline, jobs.owner, jobs.parameters, jobs.filename, jobs.audio_path, jobs.audio_bytes, jobs.created_at, jobs.started_at, jobs.completed_at, jobs.transcript_path, jobs.version, jobs.resumed, jobs.rerun, jobs.deadline_seconds, jobs.retention, jobs.retention_days, jobs.audio_deleted_at, jobs.callback_url, jobs.error_code, jobs.error_message
 FROM jobs
-WHERE jobs.owner = ? AND jobs.deleted_at IS NULL AND jobs.status = ? AND (jobs.created_at < ? OR jobs.created_at = ? AND jobs.id < ?) ORDER BY jobs.created_at DESC, jobs.id DESC
+WHERE jobs.owner = ? AND jobs.deleted_at IS NULL AND jobs.status = ? AND (jobs.created_at, jobs.id) < (?, ?) ORDER BY jobs.created_at DESC, jobs.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
                 Parameter("status"),
-                Parameter("created_at", Kind.MOMENT),
                 Parameter("created_at", Kind.MOMENT),
                 Parameter("job_id"),
                 Parameter("limit"),

@@ -60,6 +60,23 @@ WHERE jobs.deleted_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' se
         (Parameter("seconds", Kind.FRACTION), Parameter("limit"), Parameter("skipped")),
     ),
 )
+SIZES = Statement(
+    columns=(Column("job_id"), Column("tasks")),
+    postgresql=SQL(
+        """\
+SELECT tasks.job_id, count(*) AS tasks
+FROM tasks
+WHERE tasks.job_id = ANY ($1::VARCHAR[]) GROUP BY tasks.job_id""",
+        (Parameter("job_ids", Kind.TEXTS),),
+    ),
+    sqlite=SQL(
+        """\
+SELECT tasks.job_id, count(*) AS tasks
+FROM tasks
+WHERE tasks.job_id IN (SELECT value FROM json_each(?)) GROUP BY tasks.job_id""",
+        (Parameter("job_ids", Kind.TEXTS),),
+    ),
+)
 PURGE = (
     Statement(
         postgresql=SQL(

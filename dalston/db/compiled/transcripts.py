@@ -64,7 +64,7 @@ WHERE tasks.final = $1::INTEGER AND tasks.output IS NOT NULL AND jobs.status = '
         """\
 SELECT tasks.job_id, tasks.output, jobs.version
 FROM tasks JOIN jobs ON jobs.id = tasks.job_id
-WHERE tasks.final = ? AND tasks.output IS NOT NULL AND jobs.status = 'completed' AND jobs.completed_at > (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') AND jobs.transcript_path IS NULL AND jobs.deleted_at IS NULL AND jobs.completed_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000')
+WHERE tasks.final = ? AND tasks.output IS NOT NULL AND likelihood(jobs.status = 'completed', 0.99) AND jobs.completed_at > (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000') AND jobs.transcript_path IS NULL AND jobs.deleted_at IS NULL AND jobs.completed_at < (strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || (?) || ' seconds') || '000')
  LIMIT ? OFFSET ?""",
         (
             Constant(1),

@@ -205,7 +205,7 @@ WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL ORDER BY webhook_
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < $2::TIMESTAMP WITH TIME ZONE OR webhook_deliveries.created_at = $2::TIMESTAMP WITH TIME ZONE AND webhook_deliveries.id < $3::VARCHAR) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT $4::INTEGER""",
             (
                 Parameter("owner"),
@@ -218,11 +218,10 @@ WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (we
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < ? OR webhook_deliveries.created_at = ? AND webhook_deliveries.id < ?) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < (?, ?) ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("before", Kind.MOMENT),
                 Parameter("before", Kind.MOMENT),
                 Parameter("before_id"),
                 Parameter("limit"),
@@ -349,7 +348,7 @@ WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND webhook_deliv
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < $2::TIMESTAMP WITH TIME ZONE OR webhook_deliveries.created_at = $2::TIMESTAMP WITH TIME ZONE AND webhook_deliveries.id < $3::VARCHAR) AND webhook_deliveries.job_id = $4::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) AND webhook_deliveries.job_id = $4::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT $5::INTEGER""",
             (
                 Parameter("owner"),
@@ -363,11 +362,10 @@ WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (we
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < ? OR webhook_deliveries.created_at = ? AND webhook_deliveries.id < ?) AND webhook_deliveries.job_id = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < (?, ?) AND webhook_deliveries.job_id = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("before", Kind.MOMENT),
                 Parameter("before", Kind.MOMENT),
                 Parameter("before_id"),
                 Parameter("job_id"),
@@ -396,7 +394,7 @@ WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deli
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < $2::TIMESTAMP WITH TIME ZONE OR webhook_deliveries.created_at = $2::TIMESTAMP WITH TIME ZONE AND webhook_deliveries.id < $3::VARCHAR) AND webhook_deliveries.webhook_id = $4::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) AND webhook_deliveries.webhook_id = $4::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT $5::INTEGER""",
             (
                 Parameter("owner"),
@@ -410,11 +408,10 @@ WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (we
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < ? OR webhook_deliveries.created_at = ? AND webhook_deliveries.id < ?) AND webhook_deliveries.webhook_id = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < (?, ?) AND webhook_deliveries.webhook_id = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("before", Kind.MOMENT),
                 Parameter("before", Kind.MOMENT),
                 Parameter("before_id"),
                 Parameter("webhook_id"),
@@ -443,7 +440,7 @@ WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deli
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < $2::TIMESTAMP WITH TIME ZONE OR webhook_deliveries.created_at = $2::TIMESTAMP WITH TIME ZONE AND webhook_deliveries.id < $3::VARCHAR) AND webhook_deliveries.state = $4::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) AND webhook_deliveries.state = $4::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT $5::INTEGER""",
             (
                 Parameter("owner"),
@@ -457,11 +454,10 @@ WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (we
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < ? OR webhook_deliveries.created_at = ? AND webhook_deliveries.id < ?) AND webhook_deliveries.state = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < (?, ?) AND webhook_deliveries.state = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("before", Kind.MOMENT),
                 Parameter("before", Kind.MOMENT),
                 Parameter("before_id"),
                 Parameter("state"),
@@ -607,7 +603,7 @@ WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND webhook_deliv
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < $2::TIMESTAMP WITH TIME ZONE OR webhook_deliveries.created_at = $2::TIMESTAMP WITH TIME ZONE AND webhook_deliveries.id < $3::VARCHAR) AND webhook_deliveries.job_id = $4::VARCHAR AND webhook_deliveries.webhook_id = $5::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) AND webhook_deliveries.job_id = $4::VARCHAR AND webhook_deliveries.webhook_id = $5::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT $6::INTEGER""",
             (
                 Parameter("owner"),
@@ -622,11 +618,10 @@ WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (we
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < ? OR webhook_deliveries.created_at = ? AND webhook_deliveries.id < ?) AND webhook_deliveries.job_id = ? AND webhook_deliveries.webhook_id = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < (?, ?) AND webhook_deliveries.job_id = ? AND webhook_deliveries.webhook_id = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("before", Kind.MOMENT),
                 Parameter("before", Kind.MOMENT),
                 Parameter("before_id"),
                 Parameter("job_id"),
@@ -656,7 +651,7 @@ WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deli
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < $2::TIMESTAMP WITH TIME ZONE OR webhook_deliveries.created_at = $2::TIMESTAMP WITH TIME ZONE AND webhook_deliveries.id < $3::VARCHAR) AND webhook_deliveries.job_id = $4::VARCHAR AND webhook_deliveries.state = $5::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) AND webhook_deliveries.job_id = $4::VARCHAR AND webhook_deliveries.state = $5::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT $6::INTEGER""",
             (
                 Parameter("owner"),
@@ -671,11 +666,10 @@ WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (we
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < ? OR webhook_deliveries.created_at = ? AND webhook_deliveries.id < ?) AND webhook_deliveries.job_id = ? AND webhook_deliveries.state = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < (?, ?) AND webhook_deliveries.job_id = ? AND webhook_deliveries.state = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("before", Kind.MOMENT),
                 Parameter("before", Kind.MOMENT),
                 Parameter("before_id"),
                 Parameter("job_id"),
@@ -705,7 +699,7 @@ WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deli
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < $2::TIMESTAMP WITH TIME ZONE OR webhook_deliveries.created_at = $2::TIMESTAMP WITH TIME ZONE AND webhook_deliveries.id < $3::VARCHAR) AND webhook_deliveries.webhook_id = $4::VARCHAR AND webhook_deliveries.state = $5::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) AND webhook_deliveries.webhook_id = $4::VARCHAR AND webhook_deliveries.state = $5::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT $6::INTEGER""",
             (
                 Parameter("owner"),
@@ -720,11 +714,10 @@ WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (we
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < ? OR webhook_deliveries.created_at = ? AND webhook_deliveries.id < ?) AND webhook_deliveries.webhook_id = ? AND webhook_deliveries.state = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < (?, ?) AND webhook_deliveries.webhook_id = ? AND webhook_deliveries.state = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("before", Kind.MOMENT),
                 Parameter("before", Kind.MOMENT),
                 Parameter("before_id"),
                 Parameter("webhook_id"),
@@ -800,7 +793,7 @@ WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND webhook_deliv
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < $2::TIMESTAMP WITH TIME ZONE OR webhook_deliveries.created_at = $2::TIMESTAMP WITH TIME ZONE AND webhook_deliveries.id < $3::VARCHAR) AND webhook_deliveries.job_id = $4::VARCHAR AND webhook_deliveries.webhook_id = $5::VARCHAR AND webhook_deliveries.state = $6::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < ($2::TIMESTAMP WITH TIME ZONE, $3::VARCHAR) AND webhook_deliveries.job_id = $4::VARCHAR AND webhook_deliveries.webhook_id = $5::VARCHAR AND webhook_deliveries.state = $6::VARCHAR ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT $7::INTEGER""",
             (
                 Parameter("owner"),
@@ -816,11 +809,10 @@ WHERE webhook_deliveries.owner = $1::VARCHAR AND jobs.deleted_at IS NULL AND (we
             """\
 SELECT webhook_deliveries.id, webhook_deliveries.job_id, webhook_deliveries.webhook_id, webhook_deliveries.url, webhook_deliveries.event, webhook_deliveries.state, webhook_deliveries.attempts, webhook_deliveries.created_at, webhook_deliveries.due_at, webhook_deliveries.last_attempt_at, webhook_deliveries.delivered_at, webhook_deliveries.last_status, webhook_deliveries.last_error
 FROM webhook_deliveries JOIN jobs ON jobs.id = webhook_deliveries.job_id
-WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at < ? OR webhook_deliveries.created_at = ? AND webhook_deliveries.id < ?) AND webhook_deliveries.job_id = ? AND webhook_deliveries.webhook_id = ? AND webhook_deliveries.state = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
+WHERE webhook_deliveries.owner = ? AND jobs.deleted_at IS NULL AND (webhook_deliveries.created_at, webhook_deliveries.id) < (?, ?) AND webhook_deliveries.job_id = ? AND webhook_deliveries.webhook_id = ? AND webhook_deliveries.state = ? ORDER BY webhook_deliveries.created_at DESC, webhook_deliveries.id DESC
  LIMIT ? OFFSET ?""",
             (
                 Parameter("owner"),
-                Parameter("before", Kind.MOMENT),
                 Parameter("before", Kind.MOMENT),
                 Parameter("before_id"),
                 Parameter("job_id"),

@@ -66,6 +66,32 @@ def _any_of_on_sqlite(element: any_of, compiler: SQLCompiler, **more: Any) -> st
     return f"{column} IN (SELECT value FROM json_each({text}))"  # noqa: S608 - names, no values
 
 
+class true_of_most(ColumnElement[bool]):  # noqa: N801 - reads as a function in a condition
+    """A condition that most rows fulfil, so that looking them up by it is no help.
+
+    SQLite looks at a thousand rows of an index, and takes a value for rare of which it has seen no
+    more than that.
+
+    Args:
+        condition: The condition.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, condition: ColumnElement[bool]) -> None:
+        self.condition = condition
+
+
+@compiles(true_of_most, "postgresql")
+def _true_of_most_on_postgresql(element: true_of_most, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401 - SQLAlchemy's signature
+    return compiler.process(element.condition, **more)
+
+
+@compiles(true_of_most, "sqlite")
+def _true_of_most_on_sqlite(element: true_of_most, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401 - SQLAlchemy's signature
+    return f"likelihood({compiler.process(element.condition, **more)}, 0.99)"
+
+
 def one_of(column: ColumnElement[str], states: Sequence[StrEnum]) -> ColumnElement[bool]:
     """Return the condition that a status is one of some."""
     return or_(*(column == state.value for state in states))

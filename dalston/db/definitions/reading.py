@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, tuple_
 
 from dalston.common.models import Job, Task, TaskStatus
 from dalston.db.definitions.conditions import any_of
@@ -77,9 +77,12 @@ def _list(*, of_status: bool, further: bool) -> Select[*tuple[Any, ...]]:
     if of_status:
         conditions.append(jobs.c.status == bindparam("status"))
     if further:
-        created_at = bindparam("created_at", type_=UTCDateTime)
-        same_moment = and_(jobs.c.created_at == created_at, jobs.c.id < bindparam("job_id"))
-        conditions.append(or_(jobs.c.created_at < created_at, same_moment))
+        # One comparison, so that the index is entered at this place. With an "or" of two it would
+        # be read from its beginning, for each page.
+        last = tuple_(
+            bindparam("created_at", type_=UTCDateTime), bindparam("job_id", type_=jobs.c.id.type)
+        )
+        conditions.append(tuple_(jobs.c.created_at, jobs.c.id) < last)
     return (
         select(*JOB_COLUMNS)
         .where(*conditions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Float, Integer, bindparam, delete, select, update
+from sqlalchemy import Float, Integer, bindparam, delete, func, select, update
 
 from dalston.db.definitions.conditions import any_of
 from dalston.db.definitions.tables import (
@@ -31,6 +31,11 @@ SETTLED = (
     .order_by(jobs.c.deleted_at)
     .limit(bindparam("limit", type_=Integer))
     .offset(bindparam("skipped", type_=Integer))
+)
+SIZES = (
+    select(tasks.c.job_id, func.count().label("tasks"))
+    .where(any_of(tasks.c.job_id, "job_ids"))
+    .group_by(tasks.c.job_id)
 )
 _OWN_TASKS = select(tasks.c.id).where(any_of(tasks.c.job_id, "job_ids"))
 PURGE = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Float, Integer, and_, bindparam, literal_column, select, update
 
 from dalston.common.models import JobStatus
-from dalston.db.definitions.conditions import any_of
+from dalston.db.definitions.conditions import any_of, true_of_most
 from dalston.db.definitions.tables import DatabaseAgo, jobs, tasks
 
 _BEFORE_ALL = 2_000_000_000
@@ -25,7 +25,7 @@ WITHOUT_OBJECT = (
     .where(
         # For SQLite, which doesn't take a parameter for what an index of some rows says, and takes
         # one bound of an index that it knows nothing of for half of the table.
-        jobs.c.status == literal_column(f"'{JobStatus.COMPLETED.value}'"),
+        true_of_most(jobs.c.status == literal_column(f"'{JobStatus.COMPLETED.value}'")),
         jobs.c.completed_at > DatabaseAgo(_BEFORE_ALL),
         jobs.c.transcript_path.is_(None),
         jobs.c.deleted_at.is_(None),

@@ -8,14 +8,13 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
-    and_,
     bindparam,
     delete,
     func,
     insert,
     null,
-    or_,
     select,
+    tuple_,
     update,
 )
 
@@ -63,12 +62,9 @@ _DELIVERIES: Select[*tuple[object, ...]] = (
     )
 )
 DELIVERY = _DELIVERIES.where(deliveries.c.id == bindparam("id", type_=String))
-_BEFORE = or_(
-    deliveries.c.created_at < bindparam("before", type_=UTCDateTime),
-    and_(
-        deliveries.c.created_at == bindparam("before", type_=UTCDateTime),
-        deliveries.c.id < bindparam("before_id", type_=String),
-    ),
+# One comparison, as in `reading.py`.
+_BEFORE = tuple_(deliveries.c.created_at, deliveries.c.id) < tuple_(
+    bindparam("before", type_=UTCDateTime), bindparam("before_id", type_=String)
 )
 _FILTERS = {
     "before": _BEFORE,
