@@ -86,3 +86,17 @@ async def test_what_a_database_left_that_is_gone_is_deleted_without_its_mark(
     assert (await Housekeeping(parts).run(dry=True)).others == ()
     assert await Housekeeping(parts).run() == Tidied(orphans=1)
     assert await left(parts) == []
+
+
+async def test_a_store_that_is_new_to_its_database_is_told_once(parts: Parts) -> None:
+    with capture_logs() as logs:
+        await Housekeeping(parts).run()
+        await Housekeeping(parts).run()
+    assert logs == []
+    [mark] = await parts.store.list("databases")
+    await parts.store.delete(mark)
+    with capture_logs() as logs:
+        await Housekeeping(parts).run()
+        await Housekeeping(parts).run()
+    assert [(line["event"], line["log_level"]) for line in logs] == [("store_is_new", "warning")]
+    assert await parts.store.list("databases") == [mark]
