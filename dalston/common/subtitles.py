@@ -43,6 +43,9 @@ _EARLIEST_BREAK = 0.4
 _WIDE = frozenset("WF")
 _NO_ROOM = frozenset({"Mn", "Me", "Cf"})
 """Unicode's categories of what stands above or below a letter, or isn't seen."""
+_MARKED = 0.2
+"""Share of segments that end with a sentence's mark, from which on the others end inside of one.
+Whisper's Chinese has a question mark now and then, and no full stops."""
 _LONGEST_RUN = 1000
 """Words that are divided as one stretch: where there are no marks, hours would be one."""
 
@@ -81,6 +84,8 @@ class _Token(msgspec.Struct, frozen=True):
     start: int
     end: int
     spaced: bool
+    ends_segment: bool = False
+    """And the sentence may go on in the next one."""
 
 
 def cues(transcript: Transcript, rules: Rules | None = None) -> Iterator[Cue]:
@@ -171,13 +176,13 @@ def _runs(transcript: Transcript, length: int) -> list[tuple[str | None, list[_T
     """Return what is divided as one stretch, each with who says it.
 
     Most often that is a segment. Engines end one at a time limit too, in the middle of a sentence,
-    which would tear the last words off, to be shown for a moment. Where no segment ends with a
-    mark, as in Thai, their ends are all that tells of sentences.
+    which would tear the last words off, to be shown for a moment. Where hardly any segment ends
+    with a mark, as in Thai, their ends are all that tells of sentences.
     """
     found: list[tuple[str | None, list[_Token]]] = []
     last: dict[str | None, list[_Token]] = {}
-    ends = (_last_mark(segment.text.rstrip()) for segment in transcript.segments)
-    has_marks = not _SENTENCE_ENDS.isdisjoint(ends)
+    ends = [_last_mark(segment.text.rstrip()) in _SENTENCE_ENDS for segment in transcript.segments]
+    has_marks = sum(ends) >= _MARKED * len(ends)
     for segment in transcript.segments:
         tokens = _marks_joined(_tokens(segment), length)
         if not tokens:
@@ -185,6 +190,7 @@ def _runs(transcript: Transcript, length: int) -> list[tuple[str | None, list[_T
         before = last.get(segment.speaker)
         if has_marks and before is not None and _goes_on(before, tokens):
             spaced = between(before[-1].text, tokens[0].text) == " "
+            before[-1] = msgspec.structs.replace(before[-1], ends_segment=True)
             before += [msgspec.structs.replace(tokens[0], spaced=spaced), *tokens[1:]]
             continue
         last[segment.speaker] = tokens
@@ -328,7 +334,7 @@ def _wrapped(tokens: Sequence[_Token], rules: Rules) -> list[str]:
 
 
 def _best_break(tokens: Sequence[_Token], most: int) -> int:
-    """Return after how many tokens to break: at a sentence's end, a clause's, or a pause."""
+    """Return after how many tokens to break: at the end of a sentence or less, or in a pause."""
     earliest = max(1, round(_EARLIEST_BREAK * most))
     return max(range(earliest, most + 1), key=lambda count: (_weight(tokens, count), count))
 
@@ -340,7 +346,8 @@ def _weight(tokens: Sequence[_Token], count: int) -> int:
     if last in _CLAUSE_ENDS:
         return 2
     pause = tokens[count].start - tokens[count - 1].end if count < len(tokens) else 0
-    return int(pause >= _PAUSE)
+    # Where a stretch has no marks, an engine ended its segments where a sentence may end.
+    return int(pause >= _PAUSE or tokens[count - 1].ends_segment)
 
 
 def _last_mark(text: str) -> str:

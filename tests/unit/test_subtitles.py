@@ -118,14 +118,28 @@ def test_ends_of_segments_count_where_there_are_no_marks() -> None:
     """Thai has none, and Whisper's Chinese often has none."""
     parts = [Segment(0.0, 2.0, "明日は雨が"), Segment(2.0, 4.0, "降るでしょう")]
     assert [cue.text for cue in cues(of(*parts), Rules())] == [part.text for part in parts]
+    # A mark among many sentences changes nothing for the others.
+    many = in_parts(*["今天我们来讲这个问题"] * 9, "下面来看例子。", "我觉得还不错")
+    assert [cue.text for cue in cues(of(*many), Rules())] == [part.text for part in many]
+
+
+def test_a_stretch_without_marks_is_divided_between_segments() -> None:
+    parts = in_parts(
+        "so I went down to the shop",
+        "where they had no bread at all",
+        "and usually they have some of it",
+        "until noon or even later.",
+    )
+    found = [cue.text.replace("\n", " ") for cue in cues(of(*parts), Rules())]
+    assert found == [f"{parts[0].text} {parts[1].text}", f"{parts[2].text} {parts[3].text}"]
 
 
 def test_hours_without_a_mark_are_divided_in_no_time() -> None:
-    parts = in_parts(*["and so on and so forth for ever and ever"] * 4000, "Amen.")
+    parts = in_parts(*["and so on and so forth for ever and ever"] * 4000, *["Amen."] * 1000)
     began = time.process_time()
     found = list(cues(of(*parts), Rules()))
     assert time.process_time() - began < 10
-    assert sum(len(cue.text.split()) for cue in found) == 4000 * 10 + 1
+    assert sum(len(cue.text.split()) for cue in found) == 4000 * 10 + 1000
 
 
 def test_a_pause_divides_what_has_no_marks() -> None:
