@@ -300,10 +300,11 @@ def _fitting(tokens: Sequence[_Token], rules: Rules) -> int:
 def _lines_of(tokens: Iterable[_Token], length: int) -> Iterator[int]:
     """Yield on which line each token stands if each is as full as it may be, counted from 0."""
     line = filled = 0
-    for token in tokens:
+    for number, token in enumerate(tokens):
         alone = _width(token.text)
-        longer = filled + token.spaced + alone if filled else alone
-        line, filled = (line + 1, alone) if filled and longer > length else (line, longer)
+        # What stands there may take no room, and the space behind it does.
+        longer = filled + (token.spaced and number > 0) + alone
+        line, filled = (line + 1, alone) if number and longer > length else (line, longer)
         yield line
 
 

@@ -286,6 +286,11 @@ def test_no_letter_loses_its_vowel_and_marks_above_take_no_room(*, timed: bool) 
     assert cue.text == THAI
 
 
+def test_the_space_behind_what_is_not_seen_takes_room() -> None:
+    [cue] = cues(of(Segment(0.0, 2.0, "\u200b eleven eleven")), Rules(line_length=13))
+    assert [width(row) for row in cue.text.split("\n")] == [7, 6]
+
+
 def test_no_line_of_japanese_begins_with_a_small_letter() -> None:
     text = "ニューヨークのコーヒーショップでちょっとキャッシュカードを使った"
     words = [Word(sign, 0.1 * n, 0.1 * n + 0.1) for n, sign in enumerate(text)]
