@@ -27,10 +27,11 @@ _CLAUSE_ENDS = frozenset(
     ",;:–—、，；：､"  # noqa: RUF001 - of other scripts
     "\u060c\u061b\u104a\u1363\u1364"  # Arabic comma and semicolon, Burmese, Ethiopic
 )
+_MARKS = _SENTENCE_ENDS | _CLAUSE_ENDS
 _CLOSING = "\"')]}”’»“‘«」』）】》"  # noqa: RUF001 - as printed; German closes where English opens
 _SMALL_KANA = frozenset("ーゝゞヽヾ々〻ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ")
 """No line of Japanese begins with one: they go on with the sound of the letter before."""
-_BEHIND = (_SENTENCE_ENDS | _CLAUSE_ENDS | _SMALL_KANA | frozenset("%‰°")) - frozenset(
+_BEHIND = (_MARKS | _SMALL_KANA | frozenset("%‰°")) - frozenset(
     "\u2013\u2014"  # dashes, which may begin a line
 )
 """What stands behind what it belongs to, besides brackets and quotation marks."""
@@ -43,9 +44,9 @@ _EARLIEST_BREAK = 0.4
 _WIDE = frozenset("WF")
 _NO_ROOM = frozenset({"Mn", "Me", "Cf"})
 """Unicode's categories of what stands above or below a letter, or isn't seen."""
-_MARKED = 0.2
-"""Share of segments that end with a sentence's mark, from which on the others end inside of one.
-Whisper's Chinese has a question mark now and then, and no full stops."""
+_MARKED = 0.5
+"""Share of segments with a mark, from which on those without one at their end don't end a sentence.
+Whisper's Chinese has a question mark now and then, and nothing else."""
 _LONGEST_RUN = 1000
 """Words that are divided as one stretch: where there are no marks, hours would be one."""
 
@@ -176,13 +177,13 @@ def _runs(transcript: Transcript, length: int) -> list[tuple[str | None, list[_T
     """Return what is divided as one stretch, each with who says it.
 
     Most often that is a segment. Engines end one at a time limit too, in the middle of a sentence,
-    which would tear the last words off, to be shown for a moment. Where hardly any segment ends
-    with a mark, as in Thai, their ends are all that tells of sentences.
+    which would tear the last words off, to be shown for a moment. Where few have any mark, as in
+    Thai, their ends are all that tells of sentences.
     """
     found: list[tuple[str | None, list[_Token]]] = []
     last: dict[str | None, list[_Token]] = {}
-    ends = [_last_mark(segment.text.rstrip()) in _SENTENCE_ENDS for segment in transcript.segments]
-    has_marks = sum(ends) >= _MARKED * len(ends)
+    marked = [not _MARKS.isdisjoint(segment.text) for segment in transcript.segments]
+    has_marks = sum(marked) >= _MARKED * len(marked)
     for segment in transcript.segments:
         tokens = _marks_joined(_tokens(segment), length)
         if not tokens:
