@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 
+from dalston.common.errors import StoreUnavailableError
 from dalston.common.storage import ObjectStore
 from dalston.db import sightings
 from dalston.db.session import Database
@@ -43,5 +44,10 @@ async def marks_of_others(
     mine = {f"{_FOLDER}/{mark}.json" for mark in own}
     there = set(await store.list(_FOLDER))
     if mine and not mine & there:
-        await store.put(min(mine), b"{}")
+        try:
+            await store.put(min(mine), b"{}")
+        except StoreUnavailableError as error:
+            # What is deleted in this round makes room for it in the next one.
+            if not error.full:
+                raise
     return tuple(sorted(there - mine))
