@@ -118,9 +118,11 @@ class Housekeeping:
             async with self._database.read() as connection:
                 most = _ALL if dry else _BATCH
                 over = await retention.jobs_over(connection, wanted, default, most)
+                # The sweep, which has more urgent things to do, deletes what is there for longer.
+                some = await removal.few_enough(connection, [] if dry else list(over))
             if dry:
                 return len(over)
-            retired = await self._mark(over, wanted) if over else []
+            retired = await self._mark({one: over[one] for one in some}, wanted) if some else []
             for job_id in retired:
                 await self._delete_objects(job_id, wanted)
             count += len(retired)
