@@ -27,10 +27,11 @@ _CLAUSE_ENDS = frozenset(
     ",;:–—、，；：､"  # noqa: RUF001 - of other scripts
     "\u060c\u061b\u104a\u1363\u1364"  # Arabic comma and semicolon, Burmese, Ethiopic
 )
+_MARKS = _SENTENCE_ENDS | _CLAUSE_ENDS
 _CLOSING = "\"')]}”’»“‘«」』）】》"  # noqa: RUF001 - as printed; German closes where English opens
 _SMALL_KANA = frozenset("ーゝゞヽヾ々〻ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ")
 """No line of Japanese begins with one: they go on with the sound of the letter before."""
-_BEHIND = (_SENTENCE_ENDS | _CLAUSE_ENDS | _SMALL_KANA | frozenset("%‰°")) - frozenset(
+_BEHIND = (_MARKS | _SMALL_KANA | frozenset("%‰°")) - frozenset(
     "\u2013\u2014"  # dashes, which may begin a line
 )
 """What stands behind what it belongs to, besides brackets and quotation marks."""
@@ -43,6 +44,9 @@ _EARLIEST_BREAK = 0.4
 _WIDE = frozenset("WF")
 _NO_ROOM = frozenset({"Mn", "Me", "Cf"})
 """Unicode's categories of what stands above or below a letter, or isn't seen."""
+_MARKED = 0.5
+"""Share of segments with a mark, from which on those without one at their end don't end a sentence.
+Whisper's Chinese has a question mark now and then, and nothing else."""
 _LONGEST_RUN = 1000
 """Words that are divided as one stretch: where there are no marks, hours would be one."""
 
@@ -81,6 +85,8 @@ class _Token(msgspec.Struct, frozen=True):
     start: int
     end: int
     spaced: bool
+    ends_segment: bool = False
+    """And the sentence may go on in the next one."""
 
 
 def cues(transcript: Transcript, rules: Rules | None = None) -> Iterator[Cue]:
@@ -171,13 +177,13 @@ def _runs(transcript: Transcript, length: int) -> list[tuple[str | None, list[_T
     """Return what is divided as one stretch, each with who says it.
 
     Most often that is a segment. Engines end one at a time limit too, in the middle of a sentence,
-    which would tear the last words off, to be shown for a moment. Where no segment ends with a
-    mark, as in Thai, their ends are all that tells of sentences.
+    which would tear the last words off, to be shown for a moment. Where few have any mark, as in
+    Thai, their ends are all that tells of sentences.
     """
     found: list[tuple[str | None, list[_Token]]] = []
     last: dict[str | None, list[_Token]] = {}
-    ends = (_last_mark(segment.text.rstrip()) for segment in transcript.segments)
-    has_marks = not _SENTENCE_ENDS.isdisjoint(ends)
+    marked = [not _MARKS.isdisjoint(segment.text) for segment in transcript.segments]
+    has_marks = sum(marked) >= _MARKED * len(marked)
     for segment in transcript.segments:
         tokens = _marks_joined(_tokens(segment), length)
         if not tokens:
@@ -185,6 +191,7 @@ def _runs(transcript: Transcript, length: int) -> list[tuple[str | None, list[_T
         before = last.get(segment.speaker)
         if has_marks and before is not None and _goes_on(before, tokens):
             spaced = between(before[-1].text, tokens[0].text) == " "
+            before[-1] = msgspec.structs.replace(before[-1], ends_segment=True)
             before += [msgspec.structs.replace(tokens[0], spaced=spaced), *tokens[1:]]
             continue
         last[segment.speaker] = tokens
@@ -294,10 +301,11 @@ def _fitting(tokens: Sequence[_Token], rules: Rules) -> int:
 def _lines_of(tokens: Iterable[_Token], length: int) -> Iterator[int]:
     """Yield on which line each token stands if each is as full as it may be, counted from 0."""
     line = filled = 0
-    for token in tokens:
+    for number, token in enumerate(tokens):
         alone = _width(token.text)
-        longer = filled + token.spaced + alone if filled else alone
-        line, filled = (line + 1, alone) if filled and longer > length else (line, longer)
+        # What stands there may take no room, and the space behind it does.
+        longer = filled + (token.spaced and number > 0) + alone
+        line, filled = (line + 1, alone) if number and longer > length else (line, longer)
         yield line
 
 
@@ -328,7 +336,7 @@ def _wrapped(tokens: Sequence[_Token], rules: Rules) -> list[str]:
 
 
 def _best_break(tokens: Sequence[_Token], most: int) -> int:
-    """Return after how many tokens to break: at a sentence's end, a clause's, or a pause."""
+    """Return after how many tokens to break: at the end of a sentence or less, or in a pause."""
     earliest = max(1, round(_EARLIEST_BREAK * most))
     return max(range(earliest, most + 1), key=lambda count: (_weight(tokens, count), count))
 
@@ -340,7 +348,8 @@ def _weight(tokens: Sequence[_Token], count: int) -> int:
     if last in _CLAUSE_ENDS:
         return 2
     pause = tokens[count].start - tokens[count - 1].end if count < len(tokens) else 0
-    return int(pause >= _PAUSE)
+    # Where a stretch has no marks, an engine ended its segments where a sentence may end.
+    return int(pause >= _PAUSE or tokens[count - 1].ends_segment)
 
 
 def _last_mark(text: str) -> str:

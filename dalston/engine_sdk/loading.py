@@ -108,6 +108,9 @@ def _import(path: Path) -> ModuleType:
     # The name by which any process with this folder on its path finds it: what a process that the
     # engine spawns is to do is handed over by its module's name.
     name = path.stem
+    if (path.with_suffix("") / "__init__.py").is_file():
+        # There Python finds a package, which the engine may import.
+        name = f"dalston_{path.stem}_" + path.parent.name.replace("-", "_")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise TaskFailed("engine_invalid", f"{path} can't be read as a Python module.")

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import secrets
 
-from dalston.common.errors import StoreUnavailableError
+import structlog
+
 from dalston.common.storage import ObjectStore
 from dalston.db import sightings
 from dalston.db.session import Database
+
+log = structlog.get_logger(__name__)
 
 _FOLDER = "databases"
 _OWN = "database: "
@@ -23,6 +26,8 @@ async def marks_of_others(
     database: Database, store: ObjectStore, *, dry: bool = False
 ) -> tuple[str, ...]:
     """Leave the database's own mark in the store, if it isn't there, and look for others.
+
+    A store without it is new to the database, or has lost what it had, which the log tells.
 
     Args:
         database: It remembers its own marks: more than one, should several processes have made
@@ -37,17 +42,14 @@ async def marks_of_others(
         UnavailableError: A part does not answer.
     """
     async with database.write() as connection:
-        own = await sightings.of_kind(connection, _OWN)
-        if not own and not dry:
-            own = {secrets.token_hex(_MARK_BYTES)}
+        before = await sightings.of_kind(connection, _OWN)
+        own = before or {secrets.token_hex(_MARK_BYTES)}
+        if not before and not dry:
             await sightings.note_new(connection, _OWN, *own)
     mine = {f"{_FOLDER}/{mark}.json" for mark in own}
     there = set(await store.list(_FOLDER))
-    if mine and not mine & there:
-        try:
-            await store.put(min(mine), b"{}")
-        except StoreUnavailableError as error:
-            # What is deleted in this round makes room for it in the next one.
-            if not error.full:
-                raise
+    if mine.isdisjoint(there) and not dry:
+        if before:
+            log.warning("store_is_new")
+        await store.put(min(mine), b"{}")
     return tuple(sorted(there - mine))

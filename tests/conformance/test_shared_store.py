@@ -102,5 +102,21 @@ async def test_a_full_store_is_tidied_without_a_mark_in_it(
     with monkeypatch.context() as patch:
         patch.setattr(parts.store, "put", refuse)
         assert await Housekeeping(parts).run() == Tidied(orphans=1)
-    await Housekeeping(parts).run()
+    with capture_logs() as logs:
+        await Housekeeping(parts).run()
+    assert logs == []
     assert len(await parts.store.list("databases")) == 1
+
+
+async def test_a_store_that_is_new_to_its_database_is_told_once(parts: Parts) -> None:
+    with capture_logs() as logs:
+        await Housekeeping(parts).run()
+        await Housekeeping(parts).run()
+    assert logs == []
+    [mark] = await parts.store.list("databases")
+    await parts.store.delete(mark)
+    with capture_logs() as logs:
+        await Housekeeping(parts).run()
+        await Housekeeping(parts).run()
+    assert [(line["event"], line["log_level"]) for line in logs] == [("store_is_new", "warning")]
+    assert await parts.store.list("databases") == [mark]

@@ -159,6 +159,15 @@ def test_what_is_wrong_with_an_engine_is_said(
     assert word in failed.value.message
 
 
+def test_a_package_beside_an_engine_may_be_called_as_its_file_is(tmp_path: Path) -> None:
+    code = "from engine.words import WORD\n" + ONE.format(name="Mine", body="{'said': WORD}")
+    folder = engine(tmp_path / "mine", code)
+    (folder / "engine").mkdir()
+    (folder / "engine" / "__init__.py").touch()
+    (folder / "engine" / "words.py").write_text("WORD = 'yes'")
+    assert run_engine(folder, folder / "engine.yaml").data == {"said": "yes"}
+
+
 def test_a_folder_without_an_engine_is_named(tmp_path: Path) -> None:
     with pytest.raises(TaskFailed) as failed:
         load_engine_class(tmp_path)

@@ -15,7 +15,7 @@ from dalston.engine_sdk import *
 
 def pauses(input):
     for number in range(12):
-        time.sleep(0.1)
+        time.sleep(0.2)
         yield number
 
 class Busy(Engine):
@@ -35,7 +35,7 @@ class Busy(Engine):
                     file.write(bytes(1024 * 1024))
         return TaskOutput({})
 """
-SILENT_SECONDS = 0.6
+SILENT_SECONDS = 1.5
 MUCH = 17_000_000
 """Bytes that aren't brought to the machine before the engine reads them."""
 

@@ -105,8 +105,8 @@ def test_neighbours_in_one_language_are_one_warning(whisper: EngineUnderTest) ->
     assert [(one["start"], one["end"]) for one in warnings] == [(0, 1.5), (3, 3.5), (4, 4.5)]
 
 
-def guessed(data: dict[str, Any]) -> list[str]:
-    return [one["message"] for one in data["warnings"] if one["code"] == "language_guessed"]
+def guessed(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in data["warnings"] if one["code"] == "language_guessed"]
 
 
 def short_clip(folder: Path, seconds: float) -> Path:
@@ -121,8 +121,14 @@ def test_a_language_of_a_word_or_two_is_told_to_be_a_guess(
     whisper: EngineUnderTest, tmp_path: Path, stage: str
 ) -> None:
     data = whisper.process(short_clip(tmp_path, 0.6), config=QUICK, stage=stage).data
-    (message,) = guessed(data)
-    assert f"'{data['language']}'" in message
+    (warning,) = guessed(data)
+    assert f"'{data['language']}'" in warning["message"]
+    if stage == "language":
+        # It is that of the whole recording, whatever part was listened to.
+        assert "start" not in warning
+    else:
+        assert 0 < warning["start"] <= 1
+        assert 1 < warning["end"] <= 2.6
 
 
 @needs_recordings

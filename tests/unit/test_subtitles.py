@@ -100,6 +100,13 @@ def test_a_sentence_that_goes_on_in_the_next_segment_is_not_torn_there() -> None
     assert cue.text == "明日は雨が降るでしょう。"
 
 
+def test_commas_tell_that_sentences_have_marks() -> None:
+    """Of verse few segments end with a sentence."""
+    verse = ("from fairest creatures, we desire", "increase, that thereby", "my rose, might")
+    found = [cue.text for cue in cues(of(*in_parts(*verse * 3)), Rules())]
+    assert all(not cue.endswith(("desire", "thereby", "might")) for cue in found[:-1])
+
+
 def test_segments_that_do_not_go_on_stay_apart() -> None:
     ended = in_parts("He was there.", "she was not.")
     apart = [spoken("and then he"), spoken("went away.", start=2.0)]
@@ -118,14 +125,29 @@ def test_ends_of_segments_count_where_there_are_no_marks() -> None:
     """Thai has none, and Whisper's Chinese often has none."""
     parts = [Segment(0.0, 2.0, "明日は雨が"), Segment(2.0, 4.0, "降るでしょう")]
     assert [cue.text for cue in cues(of(*parts), Rules())] == [part.text for part in parts]
+    # A mark among many sentences changes nothing for the others.
+    many = in_parts(*["今天我们来讲这个问题"] * 9, "下面来看例子。", "我觉得还不错")
+    assert [cue.text for cue in cues(of(*many), Rules())] == [part.text for part in many]
+
+
+def test_a_stretch_without_marks_is_divided_between_segments() -> None:
+    parts = in_parts(
+        "so I went down to the shop",
+        "where they had no bread at all",
+        "and usually they have some of it",
+        "until noon or even later.",
+        *["That was all."] * 2,
+    )
+    found = [cue.text.replace("\n", " ") for cue in cues(of(*parts), Rules())]
+    assert found[:2] == [f"{parts[0].text} {parts[1].text}", f"{parts[2].text} {parts[3].text}"]
 
 
 def test_hours_without_a_mark_are_divided_in_no_time() -> None:
-    parts = in_parts(*["and so on and so forth for ever and ever"] * 4000, "Amen.")
+    parts = in_parts(*["and so on and so forth for ever and ever"] * 4000, *["Amen."] * 4000)
     began = time.process_time()
     found = list(cues(of(*parts), Rules()))
     assert time.process_time() - began < 10
-    assert sum(len(cue.text.split()) for cue in found) == 4000 * 10 + 1
+    assert sum(len(cue.text.split()) for cue in found) == 4000 * 11
 
 
 def test_a_pause_divides_what_has_no_marks() -> None:
@@ -270,6 +292,11 @@ def test_no_letter_loses_its_vowel_and_marks_above_take_no_room(*, timed: bool) 
     assert width(THAI) == 33 < len(THAI)
     [cue] = cues(of(segment), Rules(line_length=33))
     assert cue.text == THAI
+
+
+def test_the_space_behind_what_is_not_seen_takes_room() -> None:
+    [cue] = cues(of(Segment(0.0, 2.0, "\u200b eleven eleven")), Rules(line_length=13))
+    assert [width(row) for row in cue.text.split("\n")] == [7, 6]
 
 
 def test_no_line_of_japanese_begins_with_a_small_letter() -> None:

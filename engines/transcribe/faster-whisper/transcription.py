@@ -138,10 +138,14 @@ def _detected(
         info: What it has found out.
         window: Where it has listened.
         spans: Where somebody speaks in it.
-        told: Gets a warning if it may well be another language.
+        told: Gets a warning if it may well be another language, with the place: of many chunks
+            each may be in its own.
     """
     confidence = info.language_probability if model.is_multilingual else None
-    told += _guessed(window, spans, info.language, confidence)
+    start = window.start + spans[0]["start"] / SAMPLE_RATE
+    place = {"start": round(start, 3), "end": round(_end(window, spans), 3)}
+    warnings = _guessed(window, spans, info.language, confidence)
+    told += [{**warning, **place} for warning in warnings]
     return info.language, confidence
 
 
