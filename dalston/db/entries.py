@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -15,6 +14,9 @@ from dalston.db.compiled import entries as sql
 from dalston.db.statements import Connection, Row
 
 _Inputs = dict[str, str | SmallOutput | list[PartOutput]]
+_LOOKED_AT = 1000
+"""Ready tasks of a shared engine that are looked at. Those of an owner who has its share stand in
+front of others' once these have had as many, and no further: its jobs are counted up to here."""
 SMALL_OUTPUT_BYTES = 16 * 1024
 """An output up to this size may be kept in its task's row, if its engine made it quickly."""
 
@@ -37,16 +39,12 @@ async def shared_entries(
     Args:
         connection: Of the database.
         engine_id: The engine.
-        limit: How many are looked at; those of an owner who has few stand in front.
+        limit: How many at most.
         share: How many one owner may have, those that an engine works on included.
     """
-    running = await connection.fetch(sql.RUNNING_OF_OWNERS, engine_id=engine_id)
-    taken = Counter({row.owner: int(row.running) for row in running})
-    rows = []
-    for row in await connection.fetch(sql.READY, engine_id=engine_id, limit=limit):
-        if taken[row.owner] < share:
-            taken[row.owner] += 1
-            rows.append(row)
+    rows = await connection.fetch(
+        sql.SHARED, engine_id=engine_id, limit=limit, share=share, looked_at=_LOOKED_AT
+    )
     return await with_inputs(connection, rows)
 
 

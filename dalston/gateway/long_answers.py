@@ -25,6 +25,8 @@ MOST_BYTES = 32 * 1024 * 1024
 STALL_SECONDS = 60.0
 """How long a piece may wait to be taken: a thousand bytes in a second."""
 _PIECE_BYTES = 64 * 1024
+_SHORT_SECONDS = 300.0
+"""Up to so much speech makes an answer of about one piece, which needn't wait for long ones."""
 
 
 class NotTakenError(DalstonError):
@@ -50,13 +52,20 @@ class LongAnswers:
         self._making = asyncio.Semaphore(AT_ONCE)
         self._shares: dict[str, _Share] = {}
 
-    async def answer(self, request: Request, make: Callable[[], Awaitable[Response]]) -> Response:
+    async def answer(
+        self,
+        request: Request,
+        make: Callable[[], Awaitable[Response]],
+        seconds: float | None = None,
+    ) -> Response:
         """Return an answer that is made when it is its turn.
 
         Args:
             request: What is answered.
             make: Reads the transcript and makes the answer, outside of the event loop if that
                 takes long.
+            seconds: How long the recording is, if that is known. It is always the turn of a short
+                one.
 
         Raises:
             ClientGoneError: Nobody waits for it any more.
@@ -67,22 +76,30 @@ class LongAnswers:
         share.requests += 1
         size = 0
         try:
-            async with share.turn:
-                while share.bytes >= MOST_BYTES:
-                    share.sent.clear()
-                    await share.sent.wait()
-                async with self._making:
-                    await _require_listener(request)
-                    response = await make()
-                if len(response.body) > _PIECE_BYTES:
-                    size = len(response.body)
-                    share.bytes += size
+            if seconds is not None and seconds <= _SHORT_SECONDS:
+                response = await make()
+            else:
+                response = await self._in_turn(request, share, make)
+            if len(response.body) > _PIECE_BYTES:
+                size = len(response.body)
+                share.bytes += size
         finally:
             if not size:
                 self._leave(owner, share)
         if not size:
             return response
         return InPieces(response, partial(require_key, request), lambda: self._sent(owner, size))
+
+    async def _in_turn(
+        self, request: Request, share: _Share, make: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        async with share.turn:
+            while share.bytes >= MOST_BYTES:
+                share.sent.clear()
+                await share.sent.wait()
+            async with self._making:
+                await _require_listener(request)
+                return await make()
 
     def _sent(self, owner: str, size: int) -> None:
         share = self._shares[owner]

@@ -105,7 +105,8 @@ class Caller:
         }
         async with self._pool.stream(
             "POST",
-            url.at(address),
+            # Of a text httpcore would leave out what stands behind a `;` in it.
+            httpcore.URL(scheme=url.scheme, host=address, port=url.port, target=url.path),
             content=body,
             headers=[(name.encode(), value.encode()) for name, value in headers.items()],
             # Each call has a deadline of its own, see above; another address may answer.

@@ -118,9 +118,11 @@ class Housekeeping:
             async with self._database.read() as connection:
                 most = _ALL if dry else _BATCH
                 over = await retention.jobs_over(connection, wanted, default, most)
+                # The sweep, which has more urgent things to do, deletes what is there for longer.
+                some = await removal.few_enough(connection, [] if dry else list(over))
             if dry:
                 return len(over)
-            retired = await self._mark(over, wanted) if over else []
+            retired = await self._mark({one: over[one] for one in some}, wanted) if some else []
             for job_id in retired:
                 await self._delete_objects(job_id, wanted)
             count += len(retired)
@@ -172,9 +174,10 @@ class Housekeeping:
 
     async def _collect(self, done: Tidied, *, dry: bool) -> None:
         unfinished = await asyncio.to_thread(self._store.unfinished)
-        # A server that makes its bucket with the first object lists nothing before.
-        await self._store.answers()
-        done.others = await marks_of_others(self._database, self._store, dry=dry)
+        # A server that makes its bucket with the first object lists nothing before. And one that is
+        # full has no room for a mark, and is tidied all the same.
+        markless = not await self._store.answers() or dry
+        done.others = await marks_of_others(self._database, self._store, dry=markless)
         orphans: set[str] = set()
         async for by_job in _by_job(self._store):
             orphans |= await self._look_at(by_job, shared=bool(done.others), dry=dry)

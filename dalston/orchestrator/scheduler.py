@@ -36,8 +36,6 @@ WINDOW_SECONDS = 0.25
 """What a quick engine does in this time may wait in its queue as well."""
 SLOT_ENTRIES = 64
 """Entries in a queue for each slot at most, however quick the engine is."""
-_LOOKED_AT = 100
-"""Ready tasks of a shared engine among which those of another owner are looked for."""
 _INSTANCES_SECONDS = 1.0
 """For how long what the engine instances say about themselves is believed."""
 _Kind = TypeVar("_Kind", bound=Attempt)
@@ -132,8 +130,7 @@ class Scheduler:
             entries = await ready_entries(connection, engine_id, limit)
             return Offer(engine_id, window, entries, len(entries) < limit)
         share = max(1, self._slots(engine_id) - 1)
-        entries = await shared_entries(connection, engine_id, max(limit, _LOOKED_AT), share)
-        return Offer(engine_id, window, entries[:limit])
+        return Offer(engine_id, window, await shared_entries(connection, engine_id, limit, share))
 
     async def _look_at_instances(self, engine_ids: Iterable[str]) -> None:
         now = time.monotonic()

@@ -18,10 +18,11 @@ from tests.support.board import new_job
 
 WIDE, NARROW = 5, 1
 """Tasks of a job of a long recording, and of a short one."""
+WIDTHS = [NARROW, NARROW, WIDE, WIDE, NARROW]
 
 
-async def deleted_long_ago(parts: Parts, widths: Sequence[int]) -> list[str]:
-    """Return jobs of so many tasks each, in the order in which they were deleted."""
+async def over_long_ago(parts: Parts, widths: Sequence[int], *, what: str) -> list[str]:
+    """Return jobs of so many tasks each that have ended, with the moments of `what` in order."""
     job_ids = [new_job_id() for _ in widths]
     plans = {
         job_id: [
@@ -37,9 +38,8 @@ async def deleted_long_ago(parts: Parts, widths: Sequence[int]) -> list[str]:
         await transitions.start_jobs(connection, locked, plans)
         await transitions.cancel_jobs(connection, locked, job_ids)
         for second, job_id in enumerate(job_ids):
-            await removal.mark_deleted(connection, job_id)
             when = f"'2020-01-01 00:00:{second:02}.000000'"
-            await connection.script(f"UPDATE jobs SET deleted_at = {when} WHERE id = '{job_id}'")  # noqa: S608 - our own
+            await connection.script(f"UPDATE jobs SET {what} = {when} WHERE id = '{job_id}'")  # noqa: S608 - our own
     return job_ids
 
 
@@ -47,7 +47,7 @@ async def test_a_transaction_removes_no_more_tasks_than_others_can_wait_for(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(removal, "_MOST_TASKS", WIDE - 1)
-    job_ids = await deleted_long_ago(parts, [NARROW, NARROW, WIDE, WIDE, NARROW])
+    job_ids = await over_long_ago(parts, WIDTHS, what="deleted_at")
     together: list[list[str]] = []
     purge_jobs = removal.purge_jobs
 
@@ -72,6 +72,31 @@ async def test_jobs_whose_time_is_over_are_marked_in_one_transaction(
 ) -> None:
     """With one for each, others could hardly write while thousands are deleted."""
     job_ids = await cancelled_jobs(parts, 3)
+    locked = locked_by_housekeeping(monkeypatch)
+
+    done = await with_policy(parts, retention=retention, orphan_hours=1.0).run()
+
+    assert locked == [job_ids]
+    assert done.jobs + done.audio == len(job_ids)
+    assert await left(parts) == []
+
+
+@pytest.mark.parametrize("retention", [Retention.DELETE_ALL, Retention.DELETE_AUDIO])
+async def test_no_more_jobs_are_marked_than_are_deleted_before_the_sweep_would(
+    parts: Parts, retention: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep that had thousands of objects to delete would do nothing else for minutes."""
+    monkeypatch.setattr(removal, "_MOST_TASKS", WIDE - 1)
+    job_ids = await over_long_ago(parts, WIDTHS, what="completed_at")
+    locked = locked_by_housekeeping(monkeypatch)
+
+    await with_policy(parts, retention=retention, retention_days=1.0, orphan_hours=1.0).run()
+
+    assert locked == [sorted(job_ids[:2]), job_ids[2:3], job_ids[3:4], job_ids[4:]]
+
+
+def locked_by_housekeeping(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return a list that will have the jobs of each transaction of housekeeping."""
     locked: list[list[str]] = []
 
     async def seen(connection: Connection, some: Iterable[str]) -> Locked:
@@ -79,9 +104,4 @@ async def test_jobs_whose_time_is_over_are_marked_in_one_transaction(
         return await lock(connection, locked[-1])
 
     monkeypatch.setattr("dalston.orchestrator.housekeeping.lock", seen)
-
-    done = await with_policy(parts, retention=retention, orphan_hours=1.0).run()
-
-    assert locked == [job_ids]
-    assert done.jobs + done.audio == len(job_ids)
-    assert await left(parts) == []
+    return locked

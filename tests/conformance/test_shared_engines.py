@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from dalston.common.messages import decode_entry
+from dalston.common.messages import QueueEntry, decode_entry
 from dalston.common.models import PlannedTask, new_job_id, new_task_id
 from dalston.common.queue import EngineInstance, TaskQueue
 from dalston.common.redis import queue_key
 from dalston.db import jobs as transitions
+from dalston.db.entries import ready_entries
 from dalston.db.locking import lock
 from dalston.orchestrator.scheduler import Scheduler
 from tests.support.board import Board, new_job
@@ -35,13 +36,17 @@ async def start(board: Board, queue: TaskQueue) -> str:
     assert raw is not None
     entry = decode_entry(raw)
     assert entry is not None
+    await begin(board, entry)
+    return entry.task_id
+
+
+async def begin(board: Board, entry: QueueEntry) -> None:
     attempt = msgspec.structs.replace(
         board.attempt(task_id=entry.task_id), job_id=entry.job_id, instance=ENGINE
     )
     async with board.database.write() as connection:
         locked = await lock(connection, [entry.job_id], [entry.task_id])
         await transitions.start_attempts(connection, locked, [attempt])
-    return entry.task_id
 
 
 async def queued(queue: TaskQueue) -> list[str]:
@@ -63,6 +68,26 @@ async def test_one_owner_has_all_slots_but_one(board: Board, queue: TaskQueue) -
     of_bob = await submit(board, "bob")
     await scheduler.fill([ENGINE])
     assert await queued(queue) == of_bob
+
+
+async def test_what_one_owner_has_waiting_hides_nobody_elses(
+    board: Board, queue: TaskQueue
+) -> None:
+    await queue.announce(EngineInstance("patient-1", ENGINE, SLOTS, "ready"))
+    scheduler = Scheduler(board.database, queue, {ENGINE})
+    await submit(board, "ada", 250)
+    await scheduler.fill([ENGINE])
+    for _ in range(SLOTS - 1):
+        await start(board, queue)
+    # While ada's first ones wait, others go ahead of all that she has.
+    of_carol = await submit(board, "carol", 200)
+    async with board.database.read() as connection:
+        entries = await ready_entries(connection, ENGINE, 1000)
+    await begin(board, next(entry for entry in entries if entry.task_id == of_carol[-1]))
+
+    of_bob = await submit(board, "bob")
+    await scheduler.fill([ENGINE])
+    assert set(await queued(queue)) == {*of_carol[: SLOTS - 2], *of_bob}
 
 
 async def test_where_there_is_one_slot_it_is_everybodys(board: Board, queue: TaskQueue) -> None:

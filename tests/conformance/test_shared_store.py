@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from dalston.common.errors import StoreUnavailableError
 from dalston.common.models import new_job_id
 from dalston.common.storage import attempt_folder, original_path
 from dalston.db.migrate import migrate
@@ -86,6 +87,25 @@ async def test_what_a_database_left_that_is_gone_is_deleted_without_its_mark(
     assert (await Housekeeping(parts).run(dry=True)).others == ()
     assert await Housekeeping(parts).run() == Tidied(orphans=1)
     assert await left(parts) == []
+
+
+async def test_a_full_store_is_tidied_without_a_mark_in_it(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_recording(parts, new_job_id())
+
+    async def refuse(*_: object) -> None:
+        full = StoreUnavailableError("full")
+        full.full = True
+        raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.store, "put", refuse)
+        assert await Housekeeping(parts).run() == Tidied(orphans=1)
+    with capture_logs() as logs:
+        await Housekeeping(parts).run()
+    assert logs == []
+    assert len(await parts.store.list("databases")) == 1
 
 
 async def test_a_store_that_is_new_to_its_database_is_told_once(parts: Parts) -> None:

@@ -165,3 +165,9 @@ async def test_a_page_is_not_searched_for_from_the_first_one(
         plan = await plan_of(connection, statement)
     assert "(created_at,id)<(?,?)" in plan[0], plan
     assert not [step for step in plan if "ORDER BY" in step], plan
+
+
+async def test_what_owners_have_of_an_engine_is_not_found_by_all_jobs(grown: Grown) -> None:
+    async with opened(grown.path) as database, database.read() as connection:
+        plan = await plan_of(connection, entries.SHARED)
+    assert not [step for step in plan if step.startswith(("SCAN jobs", "SCAN tasks"))], plan

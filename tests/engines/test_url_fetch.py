@@ -57,6 +57,13 @@ def test_the_bytes_are_kept_as_they_are(bring: Bring, web: Web) -> None:
     assert SECRET not in json.dumps(output.data)
 
 
+def test_all_of_an_address_is_fetched(bring: Bring, web: Web) -> None:
+    web.files["/a;b=1/talk.mp3"] = b"another"
+    web.files["/a;b=1/talk.mp3;version=2"] = b"audio"
+
+    assert bring(f"{web.url}/a;b=1/talk.mp3;version=2?x=1;y=2").data["bytes"] == 5
+
+
 def test_a_body_of_exactly_the_limit_is_kept(bring: Bring, web: Web) -> None:
     web.files["/talk.mp3"] = noise(1000)
 

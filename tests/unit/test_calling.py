@@ -78,6 +78,12 @@ async def test_a_call_says_whom_it_calls_and_who_calls(receiver: Receiver) -> No
     assert received.headers["user-agent"].startswith("Dalston/")
 
 
+async def test_all_of_an_address_is_called(receiver: Receiver) -> None:
+    path = "/hooks/a;v=1//b%2Fc;v=2?x=1;y=[2]&z=%3F?"
+    assert (await sent(ANYWHERE, receiver.address(path))).status == 204
+    assert len(receiver.at(path)) == 1
+
+
 async def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
     encrypted: Receiver, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,10 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    literal_column,
     or_,
     select,
+    union_all,
 )
 
 from dalston.common.models import TaskStatus
@@ -70,25 +72,45 @@ def _entries() -> Select[tuple[object, ...]]:
     )
 
 
+_IS_READY = and_(
+    tasks.c.engine_id == bindparam("engine_id"),
+    tasks.c.status == TaskStatus.READY.value,
+    or_(tasks.c.not_before.is_(None), tasks.c.not_before <= DatabaseAgo(0)),
+)
 READY = (
     _entries()
-    .where(
-        tasks.c.engine_id == bindparam("engine_id"),
-        tasks.c.status == TaskStatus.READY.value,
-        or_(tasks.c.not_before.is_(None), tasks.c.not_before <= DatabaseAgo(0)),
-    )
+    .where(_IS_READY)
     .order_by(tasks.c.rank, tasks.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
-RUNNING_OF_OWNERS = (
-    select(jobs.c.owner, func.count().label("running"))
-    .select_from(tasks)
-    .join(jobs, jobs.c.id == tasks.c.job_id)
-    .where(
-        tasks.c.engine_id == bindparam("engine_id"),
-        tasks.c.status == TaskStatus.RUNNING.value,
-    )
-    .group_by(jobs.c.owner)
+# Looked up for each task: SQLite would begin a join at the jobs, and read all of them.
+_OWNER = select(jobs.c.owner).where(jobs.c.id == tasks.c.job_id).scalar_subquery().label("owner")
+_ready = (
+    select(tasks.c.id, tasks.c.rank, _OWNER)
+    .where(_IS_READY)
+    .order_by(tasks.c.rank, tasks.c.id)
+    .limit(bindparam("looked_at", type_=Integer))
+    .subquery("ready")
+)
+_working = select(tasks.c.id, tasks.c.rank, _OWNER, literal_column("0").label("waits")).where(
+    tasks.c.engine_id == bindparam("engine_id"), tasks.c.status == TaskStatus.RUNNING.value
+)
+_both = union_all(_working, select(_ready, literal_column("1").label("waits"))).subquery("both")
+_placed = select(
+    _both.c.id,
+    _both.c.waits,
+    func.row_number()
+    .over(partition_by=_both.c.owner, order_by=(_both.c.waits, _both.c.rank, _both.c.id))
+    .label("place"),
+).subquery("placed")
+_in_share = select(_placed.c.id).where(
+    _placed.c.waits == literal_column("1"), _placed.c.place <= bindparam("share", type_=Integer)
+)
+SHARED = (
+    _entries()
+    .where(tasks.c.id.in_(_in_share))
+    .order_by(tasks.c.rank, tasks.c.id)
+    .limit(bindparam("limit", type_=Integer))
 )
 WAITING_FOR_NOTHING = and_(tasks.c.status == TaskStatus.PENDING.value, ~exists(unfinished_before()))
 """The condition that a task is pending and has nothing to wait for."""

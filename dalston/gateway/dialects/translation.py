@@ -219,7 +219,7 @@ async def transcribed(
 
     try:
         await unless_gone(transcription.done(), request.receive, job)
-        return await answers.answer(request, made)
+        return await transcription.in_time(answers.answer(request, made, transcription.seconds))
     except JobStillRunningError:
         # Without the advice that is for OpenAI's clients alone.
         raise JobStillRunningError(

@@ -81,7 +81,7 @@ async def answer(
         return await asyncio.to_thread(_written, await transcription.read(), wish, headers)
 
     answers: LongAnswers = request.app.state.long_answers
-    return await answers.answer(request, made)
+    return await transcription.in_time(answers.answer(request, made, transcription.seconds))
 
 
 def _written(transcript: Transcript, wish: Wish, headers: Mapping[str, str]) -> Response:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from dalston.common.errors import (
     RECORDING_CODES,
@@ -30,6 +32,8 @@ from dalston.gateway.services.progress import length_of
 _BYTES_PER_SECOND = 16_000.0
 """Of a recording whose length isn't known yet: 128 kbit/s."""
 _LONGEST_SLEEP = 3600.0
+_LEAST_SECONDS = 5.0
+"""For an answer, however late the job was completed."""
 _CLIENT_PATIENCE = 0.9
 """Share of the time that a client waits after which it is told, so that it doesn't send again."""
 _CLIENTS_CODES = RECORDING_CODES | frozenset(
@@ -38,6 +42,8 @@ _CLIENTS_CODES = RECORDING_CODES | frozenset(
     | {"fetch_failed", "fetch_too_large", "fetch_timeout"}
 )
 """Failures that are the recording's, or of what was asked about it."""
+
+_Answer = TypeVar("_Answer")
 
 
 class Patience:
@@ -82,6 +88,9 @@ class Transcription:
         wish: What the transcript is wanted for.
         patience: How long it is waited for.
         require_key: Refuses whose key has been revoked meanwhile.
+
+    Attributes:
+        seconds: How long the recording is, once it is `done` and if that is known.
     """
 
     def __init__(
@@ -97,6 +106,7 @@ class Transcription:
         self._wish = wish
         self._patience = patience
         self._require_key = require_key
+        self.seconds: float | None = None
 
     async def done(self) -> None:
         """Return when the transcript is there; it is not read yet.
@@ -107,8 +117,23 @@ class Transcription:
             UnavailableError: The server stops, and the job goes on.
         """
         async with aclosing(self.changes()) as changes:
-            async for _ in changes:
-                pass
+            async for view in changes:
+                self.seconds = None if view is None else length_of(view.tasks)
+
+    async def in_time(self, answering: Awaitable[_Answer]) -> _Answer:
+        """Return an answer that is made of the transcript, if its turn comes soon enough.
+
+        Raises:
+            JobStillRunningError: It doesn't; the transcript stays.
+        """
+        limit = asyncio.timeout(max(self._patience.left, _LEAST_SECONDS))
+        try:
+            async with limit:
+                return await answering
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise self._still_running() from None
 
     async def read(self) -> Transcript:
         """Return the transcript that is there.

@@ -181,7 +181,10 @@ async def _answer(url: str, limits: Limits, pace: _Pace) -> AsyncIterator[httpco
             pool,
             pool.stream(
                 "GET",
-                called.url,
+                # Of a text httpcore would leave out what stands behind a `;` in it.
+                httpcore.URL(
+                    scheme=called.scheme, host=called.host, port=called.port, target=called.path
+                ),
                 headers=[(b"Host", called.authority.encode()), *_HEADERS],
                 extensions={"timeout": {"connect": _CONNECT_SECONDS}},
             ) as answer,
