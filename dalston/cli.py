@@ -14,14 +14,11 @@ from typing import Any
 import click
 
 from dalston import __version__
-from dalston.access_tool import keys, limits
-from dalston.client.command import transcribe
-from dalston.client.jobs_command import engines, jobs
 from dalston.common.disk import NO_ROOM
 from dalston.common.errors import ConfigurationError, DalstonError, DatabaseUnavailableError
 from dalston.common.wording import counted
 from dalston.config import Settings, read_settings, unknown_variables
-from dalston.evaluation.command import evaluate
+from dalston.late_commands import LateCommands
 from dalston.logs import get_logger, set_up_logs
 from dalston.ownership import FOLDER, require_own, told_whose
 from dalston.processes import die_with_parent, use_one_arena
@@ -111,7 +108,7 @@ _DATA_DIR = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LateCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dalston")
 @click.option("--die-with", type=int, hidden=True)
 def cli(die_with: int | None) -> None:
@@ -213,14 +210,6 @@ def housekeeping(*, dry_run: bool, data_dir: Path | None) -> None:
         f"Jobs that don't say so themselves: {settings.retention}{after} (DALSTON_RETENTION and "
         f"DALSTON_RETENTION_DAYS of this call)."
     )
-
-
-cli.add_command(keys)
-cli.add_command(limits)
-cli.add_command(transcribe)
-cli.add_command(jobs)
-cli.add_command(engines)
-cli.add_command(evaluate)
 
 
 _ENGINE = click.option("--engine", "engine_id", metavar="ID", help="Whose models.")
