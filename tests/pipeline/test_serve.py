@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -22,6 +22,7 @@ from tests.support.stack import TRANSCRIPTIONS
 from tests.support.waiting import until
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - with an API key
+Start = Callable[..., Serve]
 
 
 pytestmark = pytest.mark.skipif(
@@ -41,29 +42,41 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def serve(data_dir: Path, gate: Gate) -> Iterator[Serve]:
-    server = Serve(data_dir, gate).wait_until_ready()
-    yield server
-    server.process.kill()
-    server.process.wait()
+def start(data_dir: Path, gate: Gate) -> Iterator[Start]:
+    """Start servers on the data folder; those that a failing test leaves are killed."""
+    started: list[Serve] = []
+
+    def start(*arguments: str, folder: Path | None = None) -> Serve:
+        started.append(Serve(data_dir, gate, *arguments, folder=folder))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture
+def serve(start: Start) -> Serve:
+    return start().wait_until_ready()
 
 
 def test_what_lies_in_the_current_folder_is_not_run(
-    data_dir: Path, gate: Gate, tmp_path: Path, silence: Path
+    start: Start, gate: Gate, tmp_path: Path, silence: Path
 ) -> None:
     gate.open()
     (tmp_path / "queue.py").write_text("raise SystemExit('not ours')\n")
-    serve = Serve(data_dir, gate, folder=tmp_path).wait_until_ready()
+    serve = start(folder=tmp_path).wait_until_ready()
     try:
         assert serve.ended(serve.submit(silence))["status"] == "completed"
     finally:
         serve.stop()
 
 
-def test_tells_the_address_for_other_machines(data_dir: Path, gate: Gate) -> None:
+def test_tells_the_address_for_other_machines(start: Start, data_dir: Path) -> None:
     made = [sys.executable, "-m", "dalston", "keys", "create", "--name", "me", "--data-dir"]
     subprocess.run([*made, data_dir], check=True, capture_output=True, timeout=60)
-    serve = Serve(data_dir, gate, "--host", EVERYWHERE).wait_until_ready()
+    serve = start("--host", EVERYWHERE).wait_until_ready()
     with socket.create_server((EVERYWHERE, 0)) as listener:
         others = url_for_others(listener)
     port = serve.url.rpartition(":")[2]
@@ -77,7 +90,7 @@ def test_tells_the_address_for_other_machines(data_dir: Path, gate: Gate) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stops_cleanly_and_keeps_its_data(
-    serve: Serve, gate: Gate, silence: Path, number: signal.Signals
+    start: Start, serve: Serve, gate: Gate, silence: Path, number: signal.Signals
 ) -> None:
     gate.open()
     advice = f"curl -F file=@talk.mp3 {serve.url}{TRANSCRIPTIONS}"
@@ -95,15 +108,15 @@ def test_stops_cleanly_and_keeps_its_data(
     assert [pid for pid in family if is_alive(pid)] == []
     assert not (serve.data_dir / "server.json").exists()
     assert list((serve.data_dir / "tmp").iterdir()) == []
-    again = Serve(serve.data_dir, gate).wait_until_ready()
+    again = start().wait_until_ready()
     assert again.ended(job_id)["text"] == "Through."
     assert again.stop() == 0
 
 
-def test_serves_where_its_address_can_not_be_written(data_dir: Path, gate: Gate) -> None:
+def test_serves_where_its_address_can_not_be_written(start: Start, data_dir: Path) -> None:
     # Stands for a full disk.
     (data_dir / "server.new").mkdir(parents=True)
-    serve = Serve(data_dir, gate)
+    serve = start()
     try:
         until(lambda: "Dalston is ready" in serve.out.read_text(), "the server to be ready", 60)
         assert "server_file_not_written" in serve.log.read_text()
@@ -111,8 +124,8 @@ def test_serves_where_its_address_can_not_be_written(data_dir: Path, gate: Gate)
         assert serve.stop() == 0
 
 
-def test_second_server_on_the_same_folder_refuses(serve: Serve, gate: Gate) -> None:
-    second = Serve(serve.data_dir, gate)
+def test_second_server_on_the_same_folder_refuses(start: Start, serve: Serve) -> None:
+    second = start()
 
     assert second.process.wait(60) == 2
     assert "Another dalston serve uses the data folder" in second.log.read_text()
@@ -120,7 +133,7 @@ def test_second_server_on_the_same_folder_refuses(serve: Serve, gate: Gate) -> N
 
 
 def test_killed_in_the_middle_of_a_job_and_started_again(
-    serve: Serve, gate: Gate, silence: Path
+    start: Start, serve: Serve, gate: Gate, silence: Path
 ) -> None:
     running, waiting = serve.submit(silence), serve.submit(silence)
     gate.wait_for_runs(1)
@@ -131,7 +144,7 @@ def test_killed_in_the_middle_of_a_job_and_started_again(
     until(lambda: not [pid for pid in family if is_alive(pid)], "all its processes to be gone")
 
     gate.open()
-    again = Serve(serve.data_dir, gate).wait_until_ready()
+    again = start().wait_until_ready()
     for job_id in (running, waiting):
         job = again.ended(job_id)
         assert job["status"] == "completed"
@@ -144,7 +157,7 @@ def test_killed_in_the_middle_of_a_job_and_started_again(
 
 
 def test_finished_work_is_not_done_twice_after_a_kill(
-    serve: Serve, gate: Gate, silence: Path
+    start: Start, serve: Serve, gate: Gate, silence: Path
 ) -> None:
     """The output is in the store and nobody has heard of it: the restart finds it."""
     job_id = serve.submit(silence)
@@ -159,7 +172,7 @@ def test_finished_work_is_not_done_twice_after_a_kill(
     serve.process.kill()
     serve.process.wait()
 
-    again = Serve(serve.data_dir, gate).wait_until_ready()
+    again = start().wait_until_ready()
 
     assert again.ended(job_id)["status"] == "completed"
     assert len(gate.begun()) == 1
