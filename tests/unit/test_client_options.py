@@ -12,6 +12,7 @@ from dalston.client.api import server_url
 from dalston.client.errors import RefusedError
 from dalston.client.options import fields_of
 from dalston.client.patience import Patience
+from tests.support.commands import commands_of
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_what_lasts_longer_than_patience_is_not_waited_for(
 def options(command: click.Command, path: str) -> Iterator[tuple[str, click.Parameter]]:
     """Yield each option of all commands below one, with the command's name."""
     if isinstance(command, click.Group):
-        for word, below in command.commands.items():
+        for word, below in commands_of(command):
             yield from options(below, f"{path} {word}")
     for option in command.params:
         yield path, option

@@ -30,6 +30,7 @@ from dalston.common.models import (
 )
 from dalston.config import Settings, read_settings
 from dalston.runtime import open_catalog
+from tests.support.commands import commands_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
@@ -250,7 +251,7 @@ def subcommands(command: click.Command, path: str) -> list[str]:
     """Return the full names of all commands below one."""
     if not isinstance(command, click.Group):
         return [path]
-    below = command.commands.items()
+    below = commands_of(command)
     return [name for word, each in below for name in subcommands(each, f"{path} {word}")]
 
 

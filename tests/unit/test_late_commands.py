@@ -9,6 +9,7 @@ import click
 
 from dalston.cli import cli
 from dalston.late_commands import _LATE
+from tests.support.commands import commands_of
 
 LOADED = """
 import sys
@@ -29,11 +30,7 @@ def test_a_role_loads_no_command_for_people() -> None:
 
 
 def test_each_command_is_there_by_its_name() -> None:
-    context = click.Context(cli)
-    names = cli.list_commands(context)
-    assert {"serve", "engine", *_LATE} <= set(names)
-    for name in names:
-        command = cli.get_command(context, name)
-        assert command is not None
-        assert command.name == name
-    assert cli.get_command(context, "evaluate") is None
+    found = dict(commands_of(cli))
+    assert {"serve", "engine", *_LATE} <= set(found)
+    assert {name: command.name for name, command in found.items()} == {name: name for name in found}
+    assert cli.get_command(click.Context(cli), "evaluate") is None
