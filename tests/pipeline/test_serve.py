@@ -197,16 +197,22 @@ def valkey_of(serve: Serve) -> int:
     """Return the process id of the server's Redis, or 0."""
     for path in Path("/proc").iterdir():
         own = path.name.isdecimal() and parent_of(path) == serve.process.pid
-        if own and b"valkey-server" in (path / "cmdline").read_bytes():
+        if own and b"valkey-server" in said(path / "cmdline"):
             return int(path.name)
     return 0
 
 
 def parent_of(process: Path) -> int:
+    behind_name = said(process / "stat").rpartition(b")")[2].split()
+    return int(behind_name[1]) if behind_name else 0
+
+
+def said(path: Path) -> bytes:
+    """Return what a file of a process says: nothing once the process has ended."""
     try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        return path.read_bytes()
     except OSError:
-        return 0
+        return b""
 
 
 def answers(serve: Serve) -> bool:
