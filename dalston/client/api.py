@@ -25,10 +25,10 @@ from dalston.common.transcript import Transcript
 _JOBS = "/v1/audio/transcriptions"
 _ANSWER_SECONDS = 30.0
 _STORED_SECONDS = 600.0
-_LAST_PORT = 65535
 """How long a server may take to store a large upload whose last byte it has."""
 _ABSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 """Errors after which nothing was sent: there is nobody at the address, or nobody to be trusted."""
+_LAST_PORT = 65535
 _SILENT = (*_ABSENT, httpx.ReadTimeout)
 """Errors that tell of no server: nobody answered, or not although all of the request was sent."""
 

@@ -31,10 +31,7 @@ CATALOG = Catalog(
 @pytest.mark.parametrize("way", ["retry", "rerun"])
 async def test_an_engine_that_nobody_told_of_a_cancellation_is_told(parts: Parts, way: str) -> None:
     """The row that says who is still to be told goes with the task."""
-    parts = dataclasses.replace(parts, catalog=CATALOG)
-    board = Board(parts.database)
-    await board.set_up()
-    await parts.store.put(original_path(board.job_id, "wav"), b"x")
+    parts, board = await _with_a_running_job(parts)
     attempt = board.attempt()
     await claim(parts.queue, attempt)
     await board.start(attempt)
@@ -55,10 +52,7 @@ async def test_a_job_that_ends_while_its_objects_are_listed_is_not_said_to_have_
     parts: Parts, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Its newest outputs are in the store, but not in the list that was made before them."""
-    parts = dataclasses.replace(parts, catalog=CATALOG)
-    board = Board(parts.database)
-    await board.set_up()
-    await parts.store.put(original_path(board.job_id, "wav"), b"x")
+    parts, board = await _with_a_running_job(parts)
 
     _do_behind_listing(parts, monkeypatch, partial(_finish_first_task_and_cancel, parts, board))
 
@@ -74,10 +68,7 @@ async def test_of_two_that_have_a_job_go_on_the_slower_one_hears_that_it_goes_on
     parts: Parts, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Also if it has ended once more by then, with outputs that were not there before."""
-    parts = dataclasses.replace(parts, catalog=CATALOG)
-    board = Board(parts.database)
-    await board.set_up()
-    await parts.store.put(original_path(board.job_id, "wav"), b"x")
+    parts, board = await _with_a_running_job(parts)
     await board.cancel()
 
     async def do_it_for_another() -> None:
@@ -103,6 +94,14 @@ async def _finish_first_task_and_cancel(parts: Parts, board: Board) -> None:
     await parts.store.put(output_path(board.job_id, board.first, attempt.folder), b"{}")
     await board.complete(attempt)
     await board.cancel()
+
+
+async def _with_a_running_job(parts: Parts) -> tuple[Parts, Board]:
+    """Return parts that know the job's pipeline, and the job, whose recording is there."""
+    board = Board(parts.database)
+    await board.set_up()
+    await parts.store.put(original_path(board.job_id, "wav"), b"x")
+    return dataclasses.replace(parts, catalog=CATALOG), board
 
 
 async def _again(parts: Parts, board: Board, way: str) -> Job:
